@@ -1,0 +1,130 @@
+#include "device/launch.h"
+#include "device/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void fal_launch_begin(fal_launches *list, const char *kernel)
+{
+    list->argument = 0;
+    list->status = FAL_OK;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 16;
+        fal_launch *grown = fal_resize(list->items, capacity, sizeof *grown);
+        if (!grown) {
+            list->status = FAL_ERROR_MEMORY;
+            return;
+        }
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    fal_launch *launch = &list->items[list->count];
+    memset(launch, 0, sizeof *launch);
+    snprintf(launch->name, sizeof launch->name, "%s", kernel);
+    snprintf(launch->layer, sizeof launch->layer, "%s",
+             list->layer ? list->layer : "");
+    list->status = fal_kernel_create(list->device, kernel, &launch->kernel);
+}
+
+static void set(fal_launches *list, size_t bytes, const void *value)
+{
+    if (list->status)
+        return;
+    const fal_launch *launch = &list->items[list->count];
+    list->status = fal_cl(
+        list->device,
+        clSetKernelArg(launch->kernel, list->argument++, bytes, value),
+        "clSetKernelArg", launch->name);
+}
+
+void fal_launch_int(fal_launches *list, int32_t value)
+{
+    set(list, sizeof value, &value);
+}
+
+void fal_launch_uint(fal_launches *list, uint32_t value)
+{
+    set(list, sizeof value, &value);
+}
+
+void fal_launch_ulong(fal_launches *list, uint64_t value)
+{
+    set(list, sizeof value, &value);
+}
+
+void fal_launch_float(fal_launches *list, float value)
+{
+    set(list, sizeof value, &value);
+}
+
+void fal_launch_bytes(fal_launches *list, size_t bytes, const void *value)
+{
+    set(list, bytes, value);
+}
+
+void fal_launch_buffer(fal_launches *list, cl_mem buffer)
+{
+    set(list, sizeof buffer, &buffer);
+}
+
+void fal_launch_view(fal_launches *list, fal_view view)
+{
+    fal_launch_buffer(list, view.buffer);
+    fal_launch_ulong(list, view.offset);
+}
+
+void fal_launch_local(fal_launches *list, size_t bytes)
+{
+    set(list, bytes, NULL);
+}
+
+fal_status fal_launch_end(fal_launches *list, const size_t global[3],
+                          const size_t local[3])
+{
+    if (list->count == list->capacity)
+        return list->status;
+    fal_launch *launch = &list->items[list->count];
+    if (list->status) {
+        if (launch->kernel)
+            clReleaseKernel(launch->kernel);
+        launch->kernel = NULL;
+        return list->status;
+    }
+    memcpy(launch->global, global, sizeof launch->global);
+    memcpy(launch->local, local, sizeof launch->local);
+    list->count++;
+    return FAL_OK;
+}
+
+fal_status fal_launches_run(const fal_launches *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const fal_launch *launch = &list->items[i];
+        fal_status status = fal_cl(
+            list->device,
+            clEnqueueNDRangeKernel(list->device->queue, launch->kernel, 3, NULL,
+                                   launch->global, launch->local, 0, NULL, NULL),
+            "clEnqueueNDRangeKernel", launch->name);
+        if (status)
+            return status;
+    }
+    return FAL_OK;
+}
+
+fal_status fal_launch_set(const fal_launches *list, size_t launch,
+                          unsigned argument, size_t bytes, const void *value)
+{
+    const fal_launch *item = &list->items[launch];
+    return fal_cl(list->device,
+                  clSetKernelArg(item->kernel, argument, bytes, value),
+                  "clSetKernelArg", item->name);
+}
+
+void fal_launches_release(fal_launches *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        clReleaseKernel(list->items[i].kernel);
+    fal_release(list->items);
+    list->items = NULL;
+    list->count = list->capacity = 0;
+}

@@ -1,0 +1,57 @@
+/* Kernel launches with their arguments set: the flat lists that plans are made of.
+ */
+#ifndef FAL_LAUNCH_H
+#define FAL_LAUNCH_H
+
+#include "device/device.h"
+
+/* A place in a buffer; the offset counts 4-byte elements. buffer NULL: none. */
+typedef struct fal_view {
+    cl_mem buffer;
+    uint64_t offset;
+} fal_view;
+
+typedef struct fal_launch {
+    cl_kernel kernel;
+    char name[32];
+    char layer[64]; /* what it works for; may be empty */
+    size_t global[3], local[3];
+} fal_launch;
+
+/* Zero-initialise, set `device`. A failure between begin and end is kept and
+ * returned by fal_launch_end; the list then lacks the launch. */
+typedef struct fal_launches {
+    fal_device *device;
+    fal_launch *items;
+    size_t count, capacity;
+    const char *layer; /* noted in the launches begun from now on */
+    fal_status status; /* of the launch being made */
+    unsigned argument; /* index of its next argument */
+} fal_launches;
+
+void fal_launch_begin(fal_launches *list, const char *kernel);
+void fal_launch_int(fal_launches *list, int32_t value);
+void fal_launch_uint(fal_launches *list, uint32_t value);
+void fal_launch_ulong(fal_launches *list, uint64_t value);
+void fal_launch_float(fal_launches *list, float value);
+void fal_launch_bytes(fal_launches *list, size_t bytes, const void *value);
+void fal_launch_buffer(fal_launches *list, cl_mem buffer);
+
+/* Two arguments: the buffer and its offset (ulong). An absent view passes NULL: no
+ * kernel touches it then. */
+void fal_launch_view(fal_launches *list, fal_view view);
+void fal_launch_local(fal_launches *list, size_t bytes);
+
+/* Global and local sizes in items; every global a multiple of its local size. */
+fal_status fal_launch_end(fal_launches *list, const size_t global[3],
+                          const size_t local[3]);
+
+/* Enqueues all of them; does not wait. */
+fal_status fal_launches_run(const fal_launches *list);
+
+/* Changes an argument of a launch that was made before. */
+fal_status fal_launch_set(const fal_launches *list, size_t launch,
+                          unsigned argument, size_t bytes, const void *value);
+void fal_launches_release(fal_launches *list);
+
+#endif

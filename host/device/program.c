@@ -1,0 +1,120 @@
+/* Programs and kernels. CPU-like devices build all kernels as one program (on PoCL
+ * each further program costs 0.35 s); GPU-like ones a program per file, when
+ * needed. */
+#include "device/device.h"
+#include "device/memory.h"
+#include "device/sources.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { GPU_GROUP = 64 };
+
+static const char *base_options =
+    "-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros "
+    "-cl-denorms-are-zero";
+
+/* The compiler's words, shortened to what fits a message. */
+static fal_status build_failed(fal_device *device, cl_program program, cl_int code,
+                               const char *file)
+{
+    size_t size = 0;
+    clGetProgramBuildInfo(program, device->facts.id, CL_PROGRAM_BUILD_LOG, 0, NULL,
+                          &size);
+    char *log = fal_allocate(size + 1, 1);
+    if (!log)
+        return FAL_ERROR_MEMORY;
+    clGetProgramBuildInfo(program, device->facts.id, CL_PROGRAM_BUILD_LOG, size,
+                          log, NULL);
+    fal_status status = fal_fail(
+        FAL_ERROR_DEVICE, "building %s on device %s: %s (%d); build log: %.4000s",
+        file, device->facts.name, fal_cl_name(code), code, log);
+    fal_release(log);
+    return status;
+}
+
+static fal_status build(fal_device *device, cl_uint count, const char **texts,
+                        const size_t *sizes, const char *file, cl_program *slot)
+{
+    char options[256];
+    int is_cpu = device->facts.family == FAL_FAMILY_CPU;
+    snprintf(options, sizeof options, "%s -DCPU_LIKE=%d -DVW=%d -DGROUP=%d",
+             base_options, is_cpu, device->facts.vector, GPU_GROUP);
+    cl_int code;
+    cl_program program = clCreateProgramWithSource(device->context, count, texts,
+                                                   sizes, &code);
+    fal_status status = fal_cl(device, code, "clCreateProgramWithSource", file);
+    if (!status) {
+        code = clBuildProgram(program, 1, &device->facts.id, options, NULL, NULL);
+        status = fal_cl(device, code, "clBuildProgram", file);
+        if (code == CL_BUILD_PROGRAM_FAILURE)
+            status = build_failed(device, program, code, file);
+    }
+    if (status) {
+        if (program)
+            clReleaseProgram(program);
+        return status;
+    }
+    *slot = program;
+    return FAL_OK;
+}
+
+static fal_status build_all(fal_device *device)
+{
+    const char *texts[FAL_PROGRAM_LIMIT];
+    size_t sizes[FAL_PROGRAM_LIMIT];
+    for (size_t i = 0; i < fal_source_file_count; i++) {
+        texts[i] = (const char *)fal_source_files[i].text;
+        sizes[i] = fal_source_files[i].size;
+    }
+    return build(device, (cl_uint)fal_source_file_count, texts, sizes,
+                 "all kernels", &device->programs[0]);
+}
+
+static fal_status build_file(fal_device *device, size_t file)
+{
+    const char *texts[2] = {(const char *)fal_source_files[0].text,
+                            (const char *)fal_source_files[file].text};
+    size_t sizes[2] = {fal_source_files[0].size, fal_source_files[file].size};
+    return build(device, 2, texts, sizes, fal_source_files[file].name,
+                 &device->programs[file]);
+}
+
+/* A kernel of one name may stand in two files, one for each family: `gemm`. */
+static int of_family(const fal_device *device, size_t file)
+{
+    const char *name = fal_source_files[file].name;
+    int is_tile = strstr(name, "_tile.cl") != NULL,
+        is_gemm = !strcmp(name, "gemm.cl");
+    return device->facts.family == FAL_FAMILY_CPU ? !is_tile : !is_gemm;
+}
+
+fal_status fal_kernel_create(fal_device *device, const char *name,
+                             cl_kernel *kernel)
+{
+    size_t file = SIZE_MAX;
+    for (size_t i = 0; i < fal_source_kernel_count; i++)
+        if (!strcmp(fal_source_kernels[i].name, name) &&
+            of_family(device, fal_source_kernels[i].file))
+            file = fal_source_kernels[i].file;
+    if (file == SIZE_MAX)
+        return fal_fail(FAL_ERROR_DEVICE, "kernel '%s': no kernel file has it",
+                        name);
+    int is_cpu = device->facts.family == FAL_FAMILY_CPU;
+    cl_program *program = &device->programs[is_cpu ? 0 : file];
+    fal_status status = FAL_OK;
+    if (!*program)
+        status = is_cpu ? build_all(device) : build_file(device, file);
+    if (status)
+        return status;
+    cl_int code;
+    cl_kernel made = clCreateKernel(*program, name, &code);
+    status = fal_cl(device, code, "clCreateKernel", name);
+    if (status) {
+        if (made)
+            clReleaseKernel(made);
+        return status;
+    }
+    *kernel = made;
+    return FAL_OK;
+}

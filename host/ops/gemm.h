@@ -1,0 +1,40 @@
+/* The matrix product every linear thing is made of: C <- epilogue(A B), A [m][k],
+ * B [k][n], C [m][n], float32, row-major. How an operand is read is its source;
+ * what becomes of a finished sum is the epilogue. Kernels: cl/gemm.cl (CPU-like)
+ * and cl/gemm_tile.cl (GPU-like). */
+#ifndef FAL_GEMM_H
+#define FAL_GEMM_H
+
+#include "device/launch.h"
+#include "ops/activation.h"
+
+typedef enum fal_source {
+    FAL_SOURCE_ROWS = 0,   /* stored as the product reads it: A [m][k], B [k][n] */
+    FAL_SOURCE_COLUMNS = 1 /* stored transposed: A [k][m], B [n][k] */
+} fal_source;
+
+typedef struct fal_operand {
+    fal_source source;
+    fal_view data;
+    size_t pitch; /* floats from one stored row to the next */
+} fal_operand;
+
+/* In this order: sum, + old C if accumulate, + bias, activation, · phi'(output). */
+typedef struct fal_product {
+    size_t m, n, k;
+    fal_operand a, b;
+    fal_view c;
+    size_t pitch; /* of C */
+    int accumulate;
+    fal_view bias; /* [n], or no buffer */
+    fal_activation activation;
+    fal_view output; /* stored output h laid out as C: the sum times phi'(h) of
+                      * `derivative`; or no buffer */
+    fal_activation derivative;
+} fal_product;
+
+/* Adds the launch of a product. The sum over k goes in an order that depends on the
+ * sizes only. */
+fal_status fal_gemm_add(fal_launches *list, const fal_product *product);
+
+#endif

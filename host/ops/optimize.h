@@ -1,0 +1,43 @@
+/* Optimizers over a span of the parameter arena, by PyTorch's formulas. Kernel:
+ * cl/optimize.cl. */
+#ifndef FAL_OPTIMIZE_H
+#define FAL_OPTIMIZE_H
+
+#include "device/launch.h"
+
+typedef enum fal_update_rule {
+    FAL_SGD = 0,
+    FAL_ADAM = 1,
+    FAL_ADAMW = 2
+} fal_update_rule;
+
+/* sgd: g += wd·w; m <- momentum·m + g; w -= rate·(nesterov ? g + momentum·m : m)
+ * adam: g += wd·w; adamw: w *= 1 − rate·wd; then both
+ * m <- β1·m + (1−β1)·g, v <- β2·v + (1−β2)·g²,
+ * w -= rate/(1−β1^t) · m/(√v/√(1−β2^t) + 1e-8), β = (.9, .999). */
+typedef struct fal_update {
+    fal_update_rule rule;
+    size_t count;
+    fal_view weights, gradient;
+    fal_view moment;  /* sgd with momentum, adam, adamw; else no buffer */
+    fal_view squares; /* adam, adamw; else no buffer */
+    float momentum, weight_decay;
+    int nesterov;
+    fal_view halted; /* one int: nothing changes where it is not 0; or no buffer */
+} fal_update;
+
+/* What changes each step, one kernel argument (a float4 in OpenCL). */
+typedef struct fal_update_step {
+    float rate;
+    float first, second; /* 1/(1−β1^t), 1/√(1−β2^t) */
+    float unused;
+} fal_update_step;
+
+/* The step's numbers for update t = 1, 2, …, computed in double. */
+fal_update_step fal_update_at(uint64_t t, double rate);
+
+/* *step: the index of the kernel argument that holds a fal_update_step. */
+fal_status fal_update_add(fal_launches *list, const fal_update *update,
+                          unsigned *step);
+
+#endif

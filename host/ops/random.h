@@ -1,0 +1,28 @@
+/* Random tensors from counters, the same on every device (Gaussians to rounding).
+ * Kernel: cl/random.cl; numbers as the contract and data/random.h define them. */
+#ifndef FAL_OPS_RANDOM_H
+#define FAL_OPS_RANDOM_H
+
+#include "device/launch.h"
+
+typedef enum fal_distribution {
+    FAL_ZERO = 0,
+    FAL_UNIFORM = 1, /* in [−scale, scale) */
+    FAL_NORMAL = 2   /* standard deviation scale */
+} fal_distribution;
+
+typedef struct fal_random {
+    fal_distribution distribution;
+    float scale;
+    uint64_t seed;
+    uint32_t purpose, layer, draw;
+} fal_random;
+
+/* Fills values [rows][columns]. The element number of (r, c) is c·rows + r if
+ * `turned` (our [in][out] numbered in PyTorch's order [out][in]), else
+ * r·columns + c. Enqueues, does not wait. */
+fal_status fal_random_fill(fal_device *device, const fal_random *random,
+                           fal_view values, size_t rows, size_t columns,
+                           int turned);
+
+#endif

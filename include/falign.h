@@ -1,0 +1,429 @@
+/* falign: training neural networks by backpropagation and feedback alignment, on
+ * any OpenCL device.
+ *
+ * Promise. Every function that can fail returns a fal_status and leaves its results
+ * untouched when it fails; fal_error_message() then says what, where, why and what
+ * to do. The library never prints, exits or aborts, reads no environment but
+ * FALIGN_DEVICE, FALIGN_KERNELS and FALIGN_VECTOR (where the device options leave
+ * them open), and keeps no global state. Every *_destroy(NULL) is fine. A device
+ * and all that was made from it belong to one thread at a time; different devices
+ * are independent. Destroy trainers before their model, models before their device.
+ * Callbacks run on the caller's thread.
+ *
+ * Notation. Rows are samples. Layer l computes a_l = h_{l-1} W_l + b_l and
+ * h_l = phi(a_l); e = dL/da_L is the output error (it holds the 1/n of the batch
+ * mean); delta_l = dL/da_l, or what a learning rule puts in its place;
+ * dW_l = h_{l-1}^T delta_l under every rule. Images are height x width x channels.
+ *
+ * The shortest program:
+ *
+ *     fal_device_open(&device, NULL);
+ *     fal_dataset_open(&train, "fashion-mnist", FAL_SPLIT_TRAIN);
+ *     fal_dataset_open(&test, "fashion-mnist", FAL_SPLIT_TEST);
+ *     fal_model_create(&model, device, "input 28x28x1, dense 512, relu, dense 10",
+ *                      NULL);
+ *     fal_trainer_create(&trainer, model, NULL);
+ *     fal_trainer_fit(trainer, train, test, 5, NULL, NULL);
+ *     fal_model_save(model, "model.safetensors");
+ */
+#ifndef FALIGN_H
+#define FALIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define FAL_API __attribute__((visibility("default")))
+#else
+#define FAL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- version ------------------------------------------------------------------
+ */
+
+#define FAL_VERSION_MAJOR 0
+#define FAL_VERSION_MINOR 1
+#define FAL_VERSION_PATCH 0
+
+/* "0.1.0" of the library in use, which may be newer than this header. */
+FAL_API const char *fal_version(void);
+
+/* ---- status and errors --------------------------------------------------------
+ */
+
+/* Values never change their meaning; new ones are added at the end. */
+#define FAL_STATUSES(X)                                                            \
+    X(FAL_OK, 0, "done")                                                           \
+    X(FAL_ERROR_ARGUMENT, 1, "wrong argument")                                     \
+    X(FAL_ERROR_MEMORY, 2, "no host memory")                                       \
+    X(FAL_ERROR_DEVICE, 3, "OpenCL failed, or no such device")                     \
+    X(FAL_ERROR_DEVICE_MEMORY, 4, "no device memory")                              \
+    X(FAL_ERROR_FILE, 5, "file cannot be read or written")                         \
+    X(FAL_ERROR_FORMAT, 6, "file content is not what it should be")                \
+    X(FAL_ERROR_DIVERGED, 7, "a loss is no longer finite")                         \
+    X(FAL_STOPPED, 8, "stopped by a callback")
+
+typedef enum fal_status {
+#define FAL_VALUE(name, value, text) name = value,
+    FAL_STATUSES(FAL_VALUE)
+#undef FAL_VALUE
+} fal_status;
+
+/* The text of a status, for example "no device memory". */
+FAL_API const char *fal_status_name(fal_status status);
+
+/* Why the last failing call of this thread failed. Valid until the next failure. */
+FAL_API const char *fal_error_message(void);
+
+/* Option structs begin with `size`, set by their initialiser macro in C
+ * (`fal_model_options o = FAL_MODEL_OPTIONS;`) or by fal_*_options_init in
+ * bindings, so that a program built against an older header keeps working. NULL in
+ * place of options means all defaults. */
+
+/* ---- devices ------------------------------------------------------------------
+ */
+
+typedef struct fal_device fal_device;
+
+/* A line of information or warning, without a newline. */
+typedef void (*fal_log)(const char *line, void *user);
+
+typedef struct fal_device_options {
+    size_t size;
+    const char *name;    /* "cpu", "gpu", "gpu:1" or a part of the name, any case;
+                          * NULL: $FALIGN_DEVICE, else the first GPU, else the
+                          * first CPU */
+    const char *kernels; /* "cpu", "gpu": force the kernel family;
+                          * NULL: $FALIGN_KERNELS, else by the device's facts */
+    int vector;          /* 4, 8, 16: force the width of float vectors;
+                          * 0: $FALIGN_VECTOR, else the device's own */
+    fal_log log;
+    void *log_user;
+} fal_device_options;
+
+#define FAL_DEVICE_OPTIONS                                                         \
+    {                                                                              \
+        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL                      \
+    }
+FAL_API void fal_device_options_init(fal_device_options *options, size_t size);
+
+/* What a device is. Texts belong to the library. */
+typedef struct fal_device_info {
+    size_t size;
+    const char *platform; /* for example "Portable Computing Language" */
+    const char *name;
+    const char *vendor;
+    const char *version; /* of OpenCL, as the device says it */
+    const char *driver;
+    const char *selector; /* "cpu:0", "gpu:0": a name for fal_device_options */
+    const char *kernels;  /* kernel family: "cpu" or "gpu" */
+    const char *skipped;  /* why it cannot be used; NULL: it can */
+    int vector;           /* width of float vectors the kernels use */
+    unsigned compute_units;
+    size_t group_limit;    /* largest work-group, in items */
+    uint64_t memory;       /* bytes */
+    uint64_t allocation;   /* bytes of the largest single buffer */
+    uint64_t local_memory; /* bytes a work-group */
+    int double_precision;  /* 1: cl_khr_fp64 */
+} fal_device_info;
+
+/* Calls `visit` for every device of every platform, then for every platform without
+ * devices (name "", skipped says so). A non-zero return ends the list. The info is
+ * valid during the call. No device at all is not an error. */
+typedef int (*fal_device_visit)(const fal_device_info *info, void *user);
+FAL_API fal_status fal_device_list(fal_device_visit visit, void *user);
+
+/* Opens a device: context, queue and kernels. Errors: ARGUMENT (unknown name, with
+ * what there is), DEVICE (none usable, and why; a kernel that does not build). */
+FAL_API fal_status fal_device_open(fal_device **device,
+                                   const fal_device_options *options);
+FAL_API void fal_device_destroy(fal_device *device);
+
+/* `info->size` must be set; texts are valid as long as the device. */
+FAL_API fal_status fal_device_describe(const fal_device *device,
+                                       fal_device_info *info);
+
+/* ---- data sets ----------------------------------------------------------------
+ */
+
+typedef struct fal_dataset fal_dataset;
+
+typedef enum fal_split { FAL_SPLIT_TRAIN = 0, FAL_SPLIT_TEST = 1 } fal_split;
+
+/* How input values are stored: bytes count as value/255. */
+typedef enum fal_type { FAL_BYTES = 0, FAL_FLOATS = 1 } fal_type;
+
+typedef struct fal_dataset_options {
+    size_t size;
+    const char *const *folders; /* where names are looked for, in this order; NULL:
+                                 * ~/.cache/falign/datasets, /usr/share/datasets */
+    size_t folder_count;
+    size_t samples; /* the first N only; 0: all; more than there are: ARGUMENT */
+} fal_dataset_options;
+
+#define FAL_DATASET_OPTIONS                                                        \
+    {                                                                              \
+        sizeof(fal_dataset_options), NULL, 0, 0                                    \
+    }
+FAL_API void fal_dataset_options_init(fal_dataset_options *options, size_t size);
+
+/* Opens a split of a data set: a known name ("fashion-mnist", "mnist"), looked for
+ * in the folders, or a folder with IDX files, gzipped or not
+ * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…). All of it is read
+ * into memory. Errors: ARGUMENT (unknown name), FILE (not found: says where it
+ * looked), FORMAT (says the file). */
+FAL_API fal_status fal_dataset_open(fal_dataset **dataset, const char *name,
+                                    fal_split split);
+FAL_API fal_status fal_dataset_open_with(fal_dataset **dataset, const char *name,
+                                         fal_split split,
+                                         const fal_dataset_options *options);
+
+/* A data set of the caller's arrays. Give labels with classes, or targets with
+ * outputs. */
+typedef struct fal_arrays {
+    size_t size;
+    size_t count;                   /* samples, at least 1 */
+    size_t height, width, channels; /* of one sample; N numbers: 1, 1, N */
+    fal_type type;                  /* of inputs */
+    const void *inputs;             /* [count][height][width][channels] */
+    const int32_t *labels;          /* [count], 0 ≤ label < classes */
+    size_t classes;
+    const float *targets; /* [count][outputs] */
+    size_t outputs;
+    int borrow; /* 1: the arrays stay the caller's and outlive the data set and all
+                 * trainers that saw it; 0: they are copied */
+} fal_arrays;
+
+#define FAL_ARRAYS                                                                 \
+    {                                                                              \
+        sizeof(fal_arrays), 0, 1, 1, 0, FAL_FLOATS, NULL, NULL, 0, NULL, 0, 0      \
+    }
+FAL_API void fal_arrays_init(fal_arrays *arrays, size_t size);
+FAL_API fal_status fal_dataset_create(fal_dataset **dataset,
+                                      const fal_arrays *arrays);
+
+/* The data set as arrays; the pointers stay the data set's. `arrays->size` must be
+ * set. */
+FAL_API fal_status fal_dataset_describe(const fal_dataset *dataset,
+                                        fal_arrays *arrays);
+FAL_API void fal_dataset_destroy(fal_dataset *dataset);
+
+/* ---- models -------------------------------------------------------------------
+ */
+
+/* A network on a device: weights, biases and the standardisation of its input. */
+typedef struct fal_model fal_model;
+
+typedef struct fal_model_options {
+    size_t size;
+    uint64_t seed;          /* of weights and biases */
+    const char *weight_law; /* NULL: "fan-in", U(±1/√fan_in), biases too; "xavier",
+                             * "xavier-normal", "normal:SD", "uniform:BOUND",
+                             * "zero": biases 0 */
+    const fal_dataset *data; /* gives the input's shape and the number of outputs
+                              * where the text leaves them out */
+    const char *activation;  /* of presets; NULL: "relu" */
+    int no_bias;             /* presets without biases */
+} fal_model_options;
+
+#define FAL_MODEL_OPTIONS                                                          \
+    {                                                                              \
+        sizeof(fal_model_options), 1, NULL, NULL, NULL, 0                          \
+    }
+FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
+
+/* Makes a network from its text: items by commas, each `[name=]kind arguments`:
+ *   input HxWxC | N     (may be left out when options.data is given)
+ *   dense N [nobias]
+ *   relu | leaky [.01] | tanh | sigmoid | linear
+ * or a preset: mlp-LxW is L times (dense W, activation), then dense classes. Layers
+ * without a name are dense1, dense2, …, relu1, … The last layer with weights is the
+ * output. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
+FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
+                                    const char *network,
+                                    const fal_model_options *options);
+
+/* Reads a model written by fal_model_save (network, weights, standardisation), or a
+ * run folder that holds a model.safetensors. */
+FAL_API fal_status fal_model_load(fal_model **model, fal_device *device,
+                                  const char *path);
+
+/* Writes weights in PyTorch's order and names to a safetensors file, beside and
+ * then renamed: the old file is whole until the new one is. */
+FAL_API fal_status fal_model_save(fal_model *model, const char *path);
+FAL_API void fal_model_destroy(fal_model *model);
+
+/* The network's text, complete: input, every layer with its name. */
+FAL_API const char *fal_model_network(const fal_model *model);
+
+/* Mean and population deviation of the data, by "channel", "global" or "none" (0
+ * and 1); inputs are then used as (v − mean)/deviation. fal_trainer_fit does this
+ * for a model that has none. A deviation of 0 counts as 1. */
+FAL_API fal_status fal_model_standardize(fal_model *model, const fal_dataset *data,
+                                         const char *how);
+
+/* outputs[count][outputs of the network] for raw inputs [count][height][width]
+ * [channels]: the output layer's a_L, before any softmax. */
+FAL_API fal_status fal_model_predict(fal_model *model, const void *inputs,
+                                     fal_type type, size_t count, float *outputs);
+
+typedef struct fal_evaluation {
+    size_t size;
+    size_t samples;
+    double loss;     /* mean over the samples */
+    double accuracy; /* correct/samples; 0 with real targets */
+    size_t correct;
+} fal_evaluation;
+
+/* Loss ("cross-entropy", NULL the same, or "mse") and accuracy on a data set.
+ * `result->size` must be set. */
+FAL_API fal_status fal_model_evaluate(fal_model *model, const fal_dataset *data,
+                                      const char *loss, fal_evaluation *result);
+
+/* Tensors by name, in PyTorch's order: "dense1.weight" [out][in], "dense1.bias"
+ * [out]. `count` is the number of floats and must be the tensor's. */
+FAL_API size_t fal_model_tensor_count(const fal_model *model);
+FAL_API const char *fal_model_tensor_name(const fal_model *model, size_t index);
+
+/* shape[0 … *dimensions − 1]; at most 4 dimensions. */
+FAL_API fal_status fal_model_tensor_shape(const fal_model *model, const char *name,
+                                          size_t shape[4], size_t *dimensions);
+FAL_API fal_status fal_model_tensor(fal_model *model, const char *name,
+                                    float *values, size_t count);
+FAL_API fal_status fal_model_tensor_set(fal_model *model, const char *name,
+                                        const float *values, size_t count);
+
+/* ---- training -----------------------------------------------------------------
+ */
+
+/* A learning rule, an optimizer and a place in the data; works on a model's
+ * weights. Random feedback belongs to the trainer. */
+typedef struct fal_trainer fal_trainer;
+
+/* The learning rules, by name:
+ *   bp       backpropagation: W_{l+1}^T carries delta_{l+1} down
+ *   fa       feedback alignment: a fixed random B_{l+1} in W_{l+1}'s shape stands
+ * in for W_{l+1}; delta_l = (delta_{l+1} B_{l+1}^T) ∘ phi' dfa      direct feedback
+ * alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed random B_l [outputs][units
+ * of l]; the signal enters after the nonlinearity of layer l, phi' below it is
+ * exact shallow  only the output layer learns The output layer learns by its exact
+ * gradient under every rule. */
+FAL_API size_t fal_rule_count(void);
+FAL_API const char *fal_rule_name(size_t index);
+
+typedef struct fal_trainer_options {
+    size_t size;
+    const char *rule;      /* NULL: "bp" */
+    const char *optimizer; /* "sgd", "adam" (NULL), "adamw"; PyTorch's formulas */
+    const char *loss;      /* "cross-entropy" (NULL): batch mean of −ln softmax;
+                            * "mse": ½ · batch mean of Σ (y − t)² */
+    const char *schedule;  /* "cosine" (NULL) to 0, or "constant" */
+    const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
+                               * for fa) or "units", U(±1/√units) (NULL for dfa) */
+    const char *standardize;  /* "channel" (NULL), "global", "none" */
+    double learning_rate;     /* 0: sgd .01, adam and adamw .001 */
+    double momentum;          /* sgd; below 0: .9 */
+    int nesterov;             /* sgd; needs momentum */
+    double weight_decay;      /* coupled for sgd and adam, decoupled for adamw */
+    size_t batch;             /* rows of a step; 128. The last partial batch of an
+                               * epoch is kept */
+    uint64_t steps;           /* the run ends after so many; 0: no limit */
+    uint64_t log_steps;       /* FAL_LOG comes every so many steps; 100 */
+    int no_shuffle;           /* 1: samples in file order */
+    uint64_t feedback_seed, data_seed, noise_seed; /* 1 */
+} fal_trainer_options;
+
+#define FAL_TRAINER_OPTIONS                                                        \
+    {                                                                              \
+        sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
+            0, 128, 0, 100, 0, 1, 1, 1                                             \
+    }
+FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
+
+FAL_API fal_status fal_trainer_create(fal_trainer **trainer, fal_model *model,
+                                      const fal_trainer_options *options);
+FAL_API void fal_trainer_destroy(fal_trainer *trainer);
+
+typedef enum fal_event {
+    FAL_STEP = 0,  /* after every step; no losses */
+    FAL_LOG = 1,   /* every log_steps; train_* are means over those steps */
+    FAL_EPOCH = 2, /* after an epoch, and after the last step of a run that ends
+                    * within one; train_* are means over it */
+    FAL_START = 3  /* once, before the first step */
+} fal_event;
+
+typedef struct fal_progress {
+    size_t size;
+    fal_event event;
+    uint64_t step, steps; /* done over the trainer's life; at the end of this fit */
+    uint64_t epoch, epochs;            /* completed; at the end of this fit */
+    double train_loss, train_accuracy; /* of FAL_LOG and FAL_EPOCH */
+    double test_loss, test_accuracy;   /* of FAL_EPOCH with a test set; else NAN */
+    double samples_per_second;         /* trained, evaluation not counted */
+    double seconds;                    /* training so far in this fit */
+} fal_progress;
+
+/* A non-zero return stops the run after the step: FAL_STOPPED. */
+typedef int (*fal_on_progress)(const fal_progress *progress, void *user);
+
+/* Trains for `epochs` (0 with options.steps: no limit), evaluates `test` (may be
+ * NULL) after each. A second call goes on: epochs and steps count on, the optimizer
+ * keeps its state, the schedule starts anew. Errors: ARGUMENT (data that does not
+ * fit the network), DIVERGED (names step and layer; the weights stay as before that
+ * step). */
+FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
+                                   const fal_dataset *test, uint64_t epochs,
+                                   fal_on_progress on_progress, void *user);
+
+/* One step on a batch of the caller's: arrays->count rows, at most options.batch,
+ * raw values. *loss, if asked for, is the batch mean before the step; without it
+ * the call does not wait for the device. With schedule "cosine" options.steps must
+ * be given. */
+FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
+                                    double *loss);
+
+/* Sets the learning rate of the following steps; they no longer follow a schedule.
+ */
+FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
+
+/* Tensors of the trainer by name, as of the last step:
+ *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out],
+ *   "dense1.delta" [rows of the last batch][units],
+ *   "dense2.feedback": fa [out][in]; dfa, hidden layers: [outputs][units]
+ * Only feedback can be set. */
+FAL_API fal_status fal_trainer_tensor_shape(const fal_trainer *trainer,
+                                            const char *name, size_t shape[4],
+                                            size_t *dimensions);
+FAL_API fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name,
+                                      float *values, size_t count);
+FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
+                                          const float *values, size_t count);
+
+/* Weights and feedback in one safetensors file, as `fal_model_save`. */
+FAL_API fal_status fal_trainer_save(fal_trainer *trainer, const char *path);
+
+/* Feedback from a file that fal_trainer_save wrote; what the file lacks stays. */
+FAL_API fal_status fal_trainer_load_feedback(fal_trainer *trainer,
+                                             const char *path);
+
+/* What a trainer takes: bytes on the device by use, and the launches of one step.
+ */
+typedef struct fal_footprint {
+    size_t size;
+    size_t parameters; /* floats, biases included */
+    uint64_t parameter_bytes, gradient_bytes, optimizer_bytes, feedback_bytes;
+    uint64_t activation_bytes;
+    size_t launches;
+} fal_footprint;
+FAL_API fal_status fal_trainer_footprint(const fal_trainer *trainer,
+                                         fal_footprint *footprint);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
