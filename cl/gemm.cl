@@ -1,0 +1,281 @@
+/* The matrix product of CPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
+ * C [M][N], float, row-major, any pitch. cl/gemm_tile.cl is its GPU-like twin.
+ *
+ * A work-group is one work-item and owns `rows` x `columns` of C. It walks K in blocks
+ * of kc and fills its part of `scratch`, which stays in the L2 cache:
+ *
+ *        PITCH                    NR    NR
+ *   +------------+             +-----+-----+--
+ *   | mc rows    |          kc |panel|panel|     nb columns of B as panels of NR,
+ *   | of A, kc   |             |     |     |     each KC x NR
+ *   | of each    |             +-----+-----+--
+ *   +------------+
+ *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
+ *
+ * and multiplies MR rows by a panel in registers (`multiply`). Only the fills know what
+ * an operand is (`source`); a new source is one more of them. All reads of the tile have
+ * constant offsets from one pointer, so no row pointers spill, and PITCH is no multiple
+ * of 4096 bytes. What becomes of a sum is a run-time switch in a loop that is not
+ * unrolled: one tile, compiled once, serves every product.
+ *
+ * Fills copy whole vectors and so read up to 15 floats past an operand's last element
+ * (buffers are padded) and leave leftovers beside the rows and columns in use; those
+ * only ever reach sums that are not stored.
+ *
+ * The sum over k goes block by block, in order; kc follows from K alone (host/ops/
+ * gemm.c, which also has MR, NR and KC: TILES and BLOCK there). */
+#if CPU_LIKE
+
+/* Rows and vectors of the register tile: as many accumulators as registers allow */
+#if VW == 16
+#define MR 12
+#define NV 2
+#elif VW == 8
+#define MR 6
+#define NV 2
+#else
+#define MR 8
+#define NV 3
+#endif
+#ifndef KC
+#define KC 256 /* longest block of k; a multiple of 16 */
+#endif
+#ifndef FETCH
+#define FETCH 16 /* rows of B asked for before they are copied */
+#endif
+#define NR (VW * NV)
+#define PITCH (KC + 16)
+
+/* The compiler hint costs nothing where the address is not readable */
+#ifdef __clang__
+#define WANT(p) __builtin_prefetch(p)
+#define WANT_STORE(p) __builtin_prefetch(p, 1)
+#else
+#define WANT(p)
+#define WANT_STORE(p)
+#endif
+
+typedef __global const float *restrict readable;
+typedef __global float *restrict writable;
+
+/* Sources: stored as the product reads it, or transposed */
+#define ROWS 0
+#define COLUMNS 1
+typedef struct operand {
+    int source;
+    uint pitch;
+} operand;
+
+/* Bits of `parts`: what there is beside the sum */
+#define ACCUMULATE 1
+#define BIAS 2
+#define OUTPUT 4
+typedef struct epilogue {
+    int parts, activation;
+    float slope;
+    int derivative;
+    float derivative_slope;
+    uint pitch; /* of C and of the stored output */
+} epilogue;
+
+/* A group's rectangle, and the blocks it is worked through in */
+typedef struct blocking {
+    uint rows, columns;
+    uint kc, mc, nb;
+} blocking;
+
+/* ---- fills ------------------------------------------------------------------------ */
+
+/* One step of the transpose of VW x VW: swaps the off-diagonal blocks of all squares
+ * of 2s x 2s */
+#if VW == 16
+#define LANES (uintv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#elif VW == 8
+#define LANES (uintv)(0, 1, 2, 3, 4, 5, 6, 7)
+#else
+#define LANES (uintv)(0, 1, 2, 3)
+#endif
+INLINE void swap_blocks(floatv r[VW], const uint s)
+{
+    const uintv upper = (LANES & s) / s; /* 1 in lanes of the right half */
+    const uintv low = LANES + upper * (VW - s), high = LANES + s + upper * (VW - s - s);
+    ALL for (uint i = 0; i < VW; i++)
+        if (!(i & s)) {
+            floatv top = r[i], bottom = r[i + s];
+            r[i] = shuffle2(top, bottom, low);
+            r[i + s] = shuffle2(top, bottom, high + upper * s);
+        }
+}
+
+INLINE void transpose(floatv r[VW])
+{
+    ALL for (uint s = 1; s < VW; s *= 2) swap_blocks(r, s);
+}
+
+/* d[column][row] <- s[row][column] */
+INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows, int columns)
+{
+    ROLL for (int i = 0; i < rows; i += VW)
+        ROLL for (int j = 0; j < columns; j += VW) {
+            floatv r[VW];
+            ALL for (int k = 0; k < VW; k++)
+                r[k] = vloadv(0, s + min(i + k, rows - 1) * ld + j);
+            transpose(r);
+            ALL for (int k = 0; k < VW; k++) vstorev(r[k], 0, d + (j + k) * pitch + i);
+        }
+}
+
+INLINE void copy_rows(writable d, readable s, size_t ld, int rows, int columns)
+{
+    ROLL for (int i = 0; i < rows; i++, s += ld, d += PITCH)
+        for (int k = 0; k < columns; k += VW) vstorev(vloadv(0, s + k), 0, d + k);
+}
+
+/* kn rows of one panel; `columns` of B are left from here */
+INLINE void copy_panel(writable d, readable s, size_t ld, int kn, uint columns)
+{
+    if (columns >= NR)
+        for (int k = 0; k < kn; k++, s += ld, d += NR)
+            ALL for (int j = 0; j < NV; j++) {
+                WANT(s + FETCH * ld + j * VW);
+                vstorev(vloadv(j, s), j, d);
+            }
+    else
+        ROLL for (int k = 0; k < kn; k++, s += ld, d += NR)
+            ROLL for (int j = 0; j * VW < columns; j++) vstorev(vloadv(j, s), j, d);
+}
+
+INLINE void fill_a(writable a, operand of, readable A, uint m, int rows, uint k, int kn)
+{
+    if (of.source == COLUMNS)
+        turn(a, PITCH, A + (size_t)k * of.pitch + m, of.pitch, kn, rows);
+    else
+        copy_rows(a, A + (size_t)m * of.pitch + k, of.pitch, rows, kn);
+}
+
+INLINE void fill_b(writable b, operand of, readable B, uint k, int kn, uint n,
+                   uint columns)
+{
+    if (of.source == COLUMNS)
+        turn(b, NR, B + (size_t)n * of.pitch + k, of.pitch, min(columns, (uint)NR), kn);
+    else
+        copy_panel(b, B + (size_t)k * of.pitch + n, of.pitch, kn, columns);
+}
+
+/* ---- register tile ---------------------------------------------------------------- */
+
+INLINE void put(writable p, floatv v, int n)
+{
+    if (n >= VW) {
+        vstorev(v, 0, p);
+        return;
+    }
+    float lanes[VW];
+    vstorev(v, 0, lanes);
+    ROLL for (int j = 0; j < n; j++) p[j] = lanes[j];
+}
+
+/* n of the VW lanes are C's */
+INLINE void finish(floatv v, writable c, readable bias, readable h, int n, epilogue e)
+{
+    if (e.parts & ACCUMULATE)
+        v += vloadv(0, c);
+    if (e.parts & BIAS)
+        v += vloadv(0, bias);
+    if (e.activation != LINEAR)
+        v = activate(e.activation, e.slope, v);
+    if (e.parts & OUTPUT)
+        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, h));
+    put(c, v, n);
+}
+
+/* C's rows x columns from V vectors of MR rows */
+INLINE void multiply(const int V, readable a, readable b, int kn, writable C,
+                     readable bias, readable h, int rows, int columns, epilogue e)
+{
+    floatv sum[MR][NV], done[MR * NV];
+    ALL for (int i = 0; i < MR; i++)
+        ALL for (int j = 0; j < V; j++) {
+            WANT_STORE(C + min(i, rows - 1) * (size_t)e.pitch + j * VW);
+            sum[i][j] = 0;
+        }
+    _Pragma("unroll 2") for (int k = 0; k < kn; k++, a++, b += NR) {
+        floatv v[NV];
+        ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
+        ALL for (int i = 0; i < MR; i++)
+            ALL for (int j = 0; j < V; j++)
+                sum[i][j] = fma((floatv)(a[i * PITCH]), v[j], sum[i][j]);
+    }
+    ALL for (int i = 0; i < MR; i++)
+        ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
+    ROLL for (int i = 0; i < rows; i++, C += e.pitch, h += e.pitch)
+        ROLL for (int j = 0; j * VW < columns; j++)
+            finish(done[i * NV + j], C + j * VW, bias + j * VW, h + j * VW,
+                   columns - j * VW, e);
+}
+
+/* ---- entry ------------------------------------------------------------------------ */
+
+/* What the epilogue does at a block of k: the first adds to C what the caller wants
+ * added, the others what the first left there; the last does the rest */
+INLINE epilogue at_block(epilogue e, int first, int last)
+{
+    e.parts = (first ? e.parts & ACCUMULATE : ACCUMULATE) |
+              (last ? e.parts & (BIAS | OUTPUT) : 0);
+    e.activation = last ? e.activation : LINEAR;
+    return e;
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
+     readable B, ulong b_at, writable C, ulong c_at, epilogue whole, readable bias,
+     ulong bias_at, readable output, ulong output_at, blocking by, writable scratch)
+{
+    const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
+    const uint m0 = get_group_id(1) * by.rows, m1 = min(m0 + by.rows, M);
+    const uint n0 = get_group_id(0) * by.columns, n1 = min(n0 + by.columns, N);
+    writable a = scratch + group * ((size_t)(by.mc + 16) * PITCH + by.nb * KC);
+    writable b = a + (by.mc + 16) * PITCH;
+    A += a_at, B += b_at, C += c_at, bias += bias_at, output += output_at;
+    for (uint m = m0; m < m1; m += by.mc)
+        for (uint k = 0; k < K; k += by.kc) {
+            const uint kn = min(by.kc, K - k), mend = min(m + by.mc, m1);
+            const epilogue e = at_block(whole, k == 0, k + kn == K);
+            fill_a(a, of_a, A, m, mend - m, k, kn);
+            for (uint n = n0; n < n1; n += by.nb) {
+                const uint nend = min(n + by.nb, n1);
+                for (uint j = n; j < nend; j += NR)
+                    fill_b(b + (j - n) * KC, of_b, B, k, kn, j, N - j);
+                for (uint i = m; i < mend; i += MR)
+                    for (uint j = n; j < nend; j += NR) {
+                        const size_t at = (size_t)i * e.pitch + j;
+                        readable tile = a + (i - m) * PITCH;
+                        readable panel = b + (j - n) * KC;
+                        const int down = min(mend - i, (uint)MR);
+                        const int across = min(nend - j, (uint)NR);
+                        if (across <= VW)
+                            multiply(1, tile, panel, kn, C + at, bias + j, output + at,
+                                     down, across, e);
+                        else
+                            multiply(NV, tile, panel, kn, C + at, bias + j, output + at,
+                                     down, across, e);
+                    }
+            }
+        }
+}
+
+#undef MR
+#undef NV
+#undef NR
+#undef KC
+#undef PITCH
+#undef FETCH
+#undef LANES
+#undef WANT
+#undef WANT_STORE
+#undef ROWS
+#undef COLUMNS
+#undef ACCUMULATE
+#undef BIAS
+#undef OUTPUT
+#endif
