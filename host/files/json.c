@@ -1,0 +1,235 @@
+#include "files/json.h"
+#include "device/memory.h"
+
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void append(fal_json *j, const char *text, size_t length)
+{
+    if (j->status != FAL_OK)
+        return;
+    if (length >= j->capacity - j->length) {
+        size_t capacity = 2 * j->capacity + length + 64;
+        char *grown = fal_resize(j->text, capacity, 1);
+        if (!grown) {
+            j->status = FAL_ERROR_MEMORY;
+            return;
+        }
+        j->text = grown;
+        j->capacity = capacity;
+    }
+    memcpy(j->text + j->length, text, length);
+    j->length += length;
+    j->text[j->length] = 0;
+}
+
+static void append_text(fal_json *j, const char *text)
+{
+    append(j, text, strlen(text));
+}
+
+/* A value, or the beginning of one; `comma`: what follows needs one. */
+static void append_value(fal_json *j, const char *text, int comma)
+{
+    if (j->comma)
+        append(j, ",", 1);
+    append_text(j, text);
+    j->comma = comma;
+}
+
+/* ---- strings ------------------------------------------------------------------
+ */
+
+static int continues(const unsigned char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    return 1;
+}
+
+size_t fal_utf8_length(const unsigned char *text, size_t left)
+{
+    unsigned char a = left ? text[0] : 0xFF, b = left > 1 ? text[1] : 0;
+    size_t length = a < 0x80 ? 1 : a < 0xC2 ? 0 : a < 0xE0 ? 2 : a < 0xF0 ? 3 : 4;
+    if (length == 0 || a > 0xF4 || length > left ||
+        !continues(text + 1, length - 1))
+        return 0;
+    /* Overlong, surrogates, past the last code point. */
+    if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) ||
+        (a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F))
+        return 0;
+    return length;
+}
+
+static void append_escape(fal_json *j, unsigned char c)
+{
+    static const char letters[] = "b\bf\fn\nr\rt\t\"\"\\\\";
+    char text[8];
+    for (size_t i = 0; i + 1 < sizeof letters; i += 2)
+        if (letters[i + 1] == (char)c) {
+            snprintf(text, sizeof text, "\\%c", letters[i]);
+            append_text(j, text);
+            return;
+        }
+    snprintf(text, sizeof text, "\\u%04x", c);
+    append_text(j, text);
+}
+
+static int is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+/* Appends what can go in one piece, returns its bytes. */
+static size_t append_piece(fal_json *j, const unsigned char *text, size_t left)
+{
+    size_t n = 0;
+    while (n < left && is_plain(text[n]))
+        n++;
+    if (n == 0 && (text[0] < 0x20 || text[0] == '"' || text[0] == '\\')) {
+        append_escape(j, text[0]);
+        return 1;
+    }
+    if (n == 0)
+        n = fal_utf8_length(text, left);
+    if (n > 0)
+        append(j, (const char *)text, n);
+    else
+        append_text(j, "\xEF\xBF\xBD");
+    return n > 0 ? n : 1;
+}
+
+void fal_json_string(fal_json *j, const char *text)
+{
+    if (!text) {
+        fal_json_null(j);
+        return;
+    }
+    size_t left = strlen(text);
+    append_value(j, "\"", 0);
+    while (left > 0 && j->status == FAL_OK) {
+        size_t piece = append_piece(j, (const unsigned char *)text, left);
+        text += piece;
+        left -= piece;
+    }
+    append(j, "\"", 1);
+    j->comma = 1;
+}
+
+void fal_json_key(fal_json *j, const char *key)
+{
+    fal_json_string(j, key);
+    append(j, ":", 1);
+    j->comma = 0;
+}
+
+/* ---- numbers ------------------------------------------------------------------
+ */
+
+/* The program that uses the library may have set a locale with a decimal comma. */
+static void use_decimal_point(char *text)
+{
+    const char *point = localeconv()->decimal_point;
+    char *found = *point ? strstr(text, point) : NULL;
+    if (!found)
+        return;
+    size_t length = strlen(point);
+    *found = '.';
+    memmove(found + 1, found + length, strlen(found + length) + 1);
+}
+
+void fal_json_number(fal_json *j, double value)
+{
+    static const int digits[] = {9, 15, 17};
+    char text[64];
+    if (!isfinite(value)) {
+        fal_json_null(j);
+        return;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "%.*g", digits[i], value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    use_decimal_point(text);
+    append_value(j, text, 1);
+}
+
+void fal_json_integer(fal_json *j, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    append_value(j, text, 1);
+}
+
+void fal_json_unsigned(fal_json *j, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    append_value(j, text, 1);
+}
+
+/* ---- the rest -----------------------------------------------------------------
+ */
+
+void fal_json_bool(fal_json *j, int value)
+{
+    append_value(j, value ? "true" : "false", 1);
+}
+
+void fal_json_null(fal_json *j)
+{
+    append_value(j, "null", 1);
+}
+
+void fal_json_begin_object(fal_json *j)
+{
+    append_value(j, "{", 0);
+}
+
+void fal_json_begin_array(fal_json *j)
+{
+    append_value(j, "[", 0);
+}
+
+static void end(fal_json *j, const char *bracket)
+{
+    append_text(j, bracket);
+    j->comma = 1;
+}
+
+void fal_json_end_object(fal_json *j)
+{
+    end(j, "}");
+}
+
+void fal_json_end_array(fal_json *j)
+{
+    end(j, "]");
+}
+
+void fal_json_newline(fal_json *j)
+{
+    append(j, "\n", 1);
+    j->comma = 0;
+}
+
+void fal_json_reset(fal_json *j)
+{
+    j->length = 0;
+    j->status = FAL_OK;
+    j->comma = 0;
+    if (j->text)
+        j->text[0] = 0;
+}
+
+void fal_json_release(fal_json *j)
+{
+    fal_release(j->text);
+    *j = (fal_json)FAL_JSON;
+}

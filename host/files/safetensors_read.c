@@ -1,0 +1,410 @@
+#include "device/error.h"
+#include "device/memory.h"
+#include "files/atomic.h"
+#include "files/json.h"
+#include "files/tensors.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t header_limit = 100000000; /* the format's */
+
+struct fal_safetensors {
+    char *path;
+    unsigned char *bytes; /* the file */
+    size_t size;
+    const unsigned char *data; /* what follows the header */
+    size_t data_size;
+    cJSON *header; /* holds all texts */
+    fal_tensor_view *tensors;
+    size_t count;
+    fal_metadata *metadata;
+    size_t metadata_count;
+};
+
+/* `tensor` may be NULL: the file as a whole. */
+static fal_status bad(const fal_safetensors *f, const char *tensor,
+                      const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static fal_status bad(const fal_safetensors *f, const char *tensor,
+                      const char *format, ...)
+{
+    char why[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return fal_fail(
+        FAL_ERROR_FORMAT,
+        "file '%s'%s%.200s%s: %s; use a whole safetensors file of float32 "
+        "tensors",
+        f->path, tensor ? ", tensor '" : "", tensor ? tensor : "",
+        tensor ? "'" : "", why);
+}
+
+/* cJSON ends a text at an escaped zero and takes any bytes for text. */
+static fal_status check_header_text(const fal_safetensors *f, size_t length)
+{
+    const unsigned char *text = f->bytes + 8;
+    for (size_t i = 0; i < length;) {
+        size_t step = fal_utf8_length(text + i, length - i);
+        if (step == 0)
+            return bad(f, NULL, "the header is not UTF-8 at its byte %zu", i);
+        if (text[i] == 0)
+            return bad(f, NULL, "the header has a zero byte at its byte %zu", i);
+        if (text[i] == '\\' && length - i >= 6 &&
+            memcmp(text + i, "\\u0000", 6) == 0)
+            return bad(f, NULL, "the header has \\u0000 at its byte %zu", i);
+        if (text[i] == '\\' && length - i >= 2 && text[i + 1] < 0x80)
+            step = 2; /* of an escaped backslash the second escapes nothing */
+        i += step;
+    }
+    return FAL_OK;
+}
+
+static fal_status parse_header(fal_safetensors *f, size_t length)
+{
+    const char *text = (const char *)f->bytes + 8, *end = NULL;
+    fal_status status = check_header_text(f, length);
+    if (status != FAL_OK)
+        return status;
+    f->header = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    if (!f->header)
+        return bad(f, NULL, "the header is not JSON, at its byte %td",
+                   end ? end - text : 0);
+    if (!cJSON_IsObject(f->header) || *text != '{')
+        return bad(f, NULL, "the header is not a JSON object");
+    while (end < text + length && strchr(" \t\r\n", *end))
+        end++;
+    if (end < text + length)
+        return bad(f, NULL, "the header is not JSON, at its byte %td", end - text);
+    return FAL_OK;
+}
+
+static fal_status read_header(fal_safetensors *f)
+{
+    uint64_t length = 0;
+    if (f->size < 8)
+        return bad(f, NULL, "it has %zu bytes, cut off before the header", f->size);
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | f->bytes[i];
+    if (length > header_limit)
+        return bad(f, NULL, "a header of %ju bytes is more than the format's %zu",
+                   (uintmax_t)length, header_limit);
+    if (length > f->size - 8)
+        return bad(f, NULL, "it is cut off: a header of %ju bytes, a file of %zu",
+                   (uintmax_t)length, f->size);
+    f->data = f->bytes + 8 + length;
+    f->data_size = f->size - 8 - (size_t)length;
+    return parse_header(f, (size_t)length);
+}
+
+static fal_status read_metadata(fal_safetensors *f, const cJSON *object)
+{
+    const cJSON *item;
+    size_t count = 0;
+    if (f->metadata)
+        return bad(f, NULL, "%s is there twice", FAL_METADATA_NAME);
+    if (!cJSON_IsObject(object))
+        return bad(f, NULL, "%s is not a JSON object", FAL_METADATA_NAME);
+    cJSON_ArrayForEach(item, object) count++;
+    f->metadata = fal_allocate(count, sizeof *f->metadata);
+    if (!f->metadata)
+        return FAL_ERROR_MEMORY;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (!cJSON_IsString(item))
+            return bad(f, NULL, "metadata '%.200s' is not a text", item->string);
+        f->metadata[f->metadata_count++] = (fal_metadata){item->string,
+                                                          item->valuestring};
+    }
+    const char *twice = fal_names_sort(f->metadata, count, sizeof *f->metadata);
+    if (twice)
+        return bad(f, NULL, "metadata '%.200s' is there twice", twice);
+    return FAL_OK;
+}
+
+/* "[16,784]" */
+static void print_shape(char *text, size_t room, const size_t *shape,
+                        size_t dimensions)
+{
+    size_t used = (size_t)snprintf(text, room, "[");
+    for (size_t i = 0; i < dimensions; i++)
+        used += (size_t)snprintf(text + used, room - used, i ? ",%zu" : "%zu",
+                                 shape[i]);
+    snprintf(text + used, room - used, "]");
+}
+
+/* Doubles count exactly below 2^53, far above what a file can hold. */
+static int whole_number(const cJSON *item, size_t *value)
+{
+    double d = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (!(d >= 0) || signbit(d) || d >= 9007199254740992.0 || d != floor(d) ||
+        (uint64_t)d > SIZE_MAX)
+        return 0;
+    *value = (size_t)d;
+    return 1;
+}
+
+/* Up to `room` whole numbers of an array; *count is -1 if it has other content. */
+static void whole_numbers(const cJSON *array, size_t *values, int room, int *count)
+{
+    const cJSON *item;
+    *count = cJSON_IsArray(array) ? 0 : -1;
+    if (*count < 0)
+        return;
+    cJSON_ArrayForEach(item, array)
+    {
+        if (*count < room && !whole_number(item, &values[*count])) {
+            *count = -1;
+            return;
+        }
+        if (++*count > room)
+            return;
+    }
+}
+
+static fal_status read_type(const fal_safetensors *f, const cJSON *item,
+                            fal_tensor_view *t)
+{
+    if (!cJSON_IsString(item))
+        return bad(f, t->name, "it has no dtype text");
+    for (int i = 0; i < FAL_TENSOR_TYPES; i++)
+        if (strcmp(item->valuestring, fal_tensor_type_names[i]) == 0) {
+            t->type = (fal_tensor_type)i;
+            return FAL_OK;
+        }
+    return bad(f, t->name, "dtype '%.40s' is none of F32, I64, U8",
+               item->valuestring);
+}
+
+static fal_status read_shape(const fal_safetensors *f, const cJSON *item,
+                             fal_tensor_view *t)
+{
+    int dimensions;
+    whole_numbers(item, t->shape, 4, &dimensions);
+    if (dimensions < 0)
+        return bad(f, t->name, "its shape is not an array of whole numbers");
+    if (dimensions > 4)
+        return bad(f, t->name, "it has more than 4 dimensions");
+    t->dimensions = (size_t)dimensions;
+    t->bytes = fal_tensor_bytes(t->type, t->shape, t->dimensions);
+    if (t->bytes == SIZE_MAX)
+        return bad(f, t->name, "its shape is larger than any memory");
+    t->count = t->bytes / fal_tensor_type_sizes[t->type];
+    return FAL_OK;
+}
+
+static fal_status read_offsets(const fal_safetensors *f, const cJSON *item,
+                               fal_tensor_view *t)
+{
+    size_t place[2] = {0};
+    int count;
+    char shape[128];
+    whole_numbers(item, place, 2, &count);
+    if (count != 2)
+        return bad(f, t->name, "its data_offsets are not two whole numbers");
+    if (place[0] > place[1])
+        return bad(f, t->name, "its data ends at %zu, before it begins at %zu",
+                   place[1], place[0]);
+    if (place[1] > f->data_size)
+        return bad(f, t->name,
+                   "its data ends at %zu, but the file has %zu bytes of it",
+                   place[1], f->data_size);
+    print_shape(shape, sizeof shape, t->shape, t->dimensions);
+    if (place[1] - place[0] != t->bytes)
+        return bad(f, t->name,
+                   "shape %s of %s takes %zu bytes, its offsets give %zu", shape,
+                   fal_tensor_type_names[t->type], t->bytes, place[1] - place[0]);
+    t->data = f->data + place[0];
+    return FAL_OK;
+}
+
+static fal_status read_tensor(const fal_safetensors *f, const cJSON *object,
+                              fal_tensor_view *t)
+{
+    static const char *const fields[] = {"dtype", "shape", "data_offsets"};
+    const cJSON *item, *found[3] = {NULL};
+    t->name = object->string;
+    if (!cJSON_IsObject(object))
+        return bad(f, t->name, "its description is not a JSON object");
+    cJSON_ArrayForEach(item, object)
+    {
+        int i = 0;
+        while (i < 3 && strcmp(item->string, fields[i]) != 0)
+            i++;
+        if (i == 3 || found[i])
+            return bad(f, t->name, "its field '%.40s' is %s", item->string,
+                       i == 3 ? "unknown" : "there twice");
+        found[i] = item;
+    }
+    fal_status status = read_type(f, found[0], t);
+    if (status == FAL_OK)
+        status = read_shape(f, found[1], t);
+    if (status == FAL_OK)
+        status = read_offsets(f, found[2], t);
+    return status;
+}
+
+static fal_status read_tensors(fal_safetensors *f)
+{
+    const cJSON *item;
+    size_t count = 0;
+    fal_status status = FAL_OK;
+    cJSON_ArrayForEach(item, f->header) count++;
+    f->tensors = fal_allocate(count, sizeof *f->tensors);
+    if (!f->tensors)
+        return FAL_ERROR_MEMORY;
+    cJSON_ArrayForEach(item, f->header)
+    {
+        if (strcmp(item->string, FAL_METADATA_NAME) == 0)
+            status = read_metadata(f, item);
+        else
+            status = read_tensor(f, item, &f->tensors[f->count++]);
+        if (status != FAL_OK)
+            return status;
+    }
+    return FAL_OK;
+}
+
+/* In the data's order; an empty tensor comes before what begins at its place. */
+static int compare_places(const void *a, const void *b)
+{
+    const fal_tensor_view *s = a, *t = b;
+    if (s->data != t->data)
+        return s->data < t->data ? -1 : 1;
+    return (s->bytes > t->bytes) - (s->bytes < t->bytes);
+}
+
+static fal_status check_places(fal_safetensors *f)
+{
+    size_t end = 0;
+    if (f->count > 1)
+        qsort(f->tensors, f->count, sizeof *f->tensors, compare_places);
+    for (size_t i = 0; i < f->count; i++) {
+        const fal_tensor_view *t = &f->tensors[i];
+        size_t begin = (size_t)(t->data - f->data);
+        if (begin < end)
+            return bad(f, t->name,
+                       "its data overlaps another's: it begins at %zu, "
+                       "the one before ends at %zu",
+                       begin, end);
+        if (begin > end)
+            return bad(f, t->name, "there is a gap of %zu bytes before its data",
+                       begin - end);
+        end += t->bytes;
+    }
+    if (end != f->data_size)
+        return bad(f, NULL, "its last %zu bytes belong to no tensor",
+                   f->data_size - end);
+    return FAL_OK;
+}
+
+static fal_status check_tensors(fal_safetensors *f)
+{
+    const char *twice = fal_names_sort(f->tensors, f->count, sizeof *f->tensors);
+    if (twice)
+        return bad(f, twice, "the name is there twice");
+    fal_status status = check_places(f);
+    if (status == FAL_OK)
+        fal_names_sort(f->tensors, f->count, sizeof *f->tensors);
+    return status;
+}
+
+static fal_status read_all(fal_safetensors *f, const char *path)
+{
+    f->path = fal_copy_text(path);
+    if (!f->path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_file_read(path, SIZE_MAX, &f->bytes, &f->size);
+    if (status == FAL_OK)
+        status = read_header(f);
+    if (status == FAL_OK)
+        status = read_tensors(f);
+    if (status == FAL_OK)
+        status = check_tensors(f);
+    return status;
+}
+
+fal_status fal_safetensors_open(fal_safetensors **file, const char *path)
+{
+    fal_safetensors *f = fal_allocate(1, sizeof *f);
+    if (!f)
+        return FAL_ERROR_MEMORY;
+    fal_status status = read_all(f, path);
+    if (status == FAL_OK)
+        *file = f;
+    else
+        fal_safetensors_close(f);
+    return status;
+}
+
+void fal_safetensors_close(fal_safetensors *file)
+{
+    if (!file)
+        return;
+    cJSON_Delete(file->header);
+    fal_release(file->tensors);
+    fal_release(file->metadata);
+    fal_release(file->bytes);
+    fal_release(file->path);
+    fal_release(file);
+}
+
+size_t fal_safetensors_count(const fal_safetensors *file)
+{
+    return file->count;
+}
+
+const fal_tensor_view *fal_safetensors_at(const fal_safetensors *file, size_t index)
+{
+    return index < file->count ? &file->tensors[index] : NULL;
+}
+
+const fal_tensor_view *fal_safetensors_find(const fal_safetensors *file,
+                                            const char *name)
+{
+    return fal_names_find(file->tensors, file->count, sizeof *file->tensors, name);
+}
+
+const char *fal_safetensors_metadata(const fal_safetensors *file, const char *key)
+{
+    const fal_metadata *found = fal_names_find(file->metadata, file->metadata_count,
+                                               sizeof *found, key);
+    return found ? found->value : NULL;
+}
+
+static int same_shape(const fal_tensor_view *t, const size_t *shape,
+                      size_t dimensions)
+{
+    if (t->dimensions != dimensions)
+        return 0;
+    for (size_t i = 0; i < dimensions; i++)
+        if (t->shape[i] != shape[i])
+            return 0;
+    return 1;
+}
+
+fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
+                                  const size_t *shape, size_t dimensions,
+                                  float *values)
+{
+    const fal_tensor_view *t = fal_safetensors_find(file, name);
+    char needed[128], there[128];
+    print_shape(needed, sizeof needed, shape, dimensions);
+    if (!t)
+        return bad(file, name, "it is missing, shape %s is needed", needed);
+    print_shape(there, sizeof there, t->shape, t->dimensions);
+    if (t->type != FAL_TENSOR_F32)
+        return bad(file, name, "dtype %s, F32 is needed",
+                   fal_tensor_type_names[t->type]);
+    if (!same_shape(t, shape, dimensions))
+        return bad(file, name, "shape %s, %s is needed", there, needed);
+    if (t->bytes > 0)
+        memcpy(values, t->data, t->bytes);
+    return FAL_OK;
+}
