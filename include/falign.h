@@ -42,8 +42,7 @@
 extern "C" {
 #endif
 
-/* ---- version ------------------------------------------------------------------
- */
+/* ---- version --------------------------------------------------------------- */
 
 #define FAL_VERSION_MAJOR 0
 #define FAL_VERSION_MINOR 1
@@ -52,8 +51,7 @@ extern "C" {
 /* "0.1.0" of the library in use, which may be newer than this header. */
 FAL_API const char *fal_version(void);
 
-/* ---- status and errors --------------------------------------------------------
- */
+/* ---- status and errors ----------------------------------------------------- */
 
 /* Values never change their meaning; new ones are added at the end. */
 #define FAL_STATUSES(X)                                                            \
@@ -84,8 +82,7 @@ FAL_API const char *fal_error_message(void);
  * bindings, so that a program built against an older header keeps working. NULL in
  * place of options means all defaults. */
 
-/* ---- devices ------------------------------------------------------------------
- */
+/* ---- devices --------------------------------------------------------------- */
 
 typedef struct fal_device fal_device;
 
@@ -147,8 +144,7 @@ FAL_API void fal_device_destroy(fal_device *device);
 FAL_API fal_status fal_device_describe(const fal_device *device,
                                        fal_device_info *info);
 
-/* ---- data sets ----------------------------------------------------------------
- */
+/* ---- data sets ------------------------------------------------------------- */
 
 typedef struct fal_dataset fal_dataset;
 
@@ -212,8 +208,7 @@ FAL_API fal_status fal_dataset_describe(const fal_dataset *dataset,
                                         fal_arrays *arrays);
 FAL_API void fal_dataset_destroy(fal_dataset *dataset);
 
-/* ---- models -------------------------------------------------------------------
- */
+/* ---- models ---------------------------------------------------------------- */
 
 /* A network on a device: weights, biases and the standardisation of its input. */
 typedef struct fal_model fal_model;
@@ -297,8 +292,7 @@ FAL_API fal_status fal_model_tensor(fal_model *model, const char *name,
 FAL_API fal_status fal_model_tensor_set(fal_model *model, const char *name,
                                         const float *values, size_t count);
 
-/* ---- training -----------------------------------------------------------------
- */
+/* ---- training -------------------------------------------------------------- */
 
 /* A learning rule, an optimizer and a place in the data; works on a model's
  * weights. Random feedback belongs to the trainer. */

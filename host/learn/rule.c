@@ -1,0 +1,35 @@
+#include "learn/rule.h"
+
+#include <string.h>
+
+const fal_rule fal_rules[] = {
+    {"bp", FAL_PATH_LAYERS, FAL_CARRIER_WEIGHTS, FAL_LEARNS_NEVER},
+    {"fa", FAL_PATH_LAYERS, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER},
+    {"dfa", FAL_PATH_DIRECT, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER},
+    {"shallow", FAL_PATH_NONE, FAL_CARRIER_NONE, FAL_LEARNS_NEVER},
+};
+
+enum { RULES = sizeof fal_rules / sizeof *fal_rules };
+
+size_t fal_rule_count(void)
+{
+    return RULES;
+}
+
+const char *fal_rule_name(size_t index)
+{
+    return index < RULES ? fal_rules[index].name : NULL;
+}
+
+fal_status fal_rule_find(const char *name, const fal_rule **rule)
+{
+    const char *known[RULES];
+    for (size_t i = 0; i < RULES; i++) {
+        known[i] = fal_rules[i].name;
+        if (strcmp(name, known[i]) == 0) {
+            *rule = &fal_rules[i];
+            return FAL_OK;
+        }
+    }
+    return fal_fail_unknown("rule", name, known, RULES);
+}

@@ -1,0 +1,35 @@
+/* A learning rule is one row of a table: what carries the error down to a layer. */
+#ifndef FAL_RULE_H
+#define FAL_RULE_H
+
+#include "device/error.h"
+
+/* How the error reaches a layer. */
+typedef enum fal_path {
+    FAL_PATH_LAYERS, /* from the layer above */
+    FAL_PATH_DIRECT, /* from the output */
+    FAL_PATH_NONE    /* not at all: the layer is frozen */
+} fal_path;
+
+/* What stands in place of W^T (layer to layer) or projects the output error. */
+typedef enum fal_carrier {
+    FAL_CARRIER_WEIGHTS,
+    FAL_CARRIER_FEEDBACK, /* a random B of the trainer's */
+    FAL_CARRIER_NONE
+} fal_carrier;
+
+/* How the carrier learns. */
+typedef enum fal_carrier_learning { FAL_LEARNS_NEVER } fal_carrier_learning;
+
+typedef struct fal_rule {
+    const char *name;
+    fal_path path;
+    fal_carrier carrier;
+    fal_carrier_learning learning;
+} fal_rule;
+
+extern const fal_rule fal_rules[];
+
+fal_status fal_rule_find(const char *name, const fal_rule **rule);
+
+#endif

@@ -1,0 +1,92 @@
+/* relu, leaky, tanh, sigmoid, linear: h = phi(a). Right behind a layer with weights
+ * they are that layer's epilogue and cost no launch. */
+#include "net/layer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static fal_status refuse_arguments(size_t count)
+{
+    if (count == 0)
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_ARGUMENT, "this layer takes no arguments");
+}
+
+#define PARSE(phi_name, number)                                                      \
+    static fal_status parse_##phi_name(fal_layer *layer, char *const *words,         \
+                                       size_t count)                                 \
+    {                                                                                \
+        (void)words;                                                                 \
+        layer->is_activation = 1;                                                    \
+        layer->activation.phi = number;                                              \
+        return refuse_arguments(count);                                              \
+    }
+PARSE(relu, FAL_RELU)
+PARSE(tanh, FAL_TANH)
+PARSE(sigmoid, FAL_SIGMOID)
+PARSE(linear, FAL_LINEAR)
+#undef PARSE
+
+static fal_status parse_leaky(fal_layer *layer, char *const *words, size_t count)
+{
+    double slope = .01;
+    char *end = NULL;
+    layer->is_activation = 1;
+    if (count > 0)
+        slope = strtod(words[0], &end);
+    /* The derivative is read off the output's sign, so the slope must keep it. */
+    if (count > 1 || (end && (*end || end == words[0])) || !(slope > 0 && slope < 1))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "it must be 'leaky' or 'leaky S', S between 0 and 1");
+    layer->activation = (fal_activation){FAL_LEAKY, (float)slope};
+    return FAL_OK;
+}
+
+static fal_status shape(fal_layer *layer)
+{
+    layer->out = layer->in;
+    return FAL_OK;
+}
+
+static void print(const fal_layer *layer, char *text, size_t size)
+{
+    if (layer->activation.phi == FAL_LEAKY)
+        snprintf(text, size, " %.9g", (double)layer->activation.slope);
+    else
+        text[0] = 0;
+}
+
+static size_t floats(const fal_plan_build *build, size_t index)
+{
+    return build->rows * fal_shape_size(build->network->layers[index].out);
+}
+
+static fal_status forward(fal_plan_build *build, size_t index)
+{
+    const fal_layer *layer = &build->network->layers[index];
+    int identity = layer->activation.phi == FAL_LINEAR && index > 0;
+    if (layer->fused || identity)
+        return FAL_OK;
+    return fal_activate_add(build->list, layer->activation,
+                            fal_plan_input(build, index),
+                            fal_plan_output(build, index), floats(build, index));
+}
+
+static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
+{
+    const fal_layer *layer = &build->network->layers[index];
+    if (layer->activation.phi == FAL_LINEAR)
+        return FAL_OK;
+    return fal_derive_add(build->list, layer->activation, signal,
+                          fal_plan_output(build, index), floats(build, index));
+}
+
+#define KIND(phi_name, arguments)                                                    \
+    const fal_layer_kind fal_##phi_name##_kind = {                                   \
+        #phi_name, arguments, parse_##phi_name, shape, print, forward, backward}
+KIND(relu, "");
+KIND(leaky, "[.01]");
+KIND(tanh, "");
+KIND(sigmoid, "");
+KIND(linear, "");

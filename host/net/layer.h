@@ -1,0 +1,37 @@
+/* The table of layer kinds: a new kind is a new file and a new row. */
+#ifndef FAL_LAYER_H
+#define FAL_LAYER_H
+
+#include "net/network.h"
+#include "net/plan.h"
+
+typedef struct fal_layer_kind {
+    const char *name;
+    const char *arguments; /* for texts: "N [nobias]" */
+
+    /* Reads the words after the kind; messages say what is wrong with them. */
+    fal_status (*parse)(fal_layer *layer, char *const *words, size_t count);
+
+    /* Fills layer->out (and the weight's sizes) from layer->in. */
+    fal_status (*shape)(fal_layer *layer);
+
+    /* The arguments again, for the network's complete text. */
+    void (*print)(const fal_layer *layer, char *text, size_t size);
+
+    /* Adds the launches of layer `index`: its output from its input. */
+    fal_status (*forward)(fal_plan_build *build, size_t index);
+
+    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size]. */
+    fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal);
+} fal_layer_kind;
+
+extern const fal_layer_kind fal_dense_kind, fal_relu_kind, fal_leaky_kind,
+    fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind;
+
+extern const fal_layer_kind *const fal_layer_kinds[];
+extern const size_t fal_layer_kind_count;
+
+/* A size written in decimal, 1 … 2³¹ − 1. `what` stands in the error. */
+fal_status fal_parse_size(const char *word, const char *what, size_t *size);
+
+#endif

@@ -1,0 +1,374 @@
+/* From text to layers: presets, items, names, shapes, and back to a complete text. */
+#include "net/network.h"
+#include "device/memory.h"
+#include "net/layer.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_LIMIT = 8 };
+
+const fal_layer_kind *const fal_layer_kinds[] = {
+    &fal_dense_kind, &fal_relu_kind,    &fal_leaky_kind,
+    &fal_tanh_kind,  &fal_sigmoid_kind, &fal_linear_kind};
+const size_t fal_layer_kind_count = sizeof fal_layer_kinds / sizeof *fal_layer_kinds;
+
+size_t fal_shape_size(fal_shape shape)
+{
+    return shape.height * shape.width * shape.channels;
+}
+
+fal_status fal_parse_size(const char *word, const char *what, size_t *size)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(word, &end, 10);
+    if (!isdigit((unsigned char)*word) || *end || errno || value < 1 ||
+        value > INT32_MAX)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "%s '%.60s' must be a whole number from 1 to 2147483647", what,
+                        word);
+    *size = (size_t)value;
+    return FAL_OK;
+}
+
+/* "28x28x1" or "784": h × w × c, or 1 × 1 × n. */
+static fal_status parse_input(const char *word, fal_shape *shape)
+{
+    char copy[64];
+    size_t sizes[3], count = 0;
+    if (strlen(word) >= sizeof copy)
+        return fal_fail(FAL_ERROR_ARGUMENT, "input '%.60s…' is no size", word);
+    strcpy(copy, word);
+    char *rest = copy;
+    for (char *part; (part = rest) && count < 3; count++) {
+        rest = strchr(part, 'x');
+        if (rest)
+            *rest++ = 0;
+        fal_status status = fal_parse_size(part, "input size", &sizes[count]);
+        if (status)
+            return status;
+    }
+    if (rest || count == 2)
+        return fal_fail(FAL_ERROR_ARGUMENT, "input '%s' must be HxWxC or N", word);
+    *shape = count == 1 ? (fal_shape){1, 1, sizes[0]}
+                        : (fal_shape){sizes[0], sizes[1], sizes[2]};
+    if ((double)shape->height * (double)shape->width * (double)shape->channels >
+        INT32_MAX)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "input '%s' has more than 2147483647 values", word);
+    return FAL_OK;
+}
+
+/* mlp-LxW as network text; other text is copied. */
+static fal_status expand(const char *text, const fal_network_defaults *defaults,
+                         char **expanded)
+{
+    size_t depth, width;
+    char copy[64] = "", line[256];
+    if (strncmp(text, "mlp-", 4) != 0) {
+        *expanded = fal_copy_text(text);
+        return *expanded ? FAL_OK : FAL_ERROR_MEMORY;
+    }
+    snprintf(copy, sizeof copy, "%s", text + 4);
+    char *by = strchr(copy, 'x');
+    if (!by || strlen(text + 4) >= sizeof copy)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network '%.60s': the preset is mlp-LxW, for example "
+                        "mlp-2x512",
+                        text);
+    *by++ = 0;
+    fal_status status = fal_parse_size(copy, "number of layers", &depth);
+    if (!status)
+        status = fal_parse_size(by, "width", &width);
+    if (!status && depth > 1000)
+        status = fal_fail(FAL_ERROR_ARGUMENT, "%zu layers are more than 1000", depth);
+    if (status)
+        return fal_fail_within(status, "network '%.60s'", text);
+    if (defaults->outputs == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network '%s': a preset takes the number of outputs from a "
+                        "data set, and none is given",
+                        text);
+    const char *bias = defaults->no_bias ? " nobias" : "";
+    const char *activation = defaults->activation ? defaults->activation : "relu";
+    if (strlen(activation) > 60)
+        return fal_fail(FAL_ERROR_ARGUMENT, "activation '%.60s…' is unknown",
+                        activation);
+    int unit = snprintf(line, sizeof line, "dense %zu%s, %s, ", width, bias, activation);
+    char *all = fal_allocate(depth * (size_t)unit + 64, 1);
+    if (!all)
+        return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < depth; i++)
+        memcpy(all + i * (size_t)unit, line, (size_t)unit);
+    sprintf(all + depth * (size_t)unit, "dense %zu%s", defaults->outputs, bias);
+    *expanded = all;
+    return FAL_OK;
+}
+
+static fal_status check_name(const fal_network *network, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')
+            length = 0;
+    if (length == 0 || length >= FAL_NAME_LIMIT)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "layer name '%.60s' must be 1 to %d letters, digits, _ or -",
+                        name, FAL_NAME_LIMIT - 1);
+    if (strcmp(name, "total") == 0 || strcmp(name, "input") == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "no layer may be called '%s'", name);
+    for (size_t i = 0; i < network->count; i++)
+        if (strcmp(network->layers[i].name, name) == 0)
+            return fal_fail(FAL_ERROR_ARGUMENT, "two layers are called '%s'", name);
+    return FAL_OK;
+}
+
+static const fal_layer_kind *find_kind(const char *name)
+{
+    for (size_t i = 0; i < fal_layer_kind_count; i++)
+        if (strcmp(fal_layer_kinds[i]->name, name) == 0)
+            return fal_layer_kinds[i];
+    return NULL;
+}
+
+static fal_status unknown_kind(const char *name)
+{
+    const char *known[16] = {"input"};
+    for (size_t i = 0; i < fal_layer_kind_count && i < 15; i++)
+        known[i + 1] = fal_layer_kinds[i]->name;
+    return fal_fail_unknown("layer", name, known, fal_layer_kind_count + 1);
+}
+
+/* dense1, dense2, … by kind. */
+static void default_name(const fal_network *network, fal_layer *layer)
+{
+    size_t same = 1;
+    for (size_t i = 0; i < network->count; i++)
+        same += network->layers[i].kind == layer->kind;
+    snprintf(layer->name, sizeof layer->name, "%s%zu", layer->kind->name, same);
+}
+
+static fal_status add_layer(fal_network *network, const char *name, char **words,
+                            size_t count)
+{
+    fal_layer layer = {.kind = find_kind(words[0])};
+    if (!layer.kind)
+        return unknown_kind(words[0]);
+    fal_status status = layer.kind->parse(&layer, words + 1, count - 1);
+    if (status)
+        return status;
+    if (name) {
+        status = check_name(network, name);
+        if (status)
+            return status;
+        strcpy(layer.name, name);
+    } else {
+        default_name(network, &layer);
+        status = check_name(network, layer.name);
+        if (status)
+            return status;
+    }
+    fal_layer *grown =
+        fal_resize(network->layers, network->count + 1, sizeof *network->layers);
+    if (!grown)
+        return FAL_ERROR_MEMORY;
+    network->layers = grown;
+    network->layers[network->count++] = layer;
+    return FAL_OK;
+}
+
+/* One `[name=]kind arguments`; the text is cut into words in place. */
+static fal_status add_item(fal_network *network, char *item)
+{
+    char *words[WORD_LIMIT], *name = NULL, *save = NULL;
+    size_t count = 0;
+    char *equals = strchr(item, '=');
+    if (equals) {
+        *equals = 0;
+        name = strtok_r(item, " \t\n", &save);
+        if (!name || strtok_r(NULL, " \t\n", &save))
+            return fal_fail(FAL_ERROR_ARGUMENT, "a name in one word must stand "
+                                                "before '='");
+        item = equals + 1;
+    }
+    for (char *word = strtok_r(item, " \t\n", &save); word;
+         word = strtok_r(NULL, " \t\n", &save)) {
+        if (count == WORD_LIMIT)
+            return fal_fail(FAL_ERROR_ARGUMENT, "it has more than %d words",
+                            WORD_LIMIT);
+        words[count++] = word;
+    }
+    if (count == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "it is empty");
+    if (strcmp(words[0], "input") != 0)
+        return add_layer(network, name, words, count);
+    if (network->count > 0 || fal_shape_size(network->input) || name || count != 2)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'input HxWxC' or 'input N' stands once, first, unnamed");
+    return parse_input(words[1], &network->input);
+}
+
+static fal_status add_items(fal_network *network, char *text)
+{
+    char *rest = text;
+    for (size_t number = 1; rest; number++) {
+        char *item = rest, shown[64];
+        rest = strchr(item, ',');
+        if (rest)
+            *rest++ = 0;
+        while (isspace((unsigned char)*item))
+            item++;
+        snprintf(shown, sizeof shown, "%s", item);
+        fal_status status = add_item(network, item);
+        if (status)
+            return fal_fail_within(status, "network, item %zu '%s'", number, shown);
+    }
+    return FAL_OK;
+}
+
+static fal_status resolve_input(fal_network *network, fal_shape data)
+{
+    size_t given = fal_shape_size(network->input), has = fal_shape_size(data);
+    if (!given)
+        network->input = data;
+    if (!given && !has)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network: no 'input' item and no data set to take it from");
+    int flat = data.height == 1 && data.width == 1;
+    int same = network->input.height == data.height &&
+               network->input.width == data.width &&
+               network->input.channels == data.channels;
+    if (given && has && !same && !(flat && given == has))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network: its input is %zux%zux%zu, the data set's samples "
+                        "are %zux%zux%zu",
+                        network->input.height, network->input.width,
+                        network->input.channels, data.height, data.width,
+                        data.channels);
+    return FAL_OK;
+}
+
+static fal_status find_shapes(fal_network *network)
+{
+    fal_shape shape = network->input;
+    const fal_layer *last = NULL;
+    for (size_t i = 0; i < network->count; i++) {
+        fal_layer *layer = &network->layers[i];
+        layer->in = shape;
+        fal_status status = layer->kind->shape(layer);
+        if (status)
+            return fal_fail_within(status, "network, layer %s", layer->name);
+        shape = layer->out;
+        layer->fused = layer->is_activation && i > 0 && layer[-1].has_weight;
+        if (layer->has_weight) {
+            layer->number = (unsigned)++network->weights;
+            last = layer;
+        }
+    }
+    if (!last)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network: it has no layer with weights; end it with "
+                        "'dense N'");
+    for (const fal_layer *l = last + 1; l < network->layers + network->count; l++)
+        if (l->kind != &fal_linear_kind)
+            return fal_fail(FAL_ERROR_ARGUMENT,
+                            "network, layer %s: the loss follows the output layer "
+                            "%s directly; nothing but 'linear' may stand behind it",
+                            l->name, last->name);
+    network->outputs = last->outputs;
+    return FAL_OK;
+}
+
+static fal_status write_text(fal_network *network)
+{
+    size_t size = (network->count + 1) * (FAL_NAME_LIMIT + 64), used;
+    char *text = fal_allocate(size, 1);
+    if (!text)
+        return FAL_ERROR_MEMORY;
+    fal_shape in = network->input;
+    if (in.height == 1 && in.width == 1)
+        used = (size_t)snprintf(text, size, "input %zu", in.channels);
+    else
+        used = (size_t)snprintf(text, size, "input %zux%zux%zu", in.height, in.width,
+                                in.channels);
+    for (size_t i = 0; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        char arguments[64] = "";
+        layer->kind->print(layer, arguments, sizeof arguments);
+        used += (size_t)snprintf(text + used, size - used, ", %s=%s%s", layer->name,
+                                 layer->kind->name, arguments);
+    }
+    network->text = text;
+    return FAL_OK;
+}
+
+fal_status fal_network_parse(fal_network *network, const char *text,
+                             const fal_network_defaults *defaults)
+{
+    char *expanded = NULL;
+    *network = (fal_network){0};
+    fal_status status = expand(text, defaults, &expanded);
+    if (!status)
+        status = add_items(network, expanded);
+    fal_release(expanded);
+    if (!status)
+        status = resolve_input(network, defaults->input);
+    if (!status)
+        status = find_shapes(network);
+    if (!status)
+        status = write_text(network);
+    if (status)
+        fal_network_release(network);
+    return status;
+}
+
+void fal_network_release(fal_network *network)
+{
+    fal_release(network->layers);
+    fal_release(network->text);
+    *network = (fal_network){0};
+}
+
+fal_layer *fal_network_weight_layer(const fal_network *network, unsigned number)
+{
+    for (size_t i = 0; i < network->count; i++)
+        if (network->layers[i].number == number && number > 0)
+            return &network->layers[i];
+    return NULL;
+}
+
+size_t fal_network_index(const fal_network *network, const fal_layer *layer)
+{
+    return (size_t)(layer - network->layers);
+}
+
+uint64_t fal_network_parameters(const fal_network *network)
+{
+    uint64_t floats = 0;
+    for (size_t i = 0; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (layer->has_weight)
+            floats += (uint64_t)layer->inputs * layer->outputs;
+        if (layer->has_bias)
+            floats += layer->outputs;
+    }
+    return floats;
+}
+
+fal_status fal_network_place(fal_network *network, fal_arena *arena)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < network->count && !status; i++) {
+        fal_layer *layer = &network->layers[i];
+        if (layer->has_weight)
+            status = fal_arena_place(arena, (uint64_t)layer->inputs * layer->outputs,
+                                     &layer->weight);
+        if (layer->has_bias && !status)
+            status = fal_arena_place(arena, layer->outputs, &layer->bias);
+    }
+    return status;
+}

@@ -1,0 +1,66 @@
+/* A network as its text describes it: layers with shapes, and where their parameters
+ * lie. Nothing here touches a device. */
+#ifndef FAL_NETWORK_H
+#define FAL_NETWORK_H
+
+#include "device/arena.h"
+#include "ops/activation.h"
+
+typedef struct fal_shape {
+    size_t height, width, channels;
+} fal_shape;
+
+size_t fal_shape_size(fal_shape shape);
+
+struct fal_layer_kind;
+
+enum { FAL_NAME_LIMIT = 48 };
+
+typedef struct fal_layer {
+    const struct fal_layer_kind *kind;
+    char name[FAL_NAME_LIMIT];
+    fal_shape in, out;
+    fal_activation activation; /* of activation layers */
+    int is_activation;
+    int fused; /* an activation that the layer before computes as its epilogue */
+    int has_weight, has_bias;
+    unsigned number;        /* 1, 2, … over layers with weights; 0: has none */
+    size_t inputs, outputs; /* of the weight, stored [inputs][outputs] */
+    fal_slot weight, bias;  /* in the parameter arena */
+} fal_layer;
+
+typedef struct fal_network {
+    fal_shape input;
+    fal_layer *layers;
+    size_t count;
+    size_t weights; /* layers with weights; at least 1 */
+    size_t outputs; /* units of the output layer */
+    char *text;     /* complete: input, every layer with its name */
+} fal_network;
+
+/* What the text may leave out. */
+typedef struct fal_network_defaults {
+    fal_shape input; /* all 0: none */
+    size_t outputs;  /* for presets; 0: none */
+    const char *activation;
+    int no_bias;
+} fal_network_defaults;
+
+fal_status fal_network_parse(fal_network *network, const char *text,
+                             const fal_network_defaults *defaults);
+void fal_network_release(fal_network *network);
+
+/* The layer with weights number 1 … weights. */
+fal_layer *fal_network_weight_layer(const fal_network *network, unsigned number);
+
+/* Its place in network->layers. */
+size_t fal_network_index(const fal_network *network, const fal_layer *layer);
+
+/* Floats of all weights and biases. */
+uint64_t fal_network_parameters(const fal_network *network);
+
+/* Places weights and biases in layer order; every arena that holds something for each
+ * parameter is placed by the same slots. */
+fal_status fal_network_place(fal_network *network, fal_arena *arena);
+
+#endif

@@ -1,0 +1,73 @@
+/* Plans: a network compiled into a flat list of launches, one plan for each number of
+ * rows and each mode, all over the same arenas. */
+#ifndef FAL_PLAN_H
+#define FAL_PLAN_H
+
+#include "learn/rule.h"
+#include "net/network.h"
+#include "ops/loss.h"
+
+typedef enum fal_mode { FAL_MODE_TRAIN, FAL_MODE_EVALUATE } fal_mode;
+
+/* Where a batch lives on its way through the network. Training keeps every output
+ * and delta until the step ends; evaluation needs two outputs at a time. */
+typedef struct fal_workspace {
+    fal_arena arena;
+    fal_mode mode;
+    size_t rows; /* at most */
+    fal_slot inputs, labels, targets; /* targets only for squared error */
+    fal_slot *outputs; /* of each layer */
+    fal_slot *deltas;  /* of each layer with weights; training only */
+    fal_slot partials; /* [slots][stride][2], see ops/loss.h */
+    size_t slots, stride;
+    fal_slot halted; /* one int, see ops/loss.h; training only */
+} fal_workspace;
+
+fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
+                              const fal_network *network, fal_mode mode, size_t rows,
+                              fal_loss loss, size_t slots);
+void fal_workspace_release(fal_workspace *workspace);
+
+/* How the error reaches a layer with weights: its row of the rule table, and what the
+ * row's carrier needs. */
+typedef struct fal_route {
+    const fal_rule *rule;
+    int frozen;
+    fal_view feedback; /* B; layer to layer [in][out], direct [outputs][units] */
+} fal_route;
+
+/* Sets `frozen` of every route from the rules: the output layer never is; a layer
+ * whose row says none is; so is one whose error would come through a frozen one. */
+void fal_routes_freeze(fal_route *routes, size_t count);
+
+/* All that goes into a plan. */
+typedef struct fal_plan_build {
+    const fal_network *network;
+    const fal_arena *parameters, *gradients; /* gradients: training only */
+    const fal_workspace *workspace;
+    const fal_route *routes; /* by weight layer number − 1; training only */
+    fal_loss loss;
+    int uses_targets; /* the data set has real targets */
+    size_t rows;
+    fal_launches *list;
+} fal_plan_build;
+
+typedef struct fal_plan {
+    fal_launches launches;
+    size_t rows;
+    int uses_targets;
+    size_t loss_launch;     /* its place in the list … */
+    unsigned loss_argument; /* … and the argument that says which slot it writes */
+} fal_plan;
+
+/* Forward, loss and, in training, everything down to the gradients. */
+fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
+fal_status fal_plan_run(const fal_plan *plan, size_t slot);
+void fal_plan_release(fal_plan *plan);
+
+/* For layer kinds: the views of layer `index`. */
+fal_view fal_plan_input(const fal_plan_build *build, size_t index);
+fal_view fal_plan_output(const fal_plan_build *build, size_t index);
+fal_view fal_plan_delta(const fal_plan_build *build, size_t index);
+
+#endif
