@@ -1,0 +1,51 @@
+#include "ops/optimize.h"
+#include "ops/grid.h"
+
+#include <math.h>
+
+/* cl/optimize.cl: bits of `parts` */
+enum { PART_NESTEROV = 1, PART_MOMENT = 2, PART_HALTED = 4 };
+
+fal_update_step fal_update_at(uint64_t t, double rate)
+{
+    double first = 1 / (1 - pow(.9, (double)t));
+    double second = 1 / sqrt(1 - pow(.999, (double)t));
+    return (fal_update_step){(float)rate, (float)first, (float)second, 0};
+}
+
+static fal_status check(const fal_update *u)
+{
+    if (u->rule != FAL_SGD && (!u->moment.buffer || !u->squares.buffer))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "update by adam: needs room for moments and squares");
+    if (u->rule == FAL_SGD && u->momentum != 0 && !u->moment.buffer)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "update by sgd: momentum %g needs room for moments",
+                        (double)u->momentum);
+    return FAL_OK;
+}
+
+fal_status fal_update_add(fal_launches *list, const fal_update *update,
+                          unsigned *step)
+{
+    const fal_update_step none = {0, 0, 0, 0};
+    fal_status status = check(update);
+    if (status)
+        return status;
+    uint32_t parts = (update->nesterov ? PART_NESTEROV : 0) |
+                     (update->moment.buffer ? PART_MOMENT : 0) |
+                     (update->halted.buffer ? PART_HALTED : 0);
+    fal_launch_begin(list, "update");
+    fal_launch_int(list, (int32_t)update->rule);
+    fal_launch_uint(list, parts);
+    fal_launch_float(list, update->momentum);
+    fal_launch_float(list, update->weight_decay);
+    *step = list->argument;
+    fal_launch_bytes(list, sizeof none, &none);
+    fal_launch_view(list, update->weights);
+    fal_launch_view(list, update->gradient);
+    fal_launch_view(list, update->moment);
+    fal_launch_view(list, update->squares);
+    fal_launch_view(list, update->halted);
+    return fal_end_elements(list, update->count);
+}
