@@ -189,17 +189,13 @@ INLINE void finish(floatv v, writable c, readable bias, readable h, int n, epilo
     put(c, v, n);
 }
 
-/* C's rows x columns from V vectors of MR rows */
-INLINE void multiply(const int V, readable a, readable b, int kn, writable C,
-                     readable bias, readable h, int rows, int columns, epilogue e)
+/* The sums of MR rows and V vectors; V is a constant, so the loops unroll */
+INLINE void multiply(const int V, readable a, readable b, uint kn, floatv *done)
 {
-    floatv sum[MR][NV], done[MR * NV];
+    floatv sum[MR][NV];
     ALL for (int i = 0; i < MR; i++)
-        ALL for (int j = 0; j < V; j++) {
-            WANT_STORE(C + min(i, rows - 1) * (size_t)e.pitch + j * VW);
-            sum[i][j] = 0;
-        }
-    _Pragma("unroll 2") for (int k = 0; k < kn; k++, a++, b += NR) {
+        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
+    _Pragma("unroll 2") for (uint k = 0; k < kn; k++, a++, b += NR) {
         floatv v[NV];
         ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
         ALL for (int i = 0; i < MR; i++)
@@ -208,6 +204,19 @@ INLINE void multiply(const int V, readable a, readable b, int kn, writable C,
     }
     ALL for (int i = 0; i < MR; i++)
         ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
+}
+
+/* C's rows x columns at one tile and one panel */
+INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
+                    readable h, int rows, int columns, epilogue e)
+{
+    floatv done[MR * NV];
+    ROLL for (int i = 0; i < rows; i++)
+        ALL for (int j = 0; j < NV; j++) WANT_STORE(C + i * (size_t)e.pitch + j * VW);
+    if (columns <= VW)
+        multiply(1, a, b, kn, done);
+    else
+        multiply(NV, a, b, kn, done);
     ROLL for (int i = 0; i < rows; i++, C += e.pitch, h += e.pitch)
         ROLL for (int j = 0; j * VW < columns; j++)
             finish(done[i * NV + j], C + j * VW, bias + j * VW, h + j * VW,
@@ -249,16 +258,9 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
                 for (uint i = m; i < mend; i += MR)
                     for (uint j = n; j < nend; j += NR) {
                         const size_t at = (size_t)i * e.pitch + j;
-                        readable tile = a + (i - m) * PITCH;
-                        readable panel = b + (j - n) * KC;
-                        const int down = min(mend - i, (uint)MR);
-                        const int across = min(nend - j, (uint)NR);
-                        if (across <= VW)
-                            multiply(1, tile, panel, kn, C + at, bias + j, output + at,
-                                     down, across, e);
-                        else
-                            multiply(NV, tile, panel, kn, C + at, bias + j, output + at,
-                                     down, across, e);
+                        product(a + (i - m) * PITCH, b + (j - n) * KC, kn, C + at,
+                                bias + j, output + at, min(mend - i, (uint)MR),
+                                min(nend - j, (uint)NR), e);
                     }
             }
         }

@@ -1,0 +1,65 @@
+#include "reference/gemm.h"
+#include "reference/activation.h"
+
+#include <math.h>
+
+static const double UNIT = 0x1p-24;  /* half a unit in the last place of 1 */
+static const double TINY = 0x1p-120; /* where numbers flush to 0 */
+
+/* A value and how far float32 may be from it. */
+typedef struct estimate {
+    double value, error;
+} estimate;
+
+static double element(const fal_reference_operand *of, size_t row, size_t column)
+{
+    return of->source == FAL_SOURCE_COLUMNS ? of->data[column * of->pitch + row]
+                                            : of->data[row * of->pitch + column];
+}
+
+static estimate sum(const fal_reference_product *p, size_t i, size_t j)
+{
+    double value = 0, magnitude = 0;
+    for (size_t k = 0; k < p->k; k++) {
+        double term = element(&p->a, i, k) * element(&p->b, k, j);
+        value += term;
+        magnitude += fabs(term);
+    }
+    double old = p->old ? p->old[i * p->pitch + j] : 0;
+    double bias = p->bias ? p->bias[j] : 0;
+    magnitude += fabs(old) + fabs(bias);
+    return (estimate){value + old + bias,
+                      (double)(p->k + 8) * (UNIT * magnitude + TINY)};
+}
+
+/* No phi is steeper than 1 or its slope; exp and tanh are good to 5 units. */
+static estimate activated(fal_activation activation, estimate v)
+{
+    if (activation.phi == FAL_LINEAR)
+        return v;
+    double value = fal_reference_activate(activation, v.value);
+    double steepest = fmax(1, fabs(activation.slope));
+    return (estimate){value, steepest * v.error + 16 * UNIT * fabs(value) + TINY};
+}
+
+/* phi' itself is good to 4 units of 1: 1 - h·h cancels. */
+static estimate derived(fal_activation derivative, estimate v, double h)
+{
+    double value = fal_reference_derive(derivative, v.value, h);
+    double slope = fabs(fal_reference_derivative(derivative, h));
+    double own = derivative.phi == FAL_LINEAR ? 0 : 4 * UNIT * fabs(v.value);
+    return (estimate){value, (slope + 4 * UNIT) * v.error + own + TINY};
+}
+
+void fal_reference_gemm(const fal_reference_product *p, double *c, double *bound)
+{
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++) {
+            estimate v = activated(p->activation, sum(p, i, j));
+            if (p->output)
+                v = derived(p->derivative, v, p->output[i * p->pitch + j]);
+            c[i * p->n + j] = v.value;
+            if (bound)
+                bound[i * p->n + j] = v.error;
+        }
+}

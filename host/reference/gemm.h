@@ -1,0 +1,30 @@
+/* The product of host/ops/gemm.h in double, and how far float32 may be from it. */
+#ifndef FAL_REFERENCE_GEMM_H
+#define FAL_REFERENCE_GEMM_H
+
+#include "ops/gemm.h"
+
+typedef struct fal_reference_operand {
+    const float *data;
+    size_t pitch;
+    fal_source source;
+} fal_reference_operand;
+
+/* As fal_product; a pointer that is NULL: not there. `old` (the C to add to) and
+ * `output` are laid out by `pitch`. */
+typedef struct fal_reference_product {
+    size_t m, n, k;
+    fal_reference_operand a, b;
+    size_t pitch;
+    const float *old, *bias, *output;
+    fal_activation activation, derivative;
+} fal_reference_product;
+
+/* c [m][n] is the exact result, bound [m][n] (may be NULL) the largest difference
+ * that float32 arithmetic in any order explains: (k + 8) units of 2^-24 of the sum
+ * of magnitudes, handed through the epilogue, and a few units for the epilogue
+ * itself. Both are meant for finite results. */
+void fal_reference_gemm(const fal_reference_product *product, double *c,
+                        double *bound);
+
+#endif
