@@ -413,7 +413,7 @@ typedef struct fal_footprint {
     uint64_t activation_bytes;
     size_t launches;
 } fal_footprint;
-FAL_API fal_status fal_trainer_footprint(const fal_trainer *trainer,
+FAL_API fal_status fal_trainer_footprint(fal_trainer *trainer,
                                          fal_footprint *footprint);
 
 #ifdef __cplusplus

@@ -58,19 +58,21 @@ fal_status fal_arena_make(fal_arena *arena)
     return fal_arena_clear(arena);
 }
 
-fal_status fal_arena_clear(fal_arena *arena)
+fal_status fal_arena_clear_slot(const fal_arena *arena, fal_slot slot)
 {
     const float zero = 0;
-    for (size_t i = 0; i < arena->count; i++) {
-        cl_int code = clEnqueueFillBuffer(
-            arena->device->queue, arena->buffers[i], &zero, sizeof zero, 0,
-            arena->sizes[i] * sizeof(float), 0, NULL, NULL);
-        fal_status status = fal_cl(arena->device, code, "clEnqueueFillBuffer",
-                                   arena->what);
-        if (status)
-            return status;
-    }
-    return FAL_OK;
+    cl_int code = clEnqueueFillBuffer(
+        arena->device->queue, arena->buffers[slot.buffer], &zero, sizeof zero,
+        slot.offset * sizeof zero, slot.count * sizeof zero, 0, NULL, NULL);
+    return fal_cl(arena->device, code, "clEnqueueFillBuffer", arena->what);
+}
+
+fal_status fal_arena_clear(fal_arena *arena)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < arena->count && !status; i++)
+        status = fal_arena_clear_slot(arena, (fal_slot){i, 0, arena->sizes[i]});
+    return status;
 }
 
 void fal_arena_release(fal_arena *arena)

@@ -111,6 +111,7 @@ fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
         status = FAL_ERROR_MEMORY;
     if (!status) {
         device->facts = list[chosen];
+        device->resident_limit = UINT64_MAX;
         device->log = options.log;
         device->log_user = options.log_user;
         status = open_queue(device);

@@ -39,6 +39,8 @@ struct fal_device {
     cl_mem scratch;                  /* of products, made when first needed */
     size_t scratch_bytes;
     uint64_t allocated; /* bytes of buffers alive */
+    uint64_t
+        resident_limit; /* bytes of a data set kept on the device; tests lower it */
     fal_log log;
     void *log_user;
 };

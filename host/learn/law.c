@@ -30,7 +30,8 @@ fal_status fal_law_parse(const char *text, int feedback, const char *what,
     size_t count = feedback ? FEEDBACK_LAWS : WEIGHT_LAWS;
     for (size_t i = 0; i < count; i++) {
         const char *colon = strchr(names[i], ':');
-        size_t length = colon ? (size_t)(colon - names[i]) + 1 : strlen(names[i]) + 1;
+        size_t length = colon ? (size_t)(colon - names[i]) + 1
+                              : strlen(names[i]) + 1;
         if (strncmp(text, names[i], length) != 0)
             continue;
         *law = (fal_law){.kind = (fal_law_kind)i};

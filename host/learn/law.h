@@ -25,6 +25,7 @@ fal_status fal_law_parse(const char *text, int feedback, const char *what,
                          fal_law *law);
 
 /* Distribution and scale of a tensor; WEIGHTS must have been replaced before. */
-fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out, size_t units);
+fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out,
+                           size_t units);
 
 #endif

@@ -14,7 +14,8 @@ fal_status fal_schedule_find(const char *name, fal_schedule *schedule)
     return fal_fail_unknown("schedule", name, known, 2);
 }
 
-double fal_schedule_rate(fal_schedule schedule, double rate, uint64_t t, uint64_t total)
+double fal_schedule_rate(fal_schedule schedule, double rate, uint64_t t,
+                         uint64_t total)
 {
     if (schedule == FAL_CONSTANT || total == 0)
         return rate;

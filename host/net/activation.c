@@ -13,14 +13,14 @@ static fal_status refuse_arguments(size_t count)
     return fal_fail(FAL_ERROR_ARGUMENT, "this layer takes no arguments");
 }
 
-#define PARSE(phi_name, number)                                                      \
-    static fal_status parse_##phi_name(fal_layer *layer, char *const *words,         \
-                                       size_t count)                                 \
-    {                                                                                \
-        (void)words;                                                                 \
-        layer->is_activation = 1;                                                    \
-        layer->activation.phi = number;                                              \
-        return refuse_arguments(count);                                              \
+#define PARSE(phi_name, number)                                                    \
+    static fal_status parse_##phi_name(fal_layer *layer, char *const *words,       \
+                                       size_t count)                               \
+    {                                                                              \
+        (void)words;                                                               \
+        layer->is_activation = 1;                                                  \
+        layer->activation.phi = number;                                            \
+        return refuse_arguments(count);                                            \
     }
 PARSE(relu, FAL_RELU)
 PARSE(tanh, FAL_TANH)
@@ -36,7 +36,8 @@ static fal_status parse_leaky(fal_layer *layer, char *const *words, size_t count
     if (count > 0)
         slope = strtod(words[0], &end);
     /* The derivative is read off the output's sign, so the slope must keep it. */
-    if (count > 1 || (end && (*end || end == words[0])) || !(slope > 0 && slope < 1))
+    if (count > 1 || (end && (*end || end == words[0])) ||
+        !(slope > 0 && slope < 1))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "it must be 'leaky' or 'leaky S', S between 0 and 1");
     layer->activation = (fal_activation){FAL_LEAKY, (float)slope};
@@ -82,8 +83,8 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
                           fal_plan_output(build, index), floats(build, index));
 }
 
-#define KIND(phi_name, arguments)                                                    \
-    const fal_layer_kind fal_##phi_name##_kind = {                                   \
+#define KIND(phi_name, arguments)                                                  \
+    const fal_layer_kind fal_##phi_name##_kind = {                                 \
         #phi_name, arguments, parse_##phi_name, shape, print, forward, backward}
 KIND(relu, "");
 KIND(leaky, "[.01]");

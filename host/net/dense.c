@@ -10,7 +10,8 @@ static fal_status parse(fal_layer *layer, char *const *words, size_t count)
 {
     layer->has_weight = layer->has_bias = 1;
     if (count == 0 || count > 2)
-        return fal_fail(FAL_ERROR_ARGUMENT, "it must be 'dense N' or 'dense N nobias'");
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "it must be 'dense N' or 'dense N nobias'");
     if (count == 2 && strcmp(words[1], "nobias") != 0)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "'%.40s' is not known here; after 'dense N' only 'nobias' "
@@ -29,7 +30,8 @@ static fal_status shape(fal_layer *layer)
 
 static void print(const fal_layer *layer, char *text, size_t size)
 {
-    snprintf(text, size, " %zu%s", layer->outputs, layer->has_bias ? "" : " nobias");
+    snprintf(text, size, " %zu%s", layer->outputs,
+             layer->has_bias ? "" : " nobias");
 }
 
 static fal_status forward(fal_plan_build *build, size_t index)
@@ -69,9 +71,9 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
     };
     fal_status status = fal_gemm_add(build->list, &product);
     if (layer->has_bias && !status)
-        status =
-            fal_column_sums_add(build->list, delta, build->rows, layer->outputs,
-                                fal_arena_view(build->gradients, layer->bias));
+        status = fal_column_sums_add(build->list, delta, build->rows,
+                                     layer->outputs,
+                                     fal_arena_view(build->gradients, layer->bias));
     return status;
 }
 

@@ -1,4 +1,5 @@
-/* From text to layers: presets, items, names, shapes, and back to a complete text. */
+/* From text to layers: presets, items, names, shapes, and back to a complete text.
+ */
 #include "net/network.h"
 #include "device/memory.h"
 #include "net/layer.h"
@@ -14,7 +15,8 @@ enum { WORD_LIMIT = 8 };
 const fal_layer_kind *const fal_layer_kinds[] = {
     &fal_dense_kind, &fal_relu_kind,    &fal_leaky_kind,
     &fal_tanh_kind,  &fal_sigmoid_kind, &fal_linear_kind};
-const size_t fal_layer_kind_count = sizeof fal_layer_kinds / sizeof *fal_layer_kinds;
+const size_t fal_layer_kind_count = sizeof fal_layer_kinds /
+                                    sizeof *fal_layer_kinds;
 
 size_t fal_shape_size(fal_shape shape)
 {
@@ -29,8 +31,8 @@ fal_status fal_parse_size(const char *word, const char *what, size_t *size)
     if (!isdigit((unsigned char)*word) || *end || errno || value < 1 ||
         value > INT32_MAX)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "%s '%.60s' must be a whole number from 1 to 2147483647", what,
-                        word);
+                        "%s '%.60s' must be a whole number from 1 to 2147483647",
+                        what, word);
     *size = (size_t)value;
     return FAL_OK;
 }
@@ -85,7 +87,8 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
     if (!status)
         status = fal_parse_size(by, "width", &width);
     if (!status && depth > 1000)
-        status = fal_fail(FAL_ERROR_ARGUMENT, "%zu layers are more than 1000", depth);
+        status = fal_fail(FAL_ERROR_ARGUMENT, "%zu layers are more than 1000",
+                          depth);
     if (status)
         return fal_fail_within(status, "network '%.60s'", text);
     if (defaults->outputs == 0)
@@ -98,7 +101,8 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
     if (strlen(activation) > 60)
         return fal_fail(FAL_ERROR_ARGUMENT, "activation '%.60s…' is unknown",
                         activation);
-    int unit = snprintf(line, sizeof line, "dense %zu%s, %s, ", width, bias, activation);
+    int unit = snprintf(line, sizeof line, "dense %zu%s, %s, ", width, bias,
+                        activation);
     char *all = fal_allocate(depth * (size_t)unit + 64, 1);
     if (!all)
         return FAL_ERROR_MEMORY;
@@ -116,9 +120,10 @@ static fal_status check_name(const fal_network *network, const char *name)
         if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')
             length = 0;
     if (length == 0 || length >= FAL_NAME_LIMIT)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "layer name '%.60s' must be 1 to %d letters, digits, _ or -",
-                        name, FAL_NAME_LIMIT - 1);
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "layer name '%.60s' must be 1 to %d letters, digits, _ or -", name,
+            FAL_NAME_LIMIT - 1);
     if (strcmp(name, "total") == 0 || strcmp(name, "input") == 0)
         return fal_fail(FAL_ERROR_ARGUMENT, "no layer may be called '%s'", name);
     for (size_t i = 0; i < network->count; i++)
@@ -172,8 +177,8 @@ static fal_status add_layer(fal_network *network, const char *name, char **words
         if (status)
             return status;
     }
-    fal_layer *grown =
-        fal_resize(network->layers, network->count + 1, sizeof *network->layers);
+    fal_layer *grown = fal_resize(network->layers, network->count + 1,
+                                  sizeof *network->layers);
     if (!grown)
         return FAL_ERROR_MEMORY;
     network->layers = grown;
@@ -238,7 +243,8 @@ static fal_status resolve_input(fal_network *network, fal_shape data)
     if (!given && !has)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "network: no 'input' item and no data set to take it from");
-    int flat = data.height == 1 && data.width == 1;
+    int flat = (data.height == 1 && data.width == 1) ||
+               (network->input.height == 1 && network->input.width == 1);
     int same = network->input.height == data.height &&
                network->input.width == data.width &&
                network->input.channels == data.channels;
@@ -293,8 +299,8 @@ static fal_status write_text(fal_network *network)
     if (in.height == 1 && in.width == 1)
         used = (size_t)snprintf(text, size, "input %zu", in.channels);
     else
-        used = (size_t)snprintf(text, size, "input %zux%zux%zu", in.height, in.width,
-                                in.channels);
+        used = (size_t)snprintf(text, size, "input %zux%zux%zu", in.height,
+                                in.width, in.channels);
     for (size_t i = 0; i < network->count; i++) {
         const fal_layer *layer = &network->layers[i];
         char arguments[64] = "";
@@ -365,8 +371,8 @@ fal_status fal_network_place(fal_network *network, fal_arena *arena)
     for (size_t i = 0; i < network->count && !status; i++) {
         fal_layer *layer = &network->layers[i];
         if (layer->has_weight)
-            status = fal_arena_place(arena, (uint64_t)layer->inputs * layer->outputs,
-                                     &layer->weight);
+            status = fal_arena_place(
+                arena, (uint64_t)layer->inputs * layer->outputs, &layer->weight);
         if (layer->has_bias && !status)
             status = fal_arena_place(arena, layer->outputs, &layer->bias);
     }

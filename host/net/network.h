@@ -1,5 +1,5 @@
-/* A network as its text describes it: layers with shapes, and where their parameters
- * lie. Nothing here touches a device. */
+/* A network as its text describes it: layers with shapes, and where their
+ * parameters lie. Nothing here touches a device. */
 #ifndef FAL_NETWORK_H
 #define FAL_NETWORK_H
 
@@ -59,8 +59,8 @@ size_t fal_network_index(const fal_network *network, const fal_layer *layer);
 /* Floats of all weights and biases. */
 uint64_t fal_network_parameters(const fal_network *network);
 
-/* Places weights and biases in layer order; every arena that holds something for each
- * parameter is placed by the same slots. */
+/* Places weights and biases in layer order; every arena that holds something for
+ * each parameter is placed by the same slots. */
 fal_status fal_network_place(fal_network *network, fal_arena *arena);
 
 #endif

@@ -13,21 +13,23 @@ fal_view fal_plan_input(const fal_plan_build *build, size_t index)
 
 fal_view fal_plan_output(const fal_plan_build *build, size_t index)
 {
-    return fal_arena_view(&build->workspace->arena, build->workspace->outputs[index]);
+    return fal_arena_view(&build->workspace->arena,
+                          build->workspace->outputs[index]);
 }
 
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
 {
-    return fal_arena_view(&build->workspace->arena, build->workspace->deltas[index]);
+    return fal_arena_view(&build->workspace->arena,
+                          build->workspace->deltas[index]);
 }
 
 void fal_routes_freeze(fal_route *routes, size_t count)
 {
     routes[count - 1].frozen = 0;
     for (size_t i = count - 1; i-- > 0;)
-        routes[i].frozen =
-            routes[i].rule->path == FAL_PATH_NONE ||
-            (routes[i].rule->path == FAL_PATH_LAYERS && routes[i + 1].frozen);
+        routes[i].frozen = routes[i].rule->path == FAL_PATH_NONE ||
+                           (routes[i].rule->path == FAL_PATH_LAYERS &&
+                            routes[i + 1].frozen);
 }
 
 /* What carries delta of the layer above down through it: B where its row has one of
@@ -39,8 +41,9 @@ static fal_operand carrier(const fal_plan_build *build, const fal_layer *above)
     int has_feedback = route->rule->path == FAL_PATH_LAYERS &&
                        route->rule->carrier == FAL_CARRIER_FEEDBACK;
     return (fal_operand){FAL_SOURCE_COLUMNS,
-                         has_feedback ? route->feedback
-                                      : fal_arena_view(build->parameters, above->weight),
+                         has_feedback
+                             ? route->feedback
+                             : fal_arena_view(build->parameters, above->weight),
                          above->outputs};
 }
 
@@ -52,8 +55,8 @@ static fal_status make_delta(fal_plan_build *build, const fal_layer *layer)
     const fal_network *network = build->network;
     const fal_route *route = &build->routes[layer->number - 1];
     const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
-    const fal_layer *output =
-        fal_network_weight_layer(network, (unsigned)network->weights);
+    const fal_layer *output = fal_network_weight_layer(network,
+                                                       (unsigned)network->weights);
     int direct = route->rule->path == FAL_PATH_DIRECT;
     const fal_layer *from = direct ? output : above;
     size_t index = fal_network_index(network, layer);
@@ -63,7 +66,8 @@ static fal_status make_delta(fal_plan_build *build, const fal_layer *layer)
         .m = build->rows,
         .n = above->inputs,
         .k = from->outputs,
-        .a = {FAL_SOURCE_ROWS, fal_plan_delta(build, fal_network_index(network, from)),
+        .a = {FAL_SOURCE_ROWS,
+              fal_plan_delta(build, fal_network_index(network, from)),
               from->outputs},
         .b = direct ? (fal_operand){FAL_SOURCE_ROWS, route->feedback, above->inputs}
                     : carrier(build, above),
@@ -96,8 +100,8 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
 {
     const fal_workspace *w = build->workspace;
     const fal_network *network = build->network;
-    const fal_layer *output =
-        fal_network_weight_layer(network, (unsigned)network->weights);
+    const fal_layer *output = fal_network_weight_layer(network,
+                                                       (unsigned)network->weights);
     size_t index = fal_network_index(network, output);
     fal_loss_work work = {
         .loss = build->loss,
@@ -144,7 +148,8 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
     made.launches.device = build->parameters->device;
     build->list = &made.launches;
     fal_status status = add_forward(build);
-    if (!status)
+    made.has_loss = !build->outputs_only;
+    if (!status && made.has_loss)
         status = add_loss(&made, build);
     if (!status && build->workspace->mode == FAL_MODE_TRAIN)
         status = add_backward(build);
@@ -159,8 +164,10 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
 fal_status fal_plan_run(const fal_plan *plan, size_t slot)
 {
     uint32_t value = (uint32_t)slot;
-    fal_status status = fal_launch_set(&plan->launches, plan->loss_launch,
-                                       plan->loss_argument, sizeof value, &value);
+    fal_status status = FAL_OK;
+    if (plan->has_loss)
+        status = fal_launch_set(&plan->launches, plan->loss_launch,
+                                plan->loss_argument, sizeof value, &value);
     return status ? status : fal_launches_run(&plan->launches);
 }
 

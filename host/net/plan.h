@@ -1,5 +1,5 @@
-/* Plans: a network compiled into a flat list of launches, one plan for each number of
- * rows and each mode, all over the same arenas. */
+/* Plans: a network compiled into a flat list of launches, one plan for each number
+ * of rows and each mode, all over the same arenas. */
 #ifndef FAL_PLAN_H
 #define FAL_PLAN_H
 
@@ -14,9 +14,9 @@ typedef enum fal_mode { FAL_MODE_TRAIN, FAL_MODE_EVALUATE } fal_mode;
 typedef struct fal_workspace {
     fal_arena arena;
     fal_mode mode;
-    size_t rows; /* at most */
+    size_t rows;                      /* at most */
     fal_slot inputs, labels, targets; /* targets only for squared error */
-    fal_slot *outputs; /* of each layer */
+    fal_slot *outputs;                /* of each layer */
     fal_slot *deltas;  /* of each layer with weights; training only */
     fal_slot partials; /* [slots][stride][2], see ops/loss.h */
     size_t slots, stride;
@@ -24,12 +24,12 @@ typedef struct fal_workspace {
 } fal_workspace;
 
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
-                              const fal_network *network, fal_mode mode, size_t rows,
-                              fal_loss loss, size_t slots);
+                              const fal_network *network, fal_mode mode,
+                              size_t rows, fal_loss loss, size_t slots);
 void fal_workspace_release(fal_workspace *workspace);
 
-/* How the error reaches a layer with weights: its row of the rule table, and what the
- * row's carrier needs. */
+/* How the error reaches a layer with weights: its row of the rule table, and what
+ * the row's carrier needs. */
 typedef struct fal_route {
     const fal_rule *rule;
     int frozen;
@@ -48,6 +48,7 @@ typedef struct fal_plan_build {
     const fal_route *routes; /* by weight layer number − 1; training only */
     fal_loss loss;
     int uses_targets; /* the data set has real targets */
+    int outputs_only; /* no loss */
     size_t rows;
     fal_launches *list;
 } fal_plan_build;
@@ -56,6 +57,7 @@ typedef struct fal_plan {
     fal_launches launches;
     size_t rows;
     int uses_targets;
+    int has_loss;
     size_t loss_launch;     /* its place in the list … */
     unsigned loss_argument; /* … and the argument that says which slot it writes */
 } fal_plan;

@@ -60,8 +60,8 @@ static fal_status place(fal_workspace *w, const fal_network *network, fal_loss l
 }
 
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
-                              const fal_network *network, fal_mode mode, size_t rows,
-                              fal_loss loss, size_t slots)
+                              const fal_network *network, fal_mode mode,
+                              size_t rows, fal_loss loss, size_t slots)
 {
     fal_workspace w = {.mode = mode, .rows = rows, .slots = slots};
     w.stride = (rows + FAL_LOSS_ROWS - 1) / FAL_LOSS_ROWS;

@@ -1,0 +1,310 @@
+/* Models: creation, standardisation, tensors by name. */
+#include "train/model.h"
+#include "data/dataset.h"
+#include "data/random.h"
+#include "data/standardize.h"
+#include "device/memory.h"
+#include "device/options.h"
+#include "ops/loss.h"
+#include "train/tensor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const fal_model_options defaults = FAL_MODEL_OPTIONS;
+
+const char *fal_version(void)
+{
+    return "0.1.0";
+}
+
+void fal_model_options_init(fal_model_options *options, size_t size)
+{
+    fal_options_init(options, size, &defaults, sizeof defaults);
+}
+
+static fal_status fill(fal_model *model, fal_random random, const fal_slot *slot,
+                       size_t rows, size_t columns)
+{
+    return fal_random_fill(model->device, &random,
+                           fal_arena_view(&model->parameters, *slot), rows, columns,
+                           1);
+}
+
+static fal_status draw_layer(fal_model *model, const fal_layer *layer,
+                             uint64_t seed)
+{
+    fal_random random = fal_law_resolve(model->weight_law, layer->inputs,
+                                        layer->outputs, layer->outputs);
+    random.seed = seed;
+    random.layer = layer->number;
+    random.purpose = FAL_PURPOSE_WEIGHT;
+    fal_status status = fill(model, random, &layer->weight, layer->inputs,
+                             layer->outputs);
+    if (status || !layer->has_bias)
+        return status;
+    random.purpose = FAL_PURPOSE_BIAS;
+    if (model->weight_law.kind != FAL_LAW_FAN_IN)
+        random.distribution = FAL_ZERO;
+    return fill(model, random, &layer->bias, 1, layer->outputs);
+}
+
+static fal_status make_scales(fal_model *model)
+{
+    size_t channels = model->network.input.channels;
+    fal_arena_begin(&model->scales, model->device, "standardisation");
+    model->mean = fal_allocate(channels, sizeof *model->mean);
+    model->deviation = model->mean
+                           ? fal_allocate(channels, sizeof *model->deviation)
+                           : NULL;
+    if (!model->deviation)
+        return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < channels; i++)
+        model->deviation[i] = 1;
+    fal_slot *const slots[3] = {&model->byte_scale, &model->float_scale,
+                                &model->shift};
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < 3 && !status; i++)
+        status = fal_arena_place(&model->scales, channels, slots[i]);
+    if (!status)
+        status = fal_arena_make(&model->scales);
+    return status ? status
+                  : fal_model_set_scales(model, model->mean, model->deviation);
+}
+
+/* x = v·scale + shift; bytes hold 255 v. */
+fal_status fal_model_set_scales(fal_model *model, const double *mean,
+                                const double *deviation)
+{
+    size_t n = model->network.input.channels;
+    float *values = fal_allocate(3 * n, sizeof *values);
+    if (!values)
+        return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (float)(1 / (255 * deviation[i]));
+        values[n + i] = (float)(1 / deviation[i]);
+        values[2 * n + i] = (float)(-mean[i] / deviation[i]);
+    }
+    fal_status status = fal_arena_write(&model->scales, model->byte_scale, values);
+    if (!status)
+        status = fal_arena_write(&model->scales, model->float_scale, values + n);
+    if (!status)
+        status = fal_arena_write(&model->scales, model->shift, values + 2 * n);
+    fal_release(values);
+    if (!status && mean != model->mean) {
+        memcpy(model->mean, mean, n * sizeof *mean);
+        memcpy(model->deviation, deviation, n * sizeof *deviation);
+    }
+    return status;
+}
+
+static fal_status describe_defaults(const fal_model_options *options,
+                                    fal_network_defaults *network)
+{
+    *network = (fal_network_defaults){.activation = options->activation,
+                                      .no_bias = options->no_bias};
+    if (!options->data)
+        return FAL_OK;
+    const fal_arrays *data = &options->data->arrays;
+    network->input = (fal_shape){data->height, data->width, data->channels};
+    network->outputs = data->labels ? data->classes : data->outputs;
+    return FAL_OK;
+}
+
+static fal_status list_tensors(fal_model *model)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < model->network.count && !status; i++) {
+        const fal_layer *layer = &model->network.layers[i];
+        fal_tensor weight = {.arena = &model->parameters,
+                             .slot = layer->weight,
+                             .shape = {layer->outputs, layer->inputs},
+                             .dimensions = 2,
+                             .turned = 1};
+        fal_tensor bias = {.arena = &model->parameters,
+                           .slot = layer->bias,
+                           .shape = {layer->outputs},
+                           .dimensions = 1};
+        if (layer->has_weight)
+            status = fal_tensor_add(&model->tensors, weight, layer->name, "weight");
+        if (layer->has_bias && !status)
+            status = fal_tensor_add(&model->tensors, bias, layer->name, "bias");
+    }
+    return status;
+}
+
+static fal_status build(fal_model *model, const char *network,
+                        const fal_model_options *options)
+{
+    fal_network_defaults network_defaults;
+    const char *law = options->weight_law ? options->weight_law : "fan-in";
+    fal_status status = fal_law_parse(law, 0, "weight law", &model->weight_law);
+    if (!status)
+        status = describe_defaults(options, &network_defaults);
+    if (!status)
+        status = fal_network_parse(&model->network, network, &network_defaults);
+    if (status)
+        return status;
+    fal_arena_begin(&model->parameters, model->device, "weights and biases");
+    status = fal_network_place(&model->network, &model->parameters);
+    if (!status)
+        status = fal_arena_make(&model->parameters);
+    for (unsigned l = 1; l <= model->network.weights && !status; l++)
+        status = draw_layer(model, fal_network_weight_layer(&model->network, l),
+                            options->seed);
+    if (!status)
+        status = list_tensors(model);
+    return status ? status : make_scales(model);
+}
+
+fal_status fal_model_create(fal_model **created, fal_device *device,
+                            const char *network, const fal_model_options *given)
+{
+    fal_model_options options;
+    fal_status status = fal_options_read(&options, sizeof options, &defaults, given,
+                                         "fal_model_options");
+    if (status)
+        return status;
+    if (!device || !network)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_model_create: needs a device and a network's text");
+    fal_model *model = fal_allocate(1, sizeof *model);
+    if (!model)
+        return FAL_ERROR_MEMORY;
+    model->device = device;
+    status = build(model, network, &options);
+    if (status)
+        fal_model_destroy(model);
+    else
+        *created = model;
+    return status;
+}
+
+void fal_model_destroy(fal_model *model)
+{
+    if (!model)
+        return;
+    fal_arena_release(&model->parameters);
+    fal_arena_release(&model->scales);
+    fal_network_release(&model->network);
+    fal_tensor_list_release(&model->tensors);
+    fal_release(model->mean);
+    fal_release(model->deviation);
+    fal_release(model);
+}
+
+const char *fal_model_network(const fal_model *model)
+{
+    return model->network.text;
+}
+
+fal_status fal_loss_find(const char *name, int *loss)
+{
+    static const char *const known[] = {"cross-entropy", "mse"};
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name ? name : known[0], known[i]) == 0) {
+            *loss = i;
+            return FAL_OK;
+        }
+    return fal_fail_unknown("loss", name, known, 2);
+}
+
+static int same_input(fal_shape net, const fal_arrays *data)
+{
+    int same = net.height == data->height && net.width == data->width &&
+               net.channels == data->channels;
+    int flat = (net.height == 1 && net.width == 1) ||
+               (data->height == 1 && data->width == 1);
+    return same || (flat && fal_shape_size(net) ==
+                                data->height * data->width * data->channels);
+}
+
+fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int loss)
+{
+    const fal_network *network = &model->network;
+    fal_shape in = network->input;
+    if (!same_input(in, data))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "data set: its samples are %zux%zux%zu, the network's input "
+            "is %zux%zux%zu",
+            data->height, data->width, data->channels, in.height, in.width,
+            in.channels);
+    if (data->labels && data->classes > network->outputs)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "data set: it has %zu classes, the network only %zu outputs",
+            data->classes, network->outputs);
+    if (data->targets && data->outputs != network->outputs)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "data set: its targets have %zu numbers, the network %zu "
+                        "outputs",
+                        data->outputs, network->outputs);
+    if (data->targets && loss == FAL_CROSS_ENTROPY)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "data set: cross-entropy needs labels, it has real targets; "
+            "use the loss mse");
+    return FAL_OK;
+}
+
+fal_status fal_model_standardize(fal_model *model, const fal_dataset *data,
+                                 const char *how)
+{
+    if (!model || !data)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_model_standardize: needs a model and a data set");
+    fal_arrays arrays = data->arrays;
+    fal_status status = fal_model_fits(model, &arrays, FAL_SQUARED_ERROR);
+    if (status)
+        return status;
+    fal_shape in = model->network.input;
+    arrays.height = in.height, arrays.width = in.width,
+    arrays.channels = in.channels;
+    double *mean = fal_allocate(2 * in.channels, sizeof *mean);
+    if (!mean)
+        return FAL_ERROR_MEMORY;
+    status = fal_standardization(&arrays, how, mean, mean + in.channels);
+    if (!status)
+        status = fal_model_set_scales(model, mean, mean + in.channels);
+    if (!status)
+        model->standardized = 1;
+    fal_release(mean);
+    return status;
+}
+
+size_t fal_model_tensor_count(const fal_model *model)
+{
+    return model->tensors.count;
+}
+
+const char *fal_model_tensor_name(const fal_model *model, size_t index)
+{
+    return index < model->tensors.count ? model->tensors.items[index].name : NULL;
+}
+
+fal_status fal_model_tensor_shape(const fal_model *model, const char *name,
+                                  size_t shape[4], size_t *dimensions)
+{
+    const fal_tensor *tensor;
+    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    if (!status)
+        fal_tensor_shape(tensor, shape, dimensions);
+    return status;
+}
+
+fal_status fal_model_tensor(fal_model *model, const char *name, float *values,
+                            size_t count)
+{
+    const fal_tensor *tensor;
+    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    return status ? status : fal_tensor_read(tensor, values, count);
+}
+
+fal_status fal_model_tensor_set(fal_model *model, const char *name,
+                                const float *values, size_t count)
+{
+    const fal_tensor *tensor;
+    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    return status ? status : fal_tensor_write(tensor, values, count);
+}

@@ -1,0 +1,34 @@
+/* What a model is made of; how the trainer and the evaluator reach it. */
+#ifndef FAL_MODEL_H
+#define FAL_MODEL_H
+
+#include "learn/law.h"
+#include "net/network.h"
+#include "train/tensor.h"
+
+struct fal_model {
+    fal_device *device;
+    fal_network network;
+    fal_law weight_law;
+    fal_arena parameters;
+    fal_tensor_list tensors;
+
+    /* Standardisation by channel of the input: x = (v − mean)/deviation. */
+    int standardized; /* fitted, or read from a file */
+    double *mean, *deviation;
+    fal_arena scales; /* [3][channels]: see the slots */
+    fal_slot byte_scale, float_scale, shift;
+};
+
+/* Sets mean and deviation and their copies on the device. */
+fal_status fal_model_set_scales(fal_model *model, const double *mean,
+                                const double *deviation);
+
+/* Whether a data set's samples and labels or targets are this network's; the
+ * message says what is not. */
+fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int loss);
+
+/* "cross-entropy" (NULL the same) or "mse". */
+fal_status fal_loss_find(const char *name, int *loss);
+
+#endif

@@ -1,0 +1,202 @@
+#include "train/model_file.h"
+#include "device/memory.h"
+#include "files/json.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static fal_status fetch(void *user, void *values, size_t bytes)
+{
+    return fal_tensor_read(user, values, bytes / sizeof(float));
+}
+
+static fal_status numbers_text(const double *values, size_t count, fal_json *json)
+{
+    fal_json_begin_array(json);
+    for (size_t i = 0; i < count; i++)
+        fal_json_number(json, values[i]);
+    fal_json_end_array(json);
+    return json->status;
+}
+
+static fal_status write_sources(const fal_model *model, const char *path,
+                                const fal_tensor_source *sources, size_t count)
+{
+    fal_json mean = FAL_JSON, deviation = FAL_JSON;
+    char input[64], classes[32];
+    fal_shape in = model->network.input;
+    snprintf(input, sizeof input, "%zux%zux%zu", in.height, in.width, in.channels);
+    snprintf(classes, sizeof classes, "%zu", model->network.outputs);
+    fal_status status = numbers_text(model->mean, in.channels, &mean);
+    if (!status)
+        status = numbers_text(model->deviation, in.channels, &deviation);
+    const fal_metadata metadata[] = {
+        {"network", model->network.text},
+        {"input", input},
+        {"classes", classes},
+        {"mean", mean.text},
+        {"deviation", deviation.text},
+        {"falign", fal_version()},
+    };
+    if (!status)
+        status = fal_safetensors_write(path, sources, count, metadata,
+                                       sizeof metadata / sizeof *metadata);
+    fal_json_release(&mean);
+    fal_json_release(&deviation);
+    return status;
+}
+
+fal_status fal_model_write(const fal_model *model, const char *path,
+                           const fal_tensor_list *const *lists, size_t count)
+{
+    size_t tensors = 0;
+    for (size_t l = 0; l < count; l++)
+        tensors += lists[l]->count;
+    fal_tensor_source *sources = fal_allocate(tensors, sizeof *sources),
+                      *next = sources;
+    if (!sources)
+        return FAL_ERROR_MEMORY;
+    for (size_t l = 0; l < count; l++)
+        for (size_t i = 0; i < lists[l]->count; i++, next++) {
+            fal_tensor *tensor = &lists[l]->items[i];
+            *next = (fal_tensor_source){.name = tensor->name,
+                                        .type = FAL_TENSOR_F32,
+                                        .dimensions = tensor->dimensions,
+                                        .fetch = fetch,
+                                        .user = tensor};
+            memcpy(next->shape, tensor->shape, sizeof next->shape);
+        }
+    fal_status status = write_sources(model, path, sources, tensors);
+    fal_release(sources);
+    return status;
+}
+
+fal_status fal_model_save(fal_model *model, const char *path)
+{
+    if (!model || !path)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_model_save: needs a model and a path");
+    const fal_tensor_list *const lists[] = {&model->tensors};
+    return fal_model_write(model, path, lists, 1);
+}
+
+fal_status fal_tensor_list_load(const fal_tensor_list *list,
+                                const fal_safetensors *file, int required)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < list->count && !status; i++) {
+        const fal_tensor *tensor = &list->items[i];
+        if (!required && !fal_safetensors_find(file, tensor->name))
+            continue;
+        size_t floats = fal_tensor_floats(tensor);
+        float *values = fal_allocate(floats, sizeof *values);
+        if (!values)
+            return FAL_ERROR_MEMORY;
+        status = fal_safetensors_floats(file, tensor->name, tensor->shape,
+                                        tensor->dimensions, values);
+        if (!status)
+            status = fal_tensor_write(tensor, values, floats);
+        fal_release(values);
+    }
+    return status;
+}
+
+fal_status fal_model_path(const char *path, const char *name, char **file)
+{
+    struct stat facts;
+    int is_folder = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    size_t size = strlen(path) + strlen(name) + 2;
+    char *text = fal_allocate(size, 1);
+    if (!text)
+        return FAL_ERROR_MEMORY;
+    snprintf(text, size, "%s%s%s", path, is_folder ? "/" : "",
+             is_folder ? name : "");
+    *file = text;
+    return FAL_OK;
+}
+
+/* A metadata text "[…]" of `count` finite numbers, above 0 if `positive`. */
+static fal_status read_numbers(const fal_safetensors *file, const char *path,
+                               const char *key, int positive, double *values,
+                               size_t count)
+{
+    const char *text = fal_safetensors_metadata(file, key);
+    cJSON *array = text ? cJSON_Parse(text) : NULL;
+    size_t n = 0;
+    int good = cJSON_IsArray(array);
+    const cJSON *number = NULL;
+    cJSON_ArrayForEach(number, array)
+    {
+        good = good && cJSON_IsNumber(number) && isfinite(number->valuedouble) &&
+               (!positive || number->valuedouble > 0);
+        if (good && n < count)
+            values[n] = number->valuedouble;
+        n++;
+    }
+    cJSON_Delete(array);
+    if (good && n == count)
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_FORMAT,
+                    "%s: metadata '%s' must be an array of %zu %snumbers", path,
+                    key, count, positive ? "positive " : "");
+}
+
+static fal_status load_scales(fal_model *model, const fal_safetensors *file,
+                              const char *path)
+{
+    size_t n = model->network.input.channels;
+    double *values = fal_allocate(2 * n, sizeof *values);
+    if (!values)
+        return FAL_ERROR_MEMORY;
+    fal_status status = read_numbers(file, path, "mean", 0, values, n);
+    if (!status)
+        status = read_numbers(file, path, "deviation", 1, values + n, n);
+    if (!status)
+        status = fal_model_set_scales(model, values, values + n);
+    if (!status)
+        model->standardized = 1;
+    fal_release(values);
+    return status;
+}
+
+static fal_status load(fal_model **loaded, fal_device *device,
+                       const fal_safetensors *file, const char *path)
+{
+    const char *network = fal_safetensors_metadata(file, "network");
+    if (!network)
+        return fal_fail(FAL_ERROR_FORMAT,
+                        "%s: no metadata 'network'; falign did not write this file",
+                        path);
+    fal_model *model = NULL;
+    fal_status status = fal_model_create(&model, device, network, NULL);
+    if (status)
+        return fal_fail_within(status, "%s", path);
+    status = fal_tensor_list_load(&model->tensors, file, 1);
+    if (!status)
+        status = load_scales(model, file, path);
+    if (status)
+        fal_model_destroy(model);
+    else
+        *loaded = model;
+    return status;
+}
+
+fal_status fal_model_load(fal_model **model, fal_device *device, const char *path)
+{
+    if (!model || !device || !path)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_model_load: needs a device and a path");
+    fal_safetensors *file = NULL;
+    char *name = NULL;
+    fal_status status = fal_model_path(path, "model.safetensors", &name);
+    if (!status)
+        status = fal_safetensors_open(&file, name);
+    if (!status)
+        status = load(model, device, file, name);
+    fal_safetensors_close(file);
+    fal_release(name);
+    return status;
+}

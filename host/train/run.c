@@ -1,0 +1,271 @@
+/* Run folders. What is there already is looked at when the folder is opened and
+ * removed only when the run begins, so that a run refused in between costs
+ * nothing. */
+#include "train/run.h"
+#include "device/error.h"
+#include "device/memory.h"
+#include "files/atomic.h"
+#include "files/json.h"
+#include "train/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fal_run {
+    char *folder;
+    size_t made; /* see fal_folder_make */
+    int lock;    /* file descriptors, -1: none */
+    int metrics;
+};
+
+/* ---- opening ------------------------------------------------------------------
+ */
+
+static fal_status run_allocate(fal_run **run, const char *folder)
+{
+    fal_run *made = fal_allocate(1, sizeof *made);
+    if (!made)
+        return FAL_ERROR_MEMORY;
+    made->lock = made->metrics = -1;
+    made->folder = fal_copy_text(folder);
+    if (!made->folder) {
+        fal_release(made);
+        return FAL_ERROR_MEMORY;
+    }
+    *run = made;
+    return FAL_OK;
+}
+
+static fal_status check_free(const fal_run *run, int force)
+{
+    int held = 0;
+    fal_status status = force ? FAL_OK : fal_folder_holds_run(run->folder, &held);
+    if (status || !held)
+        return status;
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "run folder '%s': it holds a run already; choose another with "
+                    "--out, or replace the run with --force",
+                    run->folder);
+}
+
+/* The lock comes first: what is seen after it nobody else is changing. */
+static fal_status take(fal_run *run, int force)
+{
+    fal_status status = fal_folder_lock(run->folder, &run->lock);
+    if (!status)
+        status = check_free(run, force);
+    return status;
+}
+
+fal_status fal_run_open(fal_run **run, const char *folder, int force)
+{
+    fal_run *made;
+    fal_status status = run_allocate(&made, folder);
+    if (status)
+        return status;
+    status = fal_folder_make(made->folder, &made->made);
+    if (!status)
+        status = take(made, force);
+    if (status) {
+        fal_run_discard(made);
+        return status;
+    }
+    *run = made;
+    return FAL_OK;
+}
+
+/* `exists` = 1 when this number is taken. */
+static fal_status open_number(fal_run **run, const char *prefix, int number,
+                              int *exists)
+{
+    char *folder = fal_allocate(strlen(prefix) + 16, 1);
+    fal_run *made;
+    if (!folder)
+        return FAL_ERROR_MEMORY;
+    sprintf(folder, "%s-%03d", prefix, number);
+    fal_status status = run_allocate(&made, folder);
+    fal_release(folder);
+    if (status)
+        return status;
+    status = fal_folder_make(made->folder, &made->made);
+    *exists = !status && made->made == 0;
+    if (!status && !*exists)
+        status = take(made, 0);
+    if (status || *exists)
+        fal_run_discard(made);
+    else
+        *run = made;
+    return status;
+}
+
+fal_status fal_run_open_numbered(fal_run **run, const char *prefix)
+{
+    for (int number = 1; number < 1000000; number++) {
+        int exists;
+        fal_status status = open_number(run, prefix, number, &exists);
+        if (status || !exists)
+            return status;
+    }
+    return fal_fail(FAL_ERROR_FILE,
+                    "run folder '%s-NNN': a million are there; name one with --out",
+                    prefix);
+}
+
+const char *fal_run_folder(const fal_run *run)
+{
+    return run->folder;
+}
+
+/* ---- writing ------------------------------------------------------------------
+ */
+
+static fal_status open_metrics(fal_run *run)
+{
+    char *path = fal_folder_path(run->folder, "metrics.jsonl");
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = FAL_OK;
+    run->metrics = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND,
+                        0666);
+    if (run->metrics < 0)
+        status = fal_fail(FAL_ERROR_FILE,
+                          "run folder, '%s': cannot be made: %s; choose another "
+                          "folder with --out",
+                          path, strerror(errno));
+    fal_release(path);
+    return status;
+}
+
+fal_status fal_run_begin(fal_run *run, int metrics)
+{
+    fal_status status = fal_folder_clear(run->folder);
+    return status || !metrics ? status : open_metrics(run);
+}
+
+fal_status fal_run_write(fal_run *run, const char *name, const char *text)
+{
+    fal_file_writer writer;
+    char *path = fal_folder_path(run->folder, name);
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_file_begin(&writer, path);
+    if (!status)
+        status = fal_file_write(&writer, text, strlen(text));
+    if (!status)
+        status = fal_file_commit(&writer);
+    fal_release(path);
+    return status;
+}
+
+/* A line that does not fit on the disk is taken back: readers see whole lines. */
+static fal_status append_line(fal_run *run, const char *text, size_t length)
+{
+    off_t before = lseek(run->metrics, 0, SEEK_END);
+    size_t done = 0;
+    while (done < length) {
+        ssize_t written = write(run->metrics, text + done, length - done);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0) {
+            fal_status status = fal_fail(
+                FAL_ERROR_FILE, "writing '%s/metrics.jsonl': %s; make room",
+                run->folder, strerror(errno));
+            if (ftruncate(run->metrics, before) != 0)
+                return fal_fail_within(status, "the last line is cut");
+            return status;
+        }
+        done += (size_t)written;
+    }
+    return FAL_OK;
+}
+
+static void add_number(fal_json *j, const char *key, double value)
+{
+    fal_json_key(j, key);
+    fal_json_number(j, value);
+}
+
+static void add_count(fal_json *j, const char *key, uint64_t value)
+{
+    fal_json_key(j, key);
+    fal_json_unsigned(j, value);
+}
+
+static void add_line(fal_json *j, const fal_progress *p)
+{
+    int epoch = p->event == FAL_EPOCH;
+    fal_json_begin_object(j);
+    fal_json_key(j, "type");
+    fal_json_string(j, epoch ? "epoch" : "step");
+    add_count(j, "step", p->step);
+    add_count(j, "epoch", p->epoch);
+    add_number(j, "train_loss", p->train_loss);
+    add_number(j, "train_accuracy", p->train_accuracy);
+    if (epoch && !isnan(p->test_accuracy)) {
+        add_number(j, "test_loss", p->test_loss);
+        add_number(j, "test_accuracy", p->test_accuracy);
+    }
+    add_number(j, "samples_per_second", p->samples_per_second);
+    add_number(j, "seconds", p->seconds);
+    fal_json_end_object(j);
+    fal_json_newline(j);
+}
+
+fal_status fal_run_log(fal_run *run, const fal_progress *progress)
+{
+    fal_json j = FAL_JSON;
+    add_line(&j, progress);
+    fal_status status = j.status;
+    if (!status)
+        status = append_line(run, j.text, j.length);
+    fal_json_release(&j);
+    return status;
+}
+
+fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer)
+{
+    char *path = fal_folder_path(run->folder, "start.safetensors");
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_trainer_save(trainer, path);
+    fal_release(path);
+    return status;
+}
+
+fal_status fal_run_save_model(fal_run *run, fal_model *model)
+{
+    char *path = fal_folder_path(run->folder, "model.safetensors");
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_model_save(model, path);
+    fal_release(path);
+    return status;
+}
+
+/* ---- closing ------------------------------------------------------------------
+ */
+
+void fal_run_close(fal_run *run)
+{
+    if (!run)
+        return;
+    if (run->metrics >= 0)
+        close(run->metrics);
+    fal_folder_unlock(run->folder, run->lock);
+    fal_release(run->folder);
+    fal_release(run);
+}
+
+void fal_run_discard(fal_run *run)
+{
+    if (!run)
+        return;
+    fal_folder_unlock(run->folder, run->lock);
+    run->lock = -1;
+    fal_folder_unmake(run->folder, run->made);
+    fal_run_close(run);
+}

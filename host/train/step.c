@@ -1,0 +1,213 @@
+/* One training step: batch, plan, update; and what happens when a loss explodes. */
+#include "data/dataset.h"
+#include "device/memory.h"
+#include "device/options.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
+                            int targets)
+{
+    fal_plan_build build = {.network = &t->model->network,
+                            .parameters = &t->model->parameters,
+                            .gradients = &t->gradients,
+                            .workspace = &t->workspace,
+                            .routes = t->routes,
+                            .loss = t->loss,
+                            .uses_targets = targets,
+                            .rows = rows};
+    fal_plan_release(plan);
+    return fal_plan_make(plan, &build);
+}
+
+static fal_status find_plan(fal_trainer *t, size_t rows, int targets,
+                            fal_plan **plan)
+{
+    for (size_t i = 0; i < FAL_PLAN_SIZES; i++)
+        if (t->plans[i].rows == rows && t->plans[i].uses_targets == targets) {
+            *plan = &t->plans[i];
+            return FAL_OK;
+        }
+    *plan = &t->plans[t->next_plan++ % FAL_PLAN_SIZES];
+    return make_plan(t, *plan, rows, targets);
+}
+
+/* Gather, plan and update of a full batch. */
+fal_status fal_trainer_launches(fal_trainer *t, size_t *launches)
+{
+    fal_plan *plan = NULL;
+    fal_status status = find_plan(t, t->options.batch, 0, &plan);
+    if (!status)
+        *launches = 1 + plan->launches.count + t->update.count;
+    return status;
+}
+
+static double rate_now(const fal_trainer *t)
+{
+    if (t->fixed_rate >= 0)
+        return t->fixed_rate;
+    return fal_schedule_rate(t->schedule, t->options.learning_rate,
+                             t->step - t->schedule_start, t->schedule_length);
+}
+
+static fal_status run_update(fal_trainer *t)
+{
+    fal_update_step now = fal_update_at(t->step + 1, rate_now(t));
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < t->update.count && !status; i++)
+        status = fal_launch_set(&t->update, i, t->update_argument, sizeof now,
+                                &now);
+    return status ? status : fal_launches_run(&t->update);
+}
+
+fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
+                           size_t rows)
+{
+    fal_plan *plan = NULL;
+    size_t slot = 0;
+    fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
+    if (!status)
+        status = fal_ring_begin(&t->ring, rows, &slot);
+    if (!status)
+        status = fal_feed_batch(feed, start, rows);
+    if (!status)
+        status = fal_plan_run(plan, slot);
+    if (!status)
+        status = run_update(t);
+    if (!status)
+        status = fal_ring_end(&t->ring);
+    if (!status)
+        status = fal_cl(t->model->device, clFlush(t->model->device->queue),
+                        "clFlush", NULL);
+    if (status)
+        return status;
+    t->last_rows = rows;
+    t->step++;
+    return FAL_OK;
+}
+
+static fal_status all_finite(const fal_arena *arena, fal_slot slot, int *finite)
+{
+    float *values = fal_allocate(slot.count, sizeof *values);
+    if (!values)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_arena_read(arena, slot, values);
+    *finite = 1;
+    for (uint64_t i = 0; i < slot.count && !status; i++)
+        *finite = *finite && isfinite(values[i]);
+    fal_release(values);
+    return status;
+}
+
+/* The first layer whose output is not finite, after the batch was run once more. */
+static fal_status find_culprit(fal_trainer *t, size_t rows, const char **name)
+{
+    const fal_workspace *w = &t->workspace;
+    const fal_network *network = &t->model->network;
+    int finite = 1;
+    fal_slot slot = w->inputs;
+    slot.count = rows * fal_shape_size(network->input);
+    *name = "input";
+    fal_status status = all_finite(&w->arena, slot, &finite);
+    for (size_t i = 0; i < network->count && finite && !status; i++) {
+        slot = w->outputs[i];
+        slot.count = rows * fal_shape_size(network->layers[i].out);
+        *name = network->layers[i].name;
+        status = all_finite(&w->arena, slot, &finite);
+    }
+    return status;
+}
+
+/* The update kernels did nothing since the loss was not finite, so the weights are
+ * those that made it: the same batch shows where. */
+fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
+                                size_t rows)
+{
+    const char *layer = NULL;
+    fal_plan *plan = NULL;
+    uint64_t step = t->step - (t->ring.begun - t->ring.diverged_at);
+    fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
+    if (!status)
+        status = fal_feed_batch(feed, start, rows);
+    if (!status)
+        status = fal_plan_run(plan, 0);
+    if (!status)
+        status = find_culprit(t, rows, &layer);
+    if (!status)
+        status = fal_arena_clear_slot(&t->workspace.arena, t->workspace.halted);
+    if (status)
+        return status;
+    t->step = step;
+    t->ring.begun = t->ring.summed = 0;
+    t->ring.diverged = 0;
+    return fal_fail(
+        FAL_ERROR_DIVERGED,
+        "training, step %llu, layer %s: the loss is no longer finite; the "
+        "weights are as before that step; lower the learning rate, or "
+        "check the data for values that are not finite",
+        (unsigned long long)step + 1, layer);
+}
+
+/* The feed of the caller's rows; a new one where type or kind of answer changes. */
+static fal_status open_step_feed(fal_trainer *t, const fal_arrays *arrays)
+{
+    const fal_arrays *had = &t->step_feed.data;
+    int same = t->has_step_feed && had->type == arrays->type &&
+               !had->labels == !arrays->labels && !had->targets == !arrays->targets;
+    if (same) {
+        t->step_feed.data = *arrays;
+        return FAL_OK;
+    }
+    if (t->has_step_feed)
+        fal_feed_close(&t->step_feed);
+    t->has_step_feed = 0;
+    fal_status status = fal_feed_open(&t->step_feed, t->model, &t->workspace,
+                                      arrays, 0);
+    t->has_step_feed = !status;
+    return status;
+}
+
+static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
+{
+    fal_status status = fal_model_fits(t->model, arrays, (int)t->loss);
+    if (status)
+        return status;
+    if (arrays->count > t->options.batch)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "fal_trainer_step: %zu rows are more than the trainer's batch "
+            "of %zu",
+            arrays->count, t->options.batch);
+    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 && t->schedule_length == 0)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "fal_trainer_step: a schedule needs options.steps; give them, "
+            "or use the schedule constant");
+    return FAL_OK;
+}
+
+fal_status fal_trainer_step(fal_trainer *t, const fal_arrays *given, double *loss)
+{
+    fal_arrays arrays;
+    if (!t || !given)
+        return fal_fail(FAL_ERROR_ARGUMENT, "fal_trainer_step: needs a trainer and "
+                                            "arrays");
+    fal_status status = fal_arrays_read(&arrays, given, "fal_trainer_step");
+    if (!status)
+        status = check_step(t, &arrays);
+    if (!status)
+        status = open_step_feed(t, &arrays);
+    if (!status)
+        status = fal_trainer_run(t, &t->step_feed, 0, arrays.count);
+    if (status || !loss)
+        return status;
+    status = fal_ring_flush(&t->ring);
+    if (status)
+        return status;
+    if (t->ring.diverged)
+        return fal_trainer_diverged(t, &t->step_feed, 0, arrays.count);
+    *loss = t->ring.last.loss / (double)t->ring.last.samples;
+    return FAL_OK;
+}

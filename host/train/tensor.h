@@ -1,0 +1,38 @@
+/* Tensors by name, between our layout on the device and PyTorch's order outside. */
+#ifndef FAL_TENSOR_H
+#define FAL_TENSOR_H
+
+#include "device/arena.h"
+
+/* One tensor of an arena. `turned`: stored [in][out], outside [out][in]. */
+typedef struct fal_tensor {
+    char name[96];
+    const fal_arena *arena;
+    fal_slot slot;
+    size_t shape[4], dimensions; /* outside */
+    int turned;
+} fal_tensor;
+
+size_t fal_tensor_floats(const fal_tensor *tensor);
+
+/* `count` must be the tensor's. Both wait for the device. */
+fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count);
+fal_status fal_tensor_write(const fal_tensor *tensor, const float *values,
+                            size_t count);
+
+/* The tensors of a model or trainer. */
+typedef struct fal_tensor_list {
+    fal_tensor *items;
+    size_t count;
+} fal_tensor_list;
+
+/* Adds `tensor` under the name "layer.what". */
+fal_status fal_tensor_add(fal_tensor_list *list, fal_tensor tensor,
+                          const char *layer, const char *what);
+fal_status fal_tensor_find(const fal_tensor_list *list, const char *name,
+                           const fal_tensor **tensor);
+void fal_tensor_shape(const fal_tensor *tensor, size_t shape[4],
+                      size_t *dimensions);
+void fal_tensor_list_release(fal_tensor_list *list);
+
+#endif

@@ -1,0 +1,351 @@
+/* Making and taking apart a trainer; its tensors by name. */
+#include "train/trainer.h"
+#include "data/dataset.h"
+#include "device/memory.h"
+#include "device/options.h"
+
+#include <math.h>
+#include <string.h>
+
+static const fal_trainer_options defaults = FAL_TRAINER_OPTIONS;
+
+void fal_trainer_options_init(fal_trainer_options *options, size_t size)
+{
+    fal_options_init(options, size, &defaults, sizeof defaults);
+}
+
+static fal_status find_optimizer(const char *name, fal_update_rule *optimizer)
+{
+    static const char *const known[] = {"sgd", "adam", "adamw"};
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(name, known[i]) == 0) {
+            *optimizer = (fal_update_rule)i;
+            return FAL_OK;
+        }
+    return fal_fail_unknown("optimizer", name, known, 3);
+}
+
+static fal_status check_numbers(const fal_trainer_options *o,
+                                fal_update_rule optimizer)
+{
+    if (!isfinite(o->learning_rate) || o->learning_rate < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "learning rate %g must be above 0 (0: the default)",
+                        o->learning_rate);
+    if (!(o->momentum < 1))
+        return fal_fail(FAL_ERROR_ARGUMENT, "momentum %g must be below 1",
+                        o->momentum);
+    if (optimizer != FAL_SGD && (o->momentum >= 0 || o->nesterov))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "momentum and nesterov belong to sgd; leave them out, or use "
+            "the optimizer sgd");
+    if (o->nesterov && o->momentum == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
+    if (!isfinite(o->weight_decay) || o->weight_decay < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "weight decay %g must not be below 0",
+                        o->weight_decay);
+    if (o->batch < 1 || o->batch > INT32_MAX)
+        return fal_fail(FAL_ERROR_ARGUMENT, "batch %zu must be 1 to 2147483647",
+                        o->batch);
+    if (o->log_steps == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "log_steps must be 1 or more");
+    return FAL_OK;
+}
+
+static fal_status resolve(fal_trainer *t, const fal_rule **rule)
+{
+    fal_trainer_options *o = &t->options;
+    int loss = 0;
+    fal_status status = fal_rule_find(o->rule ? o->rule : "bp", rule);
+    if (!status)
+        status = find_optimizer(o->optimizer ? o->optimizer : "adam",
+                                &t->optimizer);
+    if (!status)
+        status = fal_schedule_find(o->schedule ? o->schedule : "cosine",
+                                   &t->schedule);
+    if (!status)
+        status = fal_loss_find(o->loss, &loss);
+    if (!status && o->feedback_law)
+        status = fal_law_parse(o->feedback_law, 1, "feedback law",
+                               &t->feedback_law);
+    if (!status)
+        status = check_numbers(o, t->optimizer);
+    if (!status && o->feedback_law && (*rule)->carrier != FAL_CARRIER_FEEDBACK)
+        status = fal_fail(FAL_ERROR_ARGUMENT,
+                          "feedback law '%s': the rule %s has no random feedback",
+                          o->feedback_law, (*rule)->name);
+    t->loss = (fal_loss)loss;
+    t->has_feedback_law = o->feedback_law != NULL;
+    if (o->learning_rate == 0)
+        o->learning_rate = t->optimizer == FAL_SGD ? .01 : .001;
+    if (o->momentum < 0)
+        o->momentum = t->optimizer == FAL_SGD ? .9 : 0;
+    return status;
+}
+
+/* An arena with a number for each parameter, laid out as the parameters are. */
+static fal_status mirror(fal_trainer *trainer, fal_arena *arena, const char *what)
+{
+    fal_arena_begin(arena, trainer->model->device, what);
+    arena->limit = trainer->model->parameters.limit;
+    fal_status status = fal_network_place(&trainer->model->network, arena);
+    return status ? status : fal_arena_make(arena);
+}
+
+static fal_status add_update(fal_trainer *t, fal_slot span)
+{
+    fal_update update = {
+        .rule = t->optimizer,
+        .count = span.count,
+        .weights = fal_arena_view(&t->model->parameters, span),
+        .gradient = fal_arena_view(&t->gradients, span),
+        .momentum = (float)t->options.momentum,
+        .weight_decay = (float)t->options.weight_decay,
+        .nesterov = t->options.nesterov,
+        .halted = fal_arena_view(&t->workspace.arena, t->workspace.halted)};
+    if (t->moments.count)
+        update.moment = fal_arena_view(&t->moments, span);
+    if (t->squares.count)
+        update.squares = fal_arena_view(&t->squares, span);
+    return fal_update_add(&t->update, &update, &t->update_argument);
+}
+
+/* Grows `span` by a slot that follows it, but for the alignment between. */
+static int joins(fal_slot *span, fal_slot slot)
+{
+    uint64_t end = span->offset + span->count;
+    if (span->count == 0 || slot.buffer != span->buffer || slot.offset < end ||
+        slot.offset - end >= 16)
+        return 0;
+    span->count = slot.offset + slot.count - span->offset;
+    return 1;
+}
+
+static fal_status add_slot(fal_trainer *t, fal_slot *span, fal_slot slot)
+{
+    if (joins(span, slot))
+        return FAL_OK;
+    fal_status status = span->count ? add_update(t, *span) : FAL_OK;
+    *span = slot;
+    return status;
+}
+
+/* One launch for each run of learning parameters that lie side by side. */
+static fal_status make_update(fal_trainer *t)
+{
+    const fal_network *network = &t->model->network;
+    fal_slot span = {0};
+    fal_status status = FAL_OK;
+    t->update.device = t->model->device;
+    t->update.layer = "update";
+    for (size_t i = 0; i < network->count && !status; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (!layer->number || t->routes[layer->number - 1].frozen)
+            continue;
+        status = add_slot(t, &span, layer->weight);
+        if (!status && layer->has_bias)
+            status = add_slot(t, &span, layer->bias);
+    }
+    return status ? status : add_update(t, span);
+}
+
+static fal_status make_arenas(fal_trainer *t)
+{
+    fal_status status = mirror(t, &t->gradients, "gradients");
+    int moments = t->optimizer != FAL_SGD || t->options.momentum > 0;
+    if (!status && moments)
+        status = mirror(t, &t->moments, "optimizer state");
+    if (!status && t->optimizer != FAL_SGD)
+        status = mirror(t, &t->squares, "optimizer state");
+    if (!status)
+        status = fal_workspace_make(&t->workspace, t->model->device,
+                                    &t->model->network, FAL_MODE_TRAIN,
+                                    t->options.batch, t->loss, FAL_RING_SLOTS);
+    return status;
+}
+
+static fal_status list_layer(fal_trainer *t, size_t index)
+{
+    const fal_layer *layer = &t->model->network.layers[index];
+    fal_tensor weight = {.arena = &t->gradients,
+                         .slot = layer->weight,
+                         .shape = {layer->outputs, layer->inputs},
+                         .dimensions = 2,
+                         .turned = 1};
+    fal_tensor bias = {.arena = &t->gradients,
+                       .slot = layer->bias,
+                       .shape = {layer->outputs},
+                       .dimensions = 1};
+    fal_tensor delta = {.arena = &t->workspace.arena,
+                        .slot = t->workspace.deltas[index],
+                        .shape = {t->workspace.rows, layer->outputs},
+                        .dimensions = 2};
+    fal_status status = fal_tensor_add(&t->gradient_tensors, weight, layer->name,
+                                       "weight.gradient");
+    if (!status && layer->has_bias)
+        status = fal_tensor_add(&t->gradient_tensors, bias, layer->name,
+                                "bias.gradient");
+    if (!status)
+        status = fal_tensor_add(&t->delta_tensors, delta, layer->name, "delta");
+    return status;
+}
+
+/* Frozen layers have neither gradient nor delta. */
+static fal_status list_tensors(fal_trainer *t)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < t->model->network.count && !status; i++) {
+        unsigned number = t->model->network.layers[i].number;
+        if (number && !t->routes[number - 1].frozen)
+            status = list_layer(t, i);
+    }
+    return status;
+}
+
+fal_status fal_trainer_create(fal_trainer **created, fal_model *model,
+                              const fal_trainer_options *given)
+{
+    fal_trainer_options options;
+    fal_status status = fal_options_read(&options, sizeof options, &defaults, given,
+                                         "fal_trainer_options");
+    if (!status && (!created || !model))
+        status = fal_fail(FAL_ERROR_ARGUMENT, "fal_trainer_create: needs a model");
+    fal_trainer *t = status ? NULL : fal_allocate(1, sizeof *t);
+    if (!t)
+        return status ? status : FAL_ERROR_MEMORY;
+    const fal_rule *rule = NULL;
+    t->model = model;
+    t->options = options;
+    t->fixed_rate = -1;
+    t->schedule_length = options.steps;
+    status = resolve(t, &rule);
+    if (!status)
+        status = fal_trainer_make_routes(t, rule);
+    if (!status)
+        status = make_arenas(t);
+    if (!status)
+        status = make_update(t);
+    if (!status)
+        status = list_tensors(t);
+    if (!status)
+        status = fal_ring_open(&t->ring, &t->workspace);
+    if (status)
+        fal_trainer_destroy(t);
+    else
+        *created = t;
+    return status;
+}
+
+void fal_trainer_destroy(fal_trainer *t)
+{
+    if (!t)
+        return;
+    fal_ring_close(&t->ring);
+    if (t->has_step_feed)
+        fal_feed_close(&t->step_feed);
+    for (size_t i = 0; i < FAL_PLAN_SIZES; i++)
+        fal_plan_release(&t->plans[i]);
+    fal_launches_release(&t->update);
+    fal_workspace_release(&t->workspace);
+    fal_arena_release(&t->gradients);
+    fal_arena_release(&t->feedback);
+    fal_arena_release(&t->moments);
+    fal_arena_release(&t->squares);
+    fal_tensor_list_release(&t->feedback_tensors);
+    fal_tensor_list_release(&t->gradient_tensors);
+    fal_tensor_list_release(&t->delta_tensors);
+    fal_release(t->routes);
+    fal_release(t->feedback_slots);
+    fal_release(t);
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* The list that a name's ending says; deltas have the rows of the last batch. */
+static fal_status find_tensor(const fal_trainer *t, const char *name,
+                              fal_tensor *tensor)
+{
+    const fal_tensor *found;
+    if (!t || !name)
+        return fal_fail(FAL_ERROR_ARGUMENT, "tensors need a trainer and a name");
+    const fal_tensor_list *list = ends_with(name, ".gradient")
+                                      ? &t->gradient_tensors
+                                  : ends_with(name, ".delta")
+                                      ? &t->delta_tensors
+                                      : &t->feedback_tensors;
+    fal_status status = fal_tensor_find(list, name, &found);
+    if (status)
+        return status;
+    *tensor = *found;
+    if (list == &t->delta_tensors)
+        tensor->shape[0] = t->last_rows;
+    if (list != &t->feedback_tensors && t->last_rows == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: there was no step yet",
+                        name);
+    return FAL_OK;
+}
+
+fal_status fal_trainer_tensor_shape(const fal_trainer *trainer, const char *name,
+                                    size_t shape[4], size_t *dimensions)
+{
+    fal_tensor tensor;
+    fal_status status = find_tensor(trainer, name, &tensor);
+    if (!status)
+        fal_tensor_shape(&tensor, shape, dimensions);
+    return status;
+}
+
+fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name, float *values,
+                              size_t count)
+{
+    fal_tensor tensor;
+    fal_status status = find_tensor(trainer, name, &tensor);
+    return status ? status : fal_tensor_read(&tensor, values, count);
+}
+
+fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
+                                  const float *values, size_t count)
+{
+    fal_tensor tensor;
+    fal_status status = find_tensor(trainer, name, &tensor);
+    if (!status && tensor.arena != &trainer->feedback)
+        status = fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: only feedback can be set",
+                          name);
+    return status ? status : fal_tensor_write(&tensor, values, count);
+}
+
+fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate)
+{
+    if (!trainer || !isfinite(rate) || rate < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_trainer_learning_rate: %g must be a number from 0",
+                        rate);
+    trainer->fixed_rate = rate;
+    return FAL_OK;
+}
+
+fal_status fal_trainer_footprint(fal_trainer *t, fal_footprint *footprint)
+{
+    if (!t || !footprint)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_trainer_footprint: needs a trainer and a footprint");
+    fal_footprint found = {
+        .size = sizeof found,
+        .parameters = (size_t)fal_network_parameters(&t->model->network),
+        .parameter_bytes = fal_arena_bytes(&t->model->parameters),
+        .gradient_bytes = fal_arena_bytes(&t->gradients),
+        .optimizer_bytes = fal_arena_bytes(&t->moments) +
+                           fal_arena_bytes(&t->squares),
+        .feedback_bytes = fal_arena_bytes(&t->feedback),
+        .activation_bytes = fal_arena_bytes(&t->workspace.arena),
+    };
+    fal_status status = fal_trainer_launches(t, &found.launches);
+    return status ? status
+                  : fal_options_write(footprint, &found, sizeof found,
+                                      "fal_footprint");
+}

@@ -1,0 +1,58 @@
+/* What a trainer is made of. */
+#ifndef FAL_TRAINER_H
+#define FAL_TRAINER_H
+
+#include "learn/schedule.h"
+#include "ops/optimize.h"
+#include "train/evaluate.h"
+#include "train/ring.h"
+
+enum { FAL_PLAN_SIZES = 4 };
+
+struct fal_trainer {
+    fal_model *model;
+    fal_trainer_options options; /* resolved: no 0 or −1 that means a default */
+    fal_loss loss;
+    fal_schedule schedule;
+    fal_update_rule optimizer;
+    fal_law feedback_law;
+    int has_feedback_law; /* given, not the rule's default */
+
+    fal_route *routes; /* by weight layer number − 1 */
+    fal_arena gradients, feedback, moments, squares;
+    fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
+    fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
+
+    fal_workspace workspace;
+    fal_plan plans[FAL_PLAN_SIZES];
+    size_t next_plan;
+    fal_launches update;
+    unsigned update_argument;
+    fal_ring ring;
+    fal_feed step_feed; /* of fal_trainer_step */
+    int has_step_feed;
+
+    size_t last_rows;         /* of the last batch */
+    uint64_t step, epoch;     /* over the trainer's life */
+    uint64_t epochs_begun;    /* draws the data order */
+    uint64_t schedule_start;  /* the step at which the schedule began */
+    uint64_t schedule_length; /* steps; 0: not known */
+    double fixed_rate;        /* set by the user; below 0: none */
+};
+
+/* host/train/feedback.c: routes, feedback tensors and their random values. */
+fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule);
+
+/* host/train/step.c: one batch of a feed through plan and update; does not wait. */
+fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
+                           size_t rows);
+
+/* Launches of one step. */
+fal_status fal_trainer_launches(fal_trainer *trainer, size_t *launches);
+
+/* After the ring found a loss that is not finite: the message names step and layer.
+ * `start`, `rows` are those of the batch of step ring.diverged_at. */
+fal_status fal_trainer_diverged(fal_trainer *trainer, fal_feed *feed, size_t start,
+                                size_t rows);
+
+#endif
