@@ -1,0 +1,148 @@
+#include "reference/check.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const size_t COUNTS[] = {1, 3, 17, 1009, 70001};
+
+static fal_status activations(fal_device *device, double *worst,
+                              fal_status (*check)(fal_device *, fal_activation,
+                                                  size_t, int, double *))
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (int phi = FAL_LINEAR; phi <= FAL_SIGMOID; phi++)
+        for (size_t i = 0; i < COUNT(COUNTS) && !status; i++)
+            status = check(device, (fal_activation){(fal_phi)phi, .01f}, COUNTS[i],
+                           i % 2, worst);
+    return status;
+}
+
+static fal_status activation(fal_device *device, double *worst)
+{
+    return activations(device, worst, fal_check_activation);
+}
+
+static fal_status derivative(fal_device *device, double *worst)
+{
+    return activations(device, worst, fal_check_derivative);
+}
+
+static fal_status loss(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {{1, 1},   {3, 2},     {128, 10},
+                                       {17, 65}, {35, 1000}, {2, 9001}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(shapes) && !status; i++) {
+        size_t rows = shapes[i][0], outputs = shapes[i][1];
+        status = fal_check_loss(device, FAL_CROSS_ENTROPY, FAL_CHECK_LABELS, rows,
+                                outputs, 0, worst);
+        for (int parts = FAL_CHECK_LABELS; parts <= 3 && !status; parts++)
+            status = fal_check_loss(device, FAL_SQUARED_ERROR, parts, rows, outputs,
+                                    i % 2, worst);
+    }
+    return status;
+}
+
+static fal_status column_sums(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {
+        {1, 1}, {3, 17}, {128, 10}, {131, 521}, {1009, 67}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(shapes) && !status; i++)
+        status = fal_check_column_sums(device, shapes[i][0], shapes[i][1], 0,
+                                       worst);
+    return status;
+}
+
+static fal_status update(fal_device *device, double *worst)
+{
+    static const fal_update rules[] = {
+        {.rule = FAL_SGD},
+        {.rule = FAL_SGD, .momentum = .9f, .weight_decay = .01f},
+        {.rule = FAL_SGD, .momentum = .9f, .nesterov = 1},
+        {.rule = FAL_ADAM, .weight_decay = .01f},
+        {.rule = FAL_ADAMW, .weight_decay = .01f},
+    };
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t r = 0; r < COUNT(rules); r++)
+        for (size_t i = 0; i < COUNT(COUNTS) && !status; i++) {
+            fal_update settings = rules[r];
+            settings.count = COUNTS[i];
+            status = fal_check_update(device, &settings, i * i + 1, 0, i == 2,
+                                      worst);
+        }
+    return status;
+}
+
+static fal_status random_fill(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {{1, 1}, {3, 17}, {113, 331}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (int kind = FAL_ZERO; kind <= FAL_NORMAL; kind++)
+        for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+            fal_random random = {
+                (fal_distribution)kind, .3f, 0x123456789abcdef0, 2, 7, 3};
+            status = fal_check_random(device, &random, shapes[i / 2][0],
+                                      shapes[i / 2][1], i % 2, worst);
+        }
+    return status;
+}
+
+static fal_status gather(fal_device *device, double *worst)
+{
+    /* Rows, width, channels, outputs */
+    static const size_t shapes[][4] = {{1, 1, 1, 0},
+                                       {5, 784, 1, 0},
+                                       {7, 33, 3, 5},
+                                       {17, 67, 67, 1},
+                                       {129, 380, 19, 0}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 2];
+        status = fal_check_gather(device, i % 2 ? FAL_BYTES : FAL_FLOATS, s[0],
+                                  s[1], s[2], s[3], worst);
+    }
+    return status;
+}
+
+static fal_status gemm(fal_device *device, double *worst)
+{
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {17, 33, 65}, {61, 10, 97}, {128, 131, 300}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 4];
+        fal_product p = {.m = s[0], .n = s[1], .k = s[2], .accumulate = i % 3 == 0};
+        p.a.source = i & 1 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+        p.b.source = i & 2 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+        p.activation = (fal_activation){(fal_phi)(i % 5), .01f};
+        p.derivative = (fal_activation){(fal_phi)(i % 4), .01f};
+        status = fal_check_gemm(device, &p, i % 5 == 0, worst);
+    }
+    return status;
+}
+
+const fal_check fal_checks[] = {
+    {"gemm", gemm},
+    {"activation", activation},
+    {"derivative", derivative},
+    {"loss", loss},
+    {"column_sums", column_sums},
+    {"update", update},
+    {"random_fill", random_fill},
+    {"gather", gather},
+};
+const size_t fal_check_count = COUNT(fal_checks);
+
+fal_status fal_check_probe(fal_device *device, double *worst)
+{
+    fal_product p = {.m = 17, .n = 33, .k = 65};
+    *worst = 0;
+    return fal_check_gemm(device, &p, 0, worst);
+}

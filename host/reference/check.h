@@ -1,0 +1,57 @@
+/* Every kernel against its reference: the table behind `falign devices --check`,
+ * and the comparisons it is made of, which the tests sweep over more shapes. An
+ * error is measured in units of what float32 arithmetic explains: up to 1 passes.
+ * Kernels work between guards at odd offsets; a guard that is overwritten is a
+ * failure. */
+#ifndef FAL_CHECK_H
+#define FAL_CHECK_H
+
+#include "ops/gemm.h"
+#include "ops/loss.h"
+#include "ops/optimize.h"
+#include "ops/random.h"
+
+typedef struct fal_check {
+    const char *kernel;
+    /* *worst is the largest error. */
+    fal_status (*run)(fal_device *device, double *worst);
+} fal_check;
+
+extern const fal_check fal_checks[];
+extern const size_t fal_check_count;
+
+/* One small product: whether the device computes at all. */
+fal_status fal_check_probe(fal_device *device, double *worst);
+
+/* The comparisons raise *worst and never lower it. `wild`: NaN and infinities are
+ * among the numbers. */
+fal_status fal_check_activation(fal_device *device, fal_activation activation,
+                                size_t count, int wild, double *worst);
+fal_status fal_check_derivative(fal_device *device, fal_activation activation,
+                                size_t count, int wild, double *worst);
+
+/* Labels, targets or both go into the loss; delta, partial sums and `halted` are
+ * looked at. */
+enum { FAL_CHECK_LABELS = 1, FAL_CHECK_TARGETS = 2 };
+fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t rows,
+                          size_t outputs, int wild, double *worst);
+fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns,
+                                 int wild, double *worst);
+
+/* Update t of `settings` (rule, count, momentum, weight_decay, nesterov). */
+fal_status fal_check_update(fal_device *device, const fal_update *settings,
+                            uint64_t t, int wild, int halted, double *worst);
+fal_status fal_check_random(fal_device *device, const fal_random *random,
+                            size_t rows, size_t columns, int turned, double *worst);
+
+/* Labels if outputs is 0, else targets. */
+fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
+                            size_t width, size_t channels, size_t outputs,
+                            double *worst);
+
+/* `shape` says sizes, sources, accumulate, activation and derivative; with a bias,
+ * and with a stored output where `with_output`. */
+fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
+                          int with_output, double *worst);
+
+#endif

@@ -1,0 +1,159 @@
+/* Activations, their derivatives, optimizers.
+ *
+ * Bounds, in u = 2^-24, the rounding of one operation. OpenCL grants exp and log 3
+ * ulp = 6 u, tanh 5 ulp, sqrt 3 ulp, a quotient 2.5 ulp; a product or sum is one u,
+ * and TINY stands for numbers that flush to 0. */
+#include "reference/activation.h"
+#include "reference/check.h"
+#include "reference/checker.h"
+#include "reference/optimize.h"
+
+#include <math.h>
+
+static const double U = 0x1p-24, TINY = 0x1p-120;
+
+/* tanh 10 u; sigmoid: exp 6, sum 1, quotient 5; leaky's product 1. */
+fal_status fal_check_activation(fal_device *device, fal_activation activation,
+                                size_t count, int wild, double *worst)
+{
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    float *a = fal_checker_floats(&c, count, -20, 20);
+    if (wild)
+        fal_checker_spoil(&c, a, count, 3);
+    fal_view from = fal_checker_put(&c, count, a);
+    fal_view to = fal_checker_put(&c, count, NULL);
+    fal_checker_run(&c, fal_activate_add(&c.launches, activation, from, to, count));
+    const float *h = fal_checker_get(&c, to);
+    for (size_t i = 0; h && i < count; i++) {
+        double expected = fal_reference_activate(activation, a[i]);
+        fal_checker_note(&c, h[i], expected, 12 * U * fabs(expected) + TINY);
+    }
+    return fal_checker_end(&c);
+}
+
+/* 1 − h·h: 1 u of h·h (at most 1) and 1 of the difference; then the product.
+ * Spoiled are deltas, and h by NaN alone: phi never gives infinity but for infinite
+ * a. */
+fal_status fal_check_derivative(fal_device *device, fal_activation activation,
+                                size_t count, int wild, double *worst)
+{
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    float *delta = fal_checker_floats(&c, count, -3, 3);
+    float *h = fal_checker_floats(&c, count, -1, 1);
+    if (wild) {
+        fal_checker_spoil(&c, delta, count, 3);
+        for (size_t i = 0; h && i < count; i += 7)
+            h[i] = i % 2 ? 0 : NAN;
+    }
+    fal_view both = fal_checker_put(&c, count, delta);
+    fal_view output = fal_checker_put(&c, count, h);
+    fal_checker_run(&c,
+                    fal_derive_add(&c.launches, activation, both, output, count));
+    const float *got = fal_checker_get(&c, both);
+    for (size_t i = 0; got && i < count; i++) {
+        double expected = fal_reference_derive(activation, delta[i], h[i]);
+        fal_checker_note(&c, got[i], expected,
+                         3 * U * (fabs(delta[i]) + fabs(expected)) + TINY);
+    }
+    return fal_checker_end(&c);
+}
+
+/* Magnitudes of what was added up, since sums may cancel: a rounding of each term
+ * and sum is at most 4 u of them. Adam's step divides by a root (6 u and half of
+ * the square's relative error) and a quotient (5 u), factors from double (3 u). */
+typedef struct bounds {
+    double weight, moment, square;
+} bounds;
+
+static bounds sgd_bounds(const fal_update *u, double rate, double g,
+                         fal_reference_parameter p)
+{
+    double sum = fabs(g) + fabs(u->weight_decay * p.weight);
+    double moment = sum + fabs(u->momentum * p.moment);
+    double step = sum + moment;
+    return (bounds){4 * U * (fabs(p.weight) + 3 * rate * step), 4 * U * moment, 0};
+}
+
+static bounds adam_bounds(const fal_update *u, uint64_t t, double rate, double g,
+                          fal_reference_parameter p, fal_reference_parameter to)
+{
+    double sum = fabs(g) + fabs(u->weight_decay * p.weight);
+    double moment = .9 * fabs(p.moment) + .1 * sum;
+    double square = .999 * p.square + .001 * sum * sum;
+    double moved = rate / (1 - pow(.9, (double)t)) * moment /
+                   (sqrt(to.square / (1 - pow(.999, (double)t))) + 1e-8);
+    double relative = 4 * U + 20 * U + 4 * U * square / (to.square + TINY);
+    return (bounds){4 * U * fabs(p.weight) + moved * relative, 4 * U * moment,
+                    6 * U * square};
+}
+
+static void compare_update(fal_checker *c, const fal_update *u, uint64_t t,
+                           double rate, const float *from[4], const float *to[3])
+{
+    int adam = u->rule != FAL_SGD;
+    int with_moment = adam || u->momentum != 0;
+    for (size_t i = 0; i < u->count; i++) {
+        double g = from[3][i];
+        fal_reference_parameter p = {from[0][i], with_moment ? from[1][i] : 0,
+                                     adam ? from[2][i] : 0};
+        fal_reference_parameter expected = fal_reference_update(u, t, rate, g, p);
+        bounds b = adam ? adam_bounds(u, t, rate, g, p, expected)
+                        : sgd_bounds(u, rate, g, p);
+        fal_checker_note(c, to[0][i], expected.weight, b.weight + TINY);
+        if (with_moment)
+            fal_checker_note(c, to[1][i], expected.moment, b.moment + TINY);
+        if (adam)
+            fal_checker_note(c, to[2][i], expected.square, b.square + TINY);
+    }
+}
+
+/* Where halted, or where there is no moment, nothing changes to the bit. */
+static void compare_same(fal_checker *c, size_t count, const float *from,
+                         const float *to)
+{
+    for (size_t i = 0; i < count; i++)
+        fal_checker_note(c, to[i], from[i], 0);
+}
+
+fal_status fal_check_update(fal_device *device, const fal_update *settings,
+                            uint64_t t, int wild, int halted, double *worst)
+{
+    const double rate = .01;
+    const int32_t flag = halted;
+    fal_update u = *settings;
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    const float *from[4] = {fal_checker_floats(&c, u.count, -1, 1),
+                            fal_checker_floats(&c, u.count, -.1, .1),
+                            fal_checker_floats(&c, u.count, 0, .01), NULL};
+    float *gradient = fal_checker_floats(&c, u.count, -1, 1);
+    if (wild)
+        fal_checker_spoil(&c, gradient, u.count, 3);
+    from[3] = gradient;
+    fal_view views[4];
+    for (int i = 0; i < 4; i++)
+        views[i] = fal_checker_put(&c, u.count, from[i]);
+    u.weights = views[0];
+    u.moment = u.rule != FAL_SGD || u.momentum != 0 ? views[1]
+                                                    : (fal_view){NULL, 0};
+    u.squares = u.rule != FAL_SGD ? views[2] : (fal_view){NULL, 0};
+    u.gradient = views[3];
+    u.halted = fal_checker_put(&c, 1, &flag);
+    unsigned step = 0;
+    fal_update_step numbers = fal_update_at(t, rate);
+    fal_status status = fal_update_add(&c.launches, &u, &step);
+    if (!status)
+        status = fal_launch_set(&c.launches, 0, step, sizeof numbers, &numbers);
+    fal_checker_run(&c, status);
+    const float *to[4];
+    for (int i = 0; i < 4; i++)
+        to[i] = fal_checker_get(&c, views[i]);
+    if (!c.status && !halted)
+        compare_update(&c, &u, t, rate, from, to);
+    for (int i = 0; i < 4 && !c.status; i++)
+        if (halted || i == 3)
+            compare_same(&c, u.count, from[i], to[i]);
+    return fal_checker_end(&c);
+}

@@ -1,0 +1,160 @@
+/* Losses and column sums.
+ *
+ * Bounds in u = 2^-24: a sum of n terms in strands of at least 4 is off by its
+ * depth, n/4 + 260 at most (GPU-like teams add up to 256 shares), in units u of the
+ * sum of magnitudes; for fewer terms by n. exp is good to 6 u and to u·|x| for its
+ * rounded argument x, log to 6 u. */
+#include "reference/check.h"
+#include "reference/checker.h"
+#include "reference/loss.h"
+#include "reference/reduce.h"
+
+#include "ops/reduce.h"
+
+#include <math.h>
+
+static const double U = 0x1p-24, TINY = 0x1p-120;
+
+static double depth(size_t n)
+{
+    return n < 340 ? (double)n : (double)n / 4 + 260;
+}
+
+fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns,
+                                 int wild, double *worst)
+{
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    float *x = fal_checker_floats(&c, rows * columns, -1, 1);
+    if (wild)
+        fal_checker_spoil(&c, x, rows * columns, 13);
+    double *expected = fal_checker_room(&c, columns, sizeof *expected);
+    double *magnitudes = fal_checker_room(&c, columns, sizeof *magnitudes);
+    fal_view from = fal_checker_put(&c, rows * columns, x);
+    fal_view to = fal_checker_put(&c, columns, NULL);
+    fal_checker_run(&c, fal_column_sums_add(&c.launches, from, rows, columns, to));
+    const float *sums = fal_checker_get(&c, to);
+    if (sums)
+        fal_reference_column_sums(x, rows, columns, expected, magnitudes);
+    for (size_t i = 0; sums && i < columns; i++)
+        fal_checker_note(&c, sums[i], expected[i],
+                         (depth(rows) + 2) * U * magnitudes[i] + TINY);
+    return fal_checker_end(&c);
+}
+
+/* Sums of a block of rows as the references have them, and their bounds. */
+typedef struct block {
+    double loss, bound, right;
+} block;
+
+/* How far a row's loss and its deltas may be off. */
+typedef struct row_bounds {
+    double loss, relative, absolute;
+} row_bounds;
+
+/* In delta, p = exp/sum is off by p·relative, the difference to one-hot by u. */
+static row_bounds bounds_of(const fal_reference_loss *w, size_t r, double loss)
+{
+    const float *a = w->a + r * w->outputs;
+    double n = depth(w->outputs), rows = (double)w->rows;
+    if (w->loss == FAL_SQUARED_ERROR)
+        return (row_bounds){(n + 6) * U * loss, 6 * U, TINY};
+    double top = a[0], bottom = a[0];
+    for (size_t i = 0; i < w->outputs; i++) {
+        top = fmax(top, a[i]);
+        bottom = fmin(bottom, a[i]);
+    }
+    double range = isfinite(bottom) ? top - bottom : 200;
+    double sum = n + 7 + fmin(range, 200);
+    double logarithm = log((double)w->outputs);
+    return (row_bounds){U * (sum + 8 * logarithm + 2 * range + 2 * fabs(loss)),
+                        (sum + 20) * U, 4 * U / rows};
+}
+
+static void compare_row(fal_checker *c, const fal_reference_loss *w, size_t r,
+                        const float *delta, double *room, block *into)
+{
+    int right;
+    double loss = fal_reference_loss_row(w, r, room, &right);
+    row_bounds b = bounds_of(w, r, loss);
+    for (size_t i = 0; i < w->outputs; i++)
+        fal_checker_note(c, delta[r * w->outputs + i], room[i],
+                         b.relative * fabs(room[i]) + b.absolute + TINY);
+    into->loss += loss;
+    into->bound += b.loss + FAL_LOSS_ROWS * U * loss + TINY;
+    into->right += right;
+}
+
+/* Slot 1 of 3 was written; the rest still holds what was put there: NaN. */
+static void compare_loss(fal_checker *c, const fal_reference_loss *w, size_t stride,
+                         const float *delta, const float *partials, int halted)
+{
+    double *room = fal_checker_room(c, w->outputs, sizeof *room);
+    int finite = 1;
+    for (size_t i = 0; i < 3 * stride && room; i++) {
+        size_t first = (i - stride) * FAL_LOSS_ROWS;
+        block b = {NAN, 0, NAN};
+        if (i >= stride && first < w->rows) {
+            b.loss = b.right = 0;
+            for (size_t r = first; r < first + FAL_LOSS_ROWS && r < w->rows; r++)
+                compare_row(c, w, r, delta, room, &b);
+            finite = finite && isfinite(b.loss);
+        }
+        fal_checker_note(c, partials[2 * i], b.loss, b.bound);
+        fal_checker_note(c, partials[2 * i + 1], b.right, 0);
+    }
+    fal_checker_note(c, halted, !finite, 0);
+}
+
+fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t rows,
+                          size_t outputs, int wild, double *worst)
+{
+    const size_t count = rows * outputs, stride = rows / FAL_LOSS_ROWS + 2;
+    const int32_t zero = 0;
+    const uint32_t wanted = 1;
+    const fal_view none = {NULL, 0};
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    float *a = fal_checker_floats(&c, count, -9, 9);
+    int32_t *labels = fal_checker_ints(&c, rows, outputs);
+    float *targets = fal_checker_floats(&c, count, -1, 1);
+    /* Equal outputs, and labels that are right */
+    for (size_t r = 0; targets && r < rows; r += 2)
+        a[r * outputs + (size_t)labels[r]] = 9;
+    for (size_t r = 0; targets && r < rows; r += 3)
+        a[r * outputs] = a[r * outputs + outputs - 1] = 9;
+    if (wild)
+        fal_checker_spoil(&c, a, count, 41);
+    fal_loss_work work = {
+        .loss = loss,
+        .rows = rows,
+        .outputs = outputs,
+        .a = fal_checker_put(&c, count, a),
+        .labels = parts & FAL_CHECK_LABELS ? fal_checker_put(&c, rows, labels)
+                                           : none,
+        .targets = parts & FAL_CHECK_TARGETS ? fal_checker_put(&c, count, targets)
+                                             : none,
+        .delta = fal_checker_put(&c, count, NULL),
+        .partials = fal_checker_put(&c, 6 * stride, NULL),
+        .stride = stride,
+        .halted = fal_checker_put(&c, 1, &zero),
+    };
+    unsigned slot = 0;
+    fal_status status = fal_loss_add(&c.launches, &work, &slot);
+    if (!status)
+        status = fal_launch_set(&c.launches, 0, slot, sizeof wanted, &wanted);
+    fal_checker_run(&c, status);
+    const fal_reference_loss reference = {loss,
+                                          rows,
+                                          outputs,
+                                          a,
+                                          parts & FAL_CHECK_LABELS ? labels : NULL,
+                                          parts & FAL_CHECK_TARGETS ? targets
+                                                                    : NULL};
+    const float *delta = fal_checker_get(&c, work.delta);
+    const float *partials = fal_checker_get(&c, work.partials);
+    const int32_t *halted = fal_checker_get(&c, work.halted);
+    if (halted)
+        compare_loss(&c, &reference, stride, delta, partials, *halted);
+    return fal_checker_end(&c);
+}

@@ -1,0 +1,17 @@
+/* Optimizers in double, one parameter at a time. */
+#ifndef FAL_REFERENCE_OPTIMIZE_H
+#define FAL_REFERENCE_OPTIMIZE_H
+
+#include "ops/optimize.h"
+
+typedef struct fal_reference_parameter {
+    double weight, moment, square;
+} fal_reference_parameter;
+
+/* Update t = 1, 2, … by PyTorch's formulas; of `update` only rule, momentum,
+ * weight_decay and nesterov are read. */
+fal_reference_parameter fal_reference_update(const fal_update *update, uint64_t t,
+                                             double rate, double gradient,
+                                             fal_reference_parameter p);
+
+#endif

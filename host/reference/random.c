@@ -1,0 +1,15 @@
+#include "reference/random.h"
+#include "data/random.h"
+
+float fal_reference_random(const fal_random *random, size_t rows, size_t columns,
+                           int turned, size_t r, size_t c)
+{
+    uint64_t element = turned ? (uint64_t)c * rows + r : (uint64_t)r * columns + c;
+    if (random->distribution == FAL_ZERO)
+        return 0;
+    if (random->distribution == FAL_UNIFORM)
+        return fal_random_uniform(random->seed, random->purpose, random->layer,
+                                  random->draw, element, random->scale);
+    return fal_random_gaussian(random->seed, random->purpose, random->layer,
+                               random->draw, element, random->scale);
+}
