@@ -1,0 +1,206 @@
+/* falign compare: several rules from one start, over several seeds. A run that
+ * diverges is reported and the others go on. */
+#include "cli/commands.h"
+#include "cli/job.h"
+#include "cli/outcome.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "cli/values.h"
+#include "device/error.h"
+#include "device/memory.h"
+#include "train/folder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RULES = 32 };
+
+struct comparison {
+    cli_options *options;
+    cli_ground ground;
+    fal_run *folder;
+    const char *rules[RULES];
+    size_t rule_count, seeds;
+    cli_outcome *runs; /* [rule_count][seeds] */
+    int started;       /* something has been written */
+    size_t failed;     /* runs that diverged */
+    int silent;
+};
+
+/* ---- which runs ---------------------------------------------------------------
+ */
+
+static fal_status add_rule(const char *part, void *user)
+{
+    struct comparison *c = user;
+    for (size_t i = 0; i < fal_rule_count() && c->rule_count < RULES; i++)
+        if (strcmp(part, fal_rule_name(i)) == 0)
+            c->rules[c->rule_count++] = fal_rule_name(i);
+    return FAL_OK;
+}
+
+static fal_status plan_runs(struct comparison *c)
+{
+    const char *list = cli_text(c->options, CLI_RULE_LIST);
+    for (size_t i = 0; !list && i < fal_rule_count(); i++)
+        add_rule(fal_rule_name(i), c);
+    cli_parts(list, ',', add_rule, c);
+    c->seeds = (size_t)cli_whole(c->options, CLI_SEED_COUNT);
+    c->runs = fal_allocate(c->rule_count * c->seeds, sizeof *c->runs);
+    return c->runs ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+/* ---- one run ------------------------------------------------------------------
+ */
+
+static void note_outcome(cli_outcome *outcome, const cli_job *job,
+                         fal_status status)
+{
+    const fal_progress *p = &job->epoch;
+    int trained = status == FAL_OK && p->step > 0;
+    outcome->test_accuracy = trained ? p->test_accuracy : NAN;
+    outcome->train_loss = trained ? p->train_loss : NAN;
+    outcome->samples_per_second = trained ? p->samples_per_second : NAN;
+    outcome->seconds = trained ? p->seconds : NAN;
+}
+
+/* The first run's folder is made only after all that can refuse it. */
+static fal_status open_folder(struct comparison *c, const cli_outcome *outcome,
+                              fal_run **run)
+{
+    fal_status status = c->started ? FAL_OK : fal_run_begin(c->folder, 0);
+    char *path = fal_folder_path(fal_run_folder(c->folder), outcome->folder);
+    if (!status && path)
+        status = fal_run_open(run, path, cli_flag(c->options, CLI_FORCE));
+    fal_release(path);
+    return status || path ? status : FAL_ERROR_MEMORY;
+}
+
+static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outcome)
+{
+    fal_run *run;
+    char label[96];
+    fal_status status = open_folder(c, outcome, &run);
+    if (status)
+        return status;
+    snprintf(label, sizeof label, "%-8s seed %llu", outcome->rule,
+             (unsigned long long)outcome->seed);
+    status = cli_job_run(job, run, label);
+    note_outcome(outcome, job, status);
+    c->started |= job->started;
+    if (status == FAL_STOPPED)
+        cli_job_explain(job);
+    if (job->started)
+        fal_run_close(run);
+    else
+        fal_run_discard(run);
+    return status;
+}
+
+static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
+{
+    cli_options options;
+    cli_job job;
+    cli_outcome *outcome = &c->runs[rule * c->seeds + offset];
+    cli_run_resolve(&options, c->options, &c->ground, c->rules[rule], offset);
+    outcome->rule = c->rules[rule];
+    outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
+    snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
+             (unsigned long long)outcome->seed);
+    fal_status status = cli_job_make(&job, &c->ground, &options, 1);
+    if (status)
+        return status;
+    status = run_job(c, &job, outcome);
+    cli_job_release(&job);
+    if (status != FAL_ERROR_DIVERGED)
+        return status;
+    c->failed++;
+    fal_fail_within(status, "%s", outcome->folder);
+    cli_complain();
+    return FAL_OK;
+}
+
+/* ---- all runs -----------------------------------------------------------------
+ */
+
+/* The seeds of a rule follow each other in the results; rules take turns in time,
+ * so that a machine that grows slower treats all alike. */
+static fal_status run_all(struct comparison *c)
+{
+    fal_status status = FAL_OK;
+    for (uint64_t s = 0; s < c->seeds && !status; s++)
+        for (size_t r = 0; r < c->rule_count && !status; r++)
+            status = run_one(c, r, s);
+    return status;
+}
+
+static fal_status report(struct comparison *c)
+{
+    fal_json json = FAL_JSON;
+    cli_outcomes_json(c->runs, c->rule_count, c->seeds, c->options, &json);
+    fal_status status = json.status;
+    if (!status)
+        status = fal_run_write(c->folder, "compare.json", json.text);
+    if (!status && !c->silent) {
+        cli_print("\n");
+        cli_outcomes_print(c->runs, c->rule_count, c->seeds);
+        cli_print("\nsaved in %s\n", fal_run_folder(c->folder));
+    }
+    if (!status && cli_flag(c->options, CLI_JSON))
+        return cli_print_json(&json);
+    fal_json_release(&json);
+    return status;
+}
+
+static void print_head(const struct comparison *c)
+{
+    const fal_device_info *info = &c->ground.info;
+    const fal_arrays *train = &c->ground.train_facts;
+    if (c->silent)
+        return;
+    cli_print("compare  %s\n", fal_run_folder(c->folder));
+    cli_print("device   %s, %s (%s)\n", info->selector, info->name, info->platform);
+    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
+              cli_text(c->options, CLI_DATA), train->count,
+              c->ground.test_facts.count, train->height, train->width,
+              train->channels, train->classes);
+    cli_print("runs     %zu rules, %zu seed%s\n\n", c->rule_count, c->seeds,
+              c->seeds == 1 ? "" : "s");
+}
+
+static fal_status compare(struct comparison *c)
+{
+    fal_status status = cli_ground_open(&c->ground, c->options);
+    if (status)
+        return status;
+    cli_set_text(c->options, CLI_DEVICE, c->ground.info.selector);
+    print_head(c);
+    status = run_all(c);
+    if (!status)
+        status = report(c);
+    cli_ground_close(&c->ground);
+    return status;
+}
+
+int cli_compare(const cli_options *given)
+{
+    cli_options options = *given;
+    struct comparison c = {.options = &options,
+                           .silent = cli_flag(given, CLI_QUIET) ||
+                                     cli_flag(given, CLI_JSON)};
+    fal_status status = cli_runs_check(given);
+    if (!status)
+        status = plan_runs(&c);
+    if (!status)
+        status = cli_folder_open(&c.folder, given, NULL);
+    if (!status)
+        status = compare(&c);
+    if (c.started)
+        fal_run_close(c.folder);
+    else
+        fal_run_discard(c.folder);
+    fal_release(c.runs);
+    int code = cli_end(status);
+    return code == CLI_DONE && c.failed ? CLI_FAILED : code;
+}

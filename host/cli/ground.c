@@ -1,0 +1,112 @@
+#include "cli/ground.h"
+#include "device/memory.h"
+#include "train/folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- data ---------------------------------------------------------------------
+ */
+
+/* Where names of data sets are looked for. */
+struct places {
+    const char *folders[4];
+    size_t count;
+    char *cache;
+};
+
+static void add_place(struct places *places, const char *folder)
+{
+    if (folder && *folder)
+        places->folders[places->count++] = folder;
+}
+
+static fal_status find_places(struct places *places, const cli_options *options)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    *places = (struct places){.count = 0};
+    add_place(places, cli_text(options, CLI_DATA_PATH));
+    add_place(places, getenv("FALIGN_DATASETS"));
+    if (cache && *cache)
+        places->cache = fal_folder_path(cache, "falign/datasets");
+    else if (home && *home)
+        places->cache = fal_folder_path(home, ".cache/falign/datasets");
+    else
+        places->cache = fal_copy_text("");
+    add_place(places, places->cache);
+    add_place(places, "/usr/share/datasets");
+    return places->cache ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
+                         fal_split split, uint64_t samples)
+{
+    struct places places;
+    fal_dataset_options given = FAL_DATASET_OPTIONS;
+    fal_status status = find_places(&places, options);
+    given.folders = places.folders;
+    given.folder_count = places.count;
+    given.samples = (size_t)samples;
+    if (!status)
+        status = fal_dataset_open_with(dataset, cli_text(options, CLI_DATA), split,
+                                       &given);
+    fal_release(places.cache);
+    return status;
+}
+
+/* ---- device -------------------------------------------------------------------
+ */
+
+static void print_log(const char *line, void *user)
+{
+    (void)user;
+    fprintf(stderr, "falign: %s\n", line);
+}
+
+fal_status cli_device_open(fal_device **device, const cli_options *options)
+{
+    fal_device_options given = FAL_DEVICE_OPTIONS;
+    given.name = cli_text(options, CLI_DEVICE);
+    if (!cli_flag(options, CLI_QUIET))
+        given.log = print_log;
+    return fal_device_open(device, &given);
+}
+
+/* ---- both ---------------------------------------------------------------------
+ */
+
+static fal_status open_splits(cli_ground *ground, const cli_options *options)
+{
+    ground->train_facts.size = ground->test_facts.size = sizeof(fal_arrays);
+    fal_status status = cli_data_open(&ground->train, options, FAL_SPLIT_TRAIN,
+                                      cli_whole(options, CLI_SAMPLES));
+    if (!status)
+        status = cli_data_open(&ground->test, options, FAL_SPLIT_TEST, 0);
+    if (!status)
+        status = fal_dataset_describe(ground->train, &ground->train_facts);
+    if (!status)
+        status = fal_dataset_describe(ground->test, &ground->test_facts);
+    return status;
+}
+
+fal_status cli_ground_open(cli_ground *ground, const cli_options *options)
+{
+    *ground = (cli_ground){.info.size = sizeof ground->info};
+    fal_status status = open_splits(ground, options);
+    if (!status)
+        status = cli_device_open(&ground->device, options);
+    if (!status)
+        status = fal_device_describe(ground->device, &ground->info);
+    if (status)
+        cli_ground_close(ground);
+    return status;
+}
+
+void cli_ground_close(cli_ground *ground)
+{
+    fal_dataset_destroy(ground->train);
+    fal_dataset_destroy(ground->test);
+    fal_device_destroy(ground->device);
+    ground->train = ground->test = NULL;
+    ground->device = NULL;
+}

@@ -1,0 +1,25 @@
+/* What several runs share: the data set and the device. */
+#ifndef CLI_GROUND_H
+#define CLI_GROUND_H
+
+#include "cli/options.h"
+
+typedef struct cli_ground {
+    fal_device *device;
+    fal_device_info info;
+    fal_dataset *train, *test;
+    fal_arrays train_facts, test_facts;
+} cli_ground;
+
+/* Opens a split of --data; `samples` as --samples limits it, 0: all. */
+fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
+                         fal_split split, uint64_t samples);
+
+/* Opens --device; what it logs goes to standard error, unless --quiet. */
+fal_status cli_device_open(fal_device **device, const cli_options *options);
+
+/* Both splits and the device. */
+fal_status cli_ground_open(cli_ground *ground, const cli_options *options);
+void cli_ground_close(cli_ground *ground);
+
+#endif

@@ -1,0 +1,89 @@
+/* --help, from the table: at most 80 columns. */
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 79, COLUMN = 27 };
+
+/* Words of `text` from column `column` on; `at`: where the line stands. */
+static void print_words(const char *text, size_t column, size_t at)
+{
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (at > column && at + 1 + length > WIDTH) {
+            cli_print("\n%*s", (int)column, "");
+            at = column;
+        }
+        cli_print("%s%.*s", at > column ? " " : "", (int)length, text);
+        at += length + (at > column ? 1 : 0);
+        text += length + strspn(text + length, " ");
+    }
+    cli_print("\n");
+}
+
+static void print_option(const cli_option *option)
+{
+    char flag[80], meaning[512];
+    snprintf(flag, sizeof flag, "  --%s%s%s", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
+    snprintf(meaning, sizeof meaning, "%s%s%s%s", option->meaning,
+             option->standard ? " (" : "", option->standard ? option->standard : "",
+             option->standard ? ")" : "");
+    cli_print("%s", flag);
+    if (strlen(flag) + 2 > COLUMN)
+        cli_print("\n%*s", COLUMN, "");
+    else
+        cli_print("%*s", (int)(COLUMN - strlen(flag)), "");
+    print_words(meaning, COLUMN, COLUMN);
+}
+
+/* Options of the group that row `first` is in, where it is the group's first. */
+static void print_group(const cli_command *command, int first)
+{
+    const char *group = cli_table[first].group;
+    for (int id = 0; id < first; id++)
+        if (cli_table[id].group == group && cli_table[id].commands & command->bit)
+            return;
+    cli_print("\n%s\n", group);
+    for (int id = first; id < CLI_OPTIONS; id++)
+        if (cli_table[id].group == group && cli_table[id].commands & command->bit)
+            print_option(&cli_table[id]);
+}
+
+void cli_help_command(const cli_command *command)
+{
+    cli_print("falign %s%s%s\n\n", command->name, *command->usage ? " " : "",
+              command->usage);
+    print_words(command->summary, 0, 0);
+    if (command->details) {
+        cli_print("\n");
+        print_words(command->details, 0, 0);
+    }
+    for (int id = 0; id < CLI_OPTIONS; id++)
+        if (cli_table[id].commands & command->bit)
+            print_group(command, id);
+    cli_print("\n");
+    print_words(
+        "Options are written --batch 64 or --batch=64; in brackets stands "
+        "the default. Sizes go up to 2147483647 in each dimension, bytes to "
+        "what size_t holds; seeds have 64 bits; paths are UTF-8. Exit codes: "
+        "0 done, 1 failed, 2 wrong use, 130 interrupted.",
+        0, 0);
+}
+
+void cli_help(void)
+{
+    cli_print("falign %s: neural networks trained by backpropagation and feedback "
+              "alignment,\non any OpenCL device\n\nfalign COMMAND OPTIONS\n\n",
+              fal_version());
+    for (size_t i = 0; i < cli_command_count; i++) {
+        cli_print("  %-10s", cli_commands[i].name);
+        print_words(cli_commands[i].summary, 12, 12);
+    }
+    cli_print("\nfalign COMMAND --help says more; falign --version prints the "
+              "version.\n\nFor example:\n\n"
+              "  falign train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
+              "  falign compare --data fashion-mnist --net mlp-2x512 --seeds 3\n");
+}

@@ -1,0 +1,165 @@
+#include "cli/init.h"
+#include "cli/settings.h"
+#include "device/error.h"
+#include "device/memory.h"
+#include "files/safetensors.h"
+#include "train/folder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the file -----------------------------------------------------------------
+ */
+
+static int is_file(const char *path)
+{
+    return path && access(path, F_OK) == 0;
+}
+
+/* FILE itself, or of a run folder FIRST, or SECOND where that is missing. */
+static fal_status find_file(const char *path, const char *first, const char *second,
+                            char **file)
+{
+    char *dot = fal_folder_path(path, ".");
+    int folder = is_file(dot);
+    fal_release(dot);
+    *file = folder ? fal_folder_path(path, first) : fal_copy_text(path);
+    if (folder && !is_file(*file)) {
+        char *other = fal_folder_path(path, second);
+        if (is_file(other)) {
+            fal_release(*file);
+            *file = other;
+        } else {
+            fal_release(other);
+        }
+    }
+    return *file ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+/* ---- weights ------------------------------------------------------------------
+ */
+
+/* The item of a network's text at `at`, for messages. */
+static void copy_item(const char *text, size_t at, char *item, size_t size)
+{
+    while (at > 0 && text[at - 1] != ',')
+        at--;
+    at += strspn(text + at, " ");
+    snprintf(item, size, "%.*s", (int)strcspn(text + at, ","), text + at);
+}
+
+static fal_status compare_networks(const char *file, const char *there,
+                                   const char *here)
+{
+    char one[128], other[128];
+    size_t at = 0;
+    if (strcmp(there, here) == 0)
+        return FAL_OK;
+    while (there[at] && there[at] == here[at])
+        at++;
+    copy_item(there, at, one, sizeof one);
+    copy_item(here, at, other, sizeof other);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "option --init, '%s': its network is not that of --net: '%s' "
+                    "there, '%s' here; leave --net out or give the same",
+                    file, *one ? one : "the end", *other ? other : "the end");
+}
+
+/* Makes the network of --net for its complete text only. */
+static fal_status check_network(const fal_model *loaded, const cli_ground *ground,
+                                const cli_options *run, const char *file)
+{
+    fal_model *asked = NULL;
+    fal_model_options options;
+    if (!cli_flag(run, CLI_NET))
+        return FAL_OK;
+    cli_model_options(&options, run, ground->train);
+    fal_status status = fal_model_create(&asked, ground->device,
+                                         cli_text(run, CLI_NET), &options);
+    if (!status)
+        status = compare_networks(file, fal_model_network(loaded),
+                                  fal_model_network(asked));
+    fal_model_destroy(asked);
+    return status;
+}
+
+static fal_status load_model(fal_model **model, const cli_ground *ground,
+                             const cli_options *run, const char *file)
+{
+    fal_model *loaded = NULL;
+    fal_status status = fal_model_load(&loaded, ground->device, file);
+    if (status)
+        return fal_fail_within(status, "option --init");
+    status = check_network(loaded, ground, run, file);
+    if (!status && cli_given(run, CLI_STANDARDIZE))
+        status = fal_model_standardize(loaded, ground->train,
+                                       cli_text(run, CLI_STANDARDIZE));
+    if (status)
+        fal_model_destroy(loaded);
+    else
+        *model = loaded;
+    return status;
+}
+
+fal_status cli_init_model(fal_model **model, const cli_ground *ground,
+                          const cli_options *run)
+{
+    char *file;
+    fal_status status = find_file(cli_text(run, CLI_INIT), "model.safetensors",
+                                  "start.safetensors", &file);
+    if (!status)
+        status = load_model(model, ground, run, file);
+    fal_release(file);
+    return status;
+}
+
+/* ---- feedback -----------------------------------------------------------------
+ */
+
+static int is_feedback(const char *name)
+{
+    static const char end[] = ".feedback";
+    size_t length = strlen(name), tail = sizeof end - 1;
+    return length > tail && strcmp(name + length - tail, end) == 0;
+}
+
+/* Whether the trainer has a tensor of this name and shape. */
+static int fits(const fal_trainer *trainer, const fal_tensor_view *tensor)
+{
+    size_t shape[4], dimensions;
+    return fal_trainer_tensor_shape(trainer, tensor->name, shape, &dimensions) ==
+               FAL_OK &&
+           dimensions == tensor->dimensions &&
+           memcmp(shape, tensor->shape, dimensions * sizeof *shape) == 0;
+}
+
+/* All of it or nothing: feedback of fa is none for dfa. */
+static fal_status take_feedback(fal_trainer *trainer, const char *path)
+{
+    fal_safetensors *file;
+    size_t good = 0, all = 0;
+    fal_status status = fal_safetensors_open(&file, path);
+    if (status)
+        return fal_fail_within(status, "option --init");
+    for (size_t i = 0; i < fal_safetensors_count(file); i++) {
+        const fal_tensor_view *tensor = fal_safetensors_at(file, i);
+        all += is_feedback(tensor->name) ? 1 : 0;
+        good += is_feedback(tensor->name) && fits(trainer, tensor) ? 1 : 0;
+    }
+    fal_safetensors_close(file);
+    if (all == 0 || good < all)
+        return FAL_OK;
+    return fal_trainer_load_feedback(trainer, path);
+}
+
+fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run)
+{
+    char *file;
+    fal_status status = find_file(cli_text(run, CLI_INIT), "start.safetensors",
+                                  "model.safetensors", &file);
+    if (!status)
+        status = take_feedback(trainer, file);
+    fal_release(file);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* --init: weights, and where it fits feedback, of an earlier run. */
+#ifndef CLI_INIT_H
+#define CLI_INIT_H
+
+#include "cli/ground.h"
+
+/* The model of --init FILE. With --net it must be of that network. */
+fal_status cli_init_model(fal_model **model, const cli_ground *ground,
+                          const cli_options *run);
+
+/* Takes the feedback that lies beside or in FILE; none, or feedback of another
+ * rule's shape, leaves the trainer's own. */
+fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run);
+
+#endif

@@ -1,0 +1,192 @@
+#include "cli/job.h"
+#include "cli/config.h"
+#include "cli/init.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "cli/start_time.h"
+#include "device/error.h"
+#include "device/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making -------------------------------------------------------------------
+ */
+
+static fal_status make_model(cli_job *job)
+{
+    fal_model_options options;
+    if (cli_flag(&job->options, CLI_INIT))
+        return cli_init_model(&job->model, job->ground, &job->options);
+    cli_model_options(&options, &job->options, job->ground->train);
+    return fal_model_create(&job->model, job->ground->device,
+                            cli_text(&job->options, CLI_NET), &options);
+}
+
+static fal_status make_trainer(cli_job *job)
+{
+    fal_trainer_options options;
+    cli_trainer_options(&options, &job->options, job->ground);
+    fal_status status = fal_trainer_create(&job->trainer, job->model, &options);
+    if (!status && cli_flag(&job->options, CLI_INIT) && !job->keep_feedback)
+        status = cli_init_feedback(job->trainer, &job->options);
+    return status;
+}
+
+fal_status cli_job_make(cli_job *job, const cli_ground *ground,
+                        const cli_options *options, int keep_feedback)
+{
+    *job = (cli_job){.ground = ground,
+                     .options = *options,
+                     .keep_feedback = keep_feedback,
+                     .silent = cli_flag(options, CLI_QUIET) ||
+                               cli_flag(options, CLI_JSON)};
+    fal_status status = make_model(job);
+    if (!status)
+        status = make_trainer(job);
+    if (!status && !cli_flag(&job->options, CLI_NET))
+        cli_set_text(&job->options, CLI_NET, fal_model_network(job->model));
+    if (status)
+        cli_job_release(job);
+    return status;
+}
+
+void cli_job_release(cli_job *job)
+{
+    fal_trainer_destroy(job->trainer);
+    fal_model_destroy(job->model);
+    job->trainer = NULL;
+    job->model = NULL;
+}
+
+/* ---- while it runs ------------------------------------------------------------
+ */
+
+static fal_status write_config(cli_job *job)
+{
+    char *text = NULL, head[512];
+    snprintf(head, sizeof head,
+             "# falign %s, %.200s (%.200s)\n# falign train THIS --out NEW repeats "
+             "the run\n",
+             fal_version(), job->ground->info.name, job->ground->info.platform);
+    fal_status status = cli_config_yaml(&job->options, head, &text);
+    if (!status)
+        status = fal_run_write(job->run, "config.yaml", text);
+    free(text);
+    return status;
+}
+
+static fal_status begin(cli_job *job)
+{
+    fal_status status = fal_run_begin(job->run, 1);
+    job->started = 1;
+    if (!status)
+        status = write_config(job);
+    return status ? status : fal_run_save_start(job->run, job->trainer);
+}
+
+/* An epoch that is not in model.safetensors is not in `epoch` either. */
+static fal_status end_epoch(cli_job *job, const fal_progress *progress)
+{
+    fal_status status = fal_run_log(job->run, progress);
+    if (!status)
+        status = fal_run_save_model(job->run, job->model);
+    if (!status)
+        job->epoch = *progress;
+    return status;
+}
+
+/* Reading any tensor waits for the step. */
+static fal_status measure_start(cli_job *job)
+{
+    const char *name = fal_model_tensor_name(job->model, 0);
+    size_t shape[4], dimensions, count = 1;
+    fal_status status = fal_model_tensor_shape(job->model, name, shape,
+                                               &dimensions);
+    for (size_t i = 0; !status && i < dimensions; i++)
+        count *= shape[i];
+    float *values = status ? NULL : fal_allocate(count, sizeof *values);
+    if (values)
+        status = fal_model_tensor(job->model, name, values, count);
+    fal_release(values);
+    job->start_ms = cli_process_ms();
+    return status;
+}
+
+static fal_status handle(cli_job *job, const fal_progress *progress)
+{
+    switch (progress->event) {
+    case FAL_START:
+        return begin(job);
+    case FAL_LOG:
+        return fal_run_log(job->run, progress);
+    case FAL_EPOCH:
+        return end_epoch(job, progress);
+    case FAL_STEP:
+        if (job->measure_start && job->start_ms == 0)
+            return measure_start(job);
+        return FAL_OK;
+    }
+    return FAL_OK;
+}
+
+/* fit will say that a callback stopped it; why, only we know. */
+static int on_progress(const fal_progress *progress, void *user)
+{
+    cli_job *job = user;
+    job->last = *progress;
+    fal_status status = handle(job, progress);
+    if (status) {
+        job->write_error = status;
+        snprintf(job->write_message, sizeof job->write_message, "%s",
+                 fal_error_message());
+        return 1;
+    }
+    cli_live_show(&job->live, progress);
+    return cli_interrupted() || cli_broken();
+}
+
+/* A run that was stopped, or that had no steps, still leaves its model. */
+static fal_status save_rest(cli_job *job, fal_status status)
+{
+    if (job->write_error)
+        return fal_fail(job->write_error, "%s", job->write_message);
+    int saved = job->epoch.step > 0 && job->epoch.step == job->last.step;
+    if ((status != FAL_OK && status != FAL_STOPPED) || saved)
+        return status;
+    fal_status written = fal_run_save_model(job->run, job->model);
+    return written ? written : status;
+}
+
+fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
+{
+    job->run = run;
+    cli_live_begin(&job->live, label, job->silent);
+    fal_status status = fal_trainer_fit(
+        job->trainer, job->ground->train, job->ground->test,
+        cli_whole(&job->options, CLI_EPOCHS), on_progress, job);
+    cli_live_end(&job->live);
+    return job->started ? save_rest(job, status) : status;
+}
+
+void cli_job_explain(const cli_job *job)
+{
+    const char *folder = fal_run_folder(job->run);
+    if (cli_flag(&job->options, CLI_QUIET) || cli_broken() || !job->started)
+        return;
+    if (cli_interrupted())
+        fprintf(stderr,
+                "falign: interrupted after step %llu; %s/model.safetensors has its "
+                "weights; go on from there with --init %s\n",
+                (unsigned long long)job->last.step, folder, folder);
+    else if (job->epoch.step > 0)
+        fprintf(stderr,
+                "falign: %s/model.safetensors has the weights after epoch %llu\n",
+                folder, (unsigned long long)job->epoch.epoch);
+    else
+        fprintf(stderr,
+                "falign: %s/start.safetensors has the weights before the first "
+                "step\n",
+                folder);
+}

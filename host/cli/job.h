@@ -1,0 +1,41 @@
+/* One training run: model, trainer, its folder and what it shows. */
+#ifndef CLI_JOB_H
+#define CLI_JOB_H
+
+#include "cli/ground.h"
+#include "cli/live.h"
+#include "train/run.h"
+
+typedef struct cli_job {
+    const cli_ground *ground;
+    cli_options options; /* resolved */
+    fal_model *model;
+    fal_trainer *trainer;
+    fal_run *run; /* the caller's */
+
+    cli_live live;
+    int silent;        /* prints nothing */
+    int keep_feedback; /* 1: feedback of --init is not taken */
+    int measure_start; /* 1: start_ms is wanted */
+    double start_ms;   /* process start to the end of the first step */
+
+    int started;            /* 1: files have been written */
+    fal_progress last;      /* the last event */
+    fal_progress epoch;     /* the last FAL_EPOCH; step 0: none */
+    fal_status write_error; /* why a callback stopped the run, OK: it did not */
+    char write_message[1024];
+} cli_job;
+
+/* Makes model and trainer of resolved options, weights of --init included. */
+fal_status cli_job_make(cli_job *job, const cli_ground *ground,
+                        const cli_options *options, int keep_feedback);
+void cli_job_release(cli_job *job);
+
+/* Trains into `run`; `label` stands in front of progress lines. After Ctrl-C the
+ * model is saved and the status is FAL_STOPPED. */
+fal_status cli_job_run(cli_job *job, fal_run *run, const char *label);
+
+/* What stands in the folder, said after a run that ended early. */
+void cli_job_explain(const cli_job *job);
+
+#endif

@@ -1,0 +1,136 @@
+/* The one table of options and what a command line makes of it. The same rows give
+ * the flags, --help and config.yaml. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "falign.h"
+
+typedef enum cli_kind {
+    CLI_FLAG,         /* --quiet */
+    CLI_TEXT,         /* any text that is not empty */
+    CLI_CHOICE,       /* one of `argument`, names with | between them */
+    CLI_RULE,         /* a learning rule */
+    CLI_RULES,        /* learning rules with commas between them */
+    CLI_COUNT,        /* a whole number from low to high */
+    CLI_EVERY,        /* the same, or "epoch", which is 0 */
+    CLI_SEED,         /* a whole number of 64 bits */
+    CLI_REAL,         /* a number; `open` says which bounds are not included */
+    CLI_RATES,        /* RATE[,RULE=RATE…] */
+    CLI_OPTIONAL_TEXT /* a flag that a text may follow */
+} cli_kind;
+
+enum { CLI_LOW_OPEN = 1, CLI_HIGH_OPEN = 2 };
+
+/* Which commands take an option: bits. */
+enum {
+    CLI_DEVICES = 1,
+    CLI_TRAIN = 2,
+    CLI_COMPARE = 4,
+    CLI_EVALUATE = 8,
+    CLI_BENCH = 16,
+    CLI_RUNS = CLI_TRAIN | CLI_COMPARE,
+    CLI_ALL = 31
+};
+
+typedef struct cli_option {
+    const char *name;     /* without dashes */
+    const char *argument; /* as --help shows it; NULL for flags */
+    const char *standard; /* the default as it would be typed; NULL: none */
+    const char *meaning;  /* one or two lines of --help */
+    cli_kind kind;
+    unsigned commands;
+    const char *group; /* a heading of --help */
+    double low, high;
+    int open;
+    int recorded; /* 1: part of a run, stands in config.yaml */
+} cli_option;
+
+typedef enum cli_id {
+    CLI_DATA,
+    CLI_DATA_PATH,
+    CLI_SAMPLES,
+    CLI_STANDARDIZE,
+    CLI_NO_SHUFFLE,
+    CLI_NET,
+    CLI_ACTIVATION,
+    CLI_NO_BIAS,
+    CLI_LOSS,
+    CLI_WEIGHT_LAW,
+    CLI_INIT,
+    CLI_RULE_NAME,
+    CLI_RULE_LIST,
+    CLI_FEEDBACK_LAW,
+    CLI_OPTIMIZER,
+    CLI_RATE,
+    CLI_MOMENTUM,
+    CLI_NESTEROV,
+    CLI_WEIGHT_DECAY,
+    CLI_SCHEDULE,
+    CLI_BATCH,
+    CLI_EPOCHS,
+    CLI_STEPS,
+    CLI_SEED_WEIGHTS,
+    CLI_SEED_FEEDBACK,
+    CLI_SEED_DATA,
+    CLI_SEED_NOISE,
+    CLI_SEED_COUNT,
+    CLI_OUT,
+    CLI_FORCE,
+    CLI_LOG,
+    CLI_DRY_RUN,
+    CLI_DEVICE,
+    CLI_CHECK,
+    CLI_M,
+    CLI_N,
+    CLI_K,
+    CLI_TA,
+    CLI_TB,
+    CLI_JSON,
+    CLI_QUIET,
+    CLI_HELP,
+    CLI_OPTIONS /* how many */
+} cli_id;
+
+extern const cli_option cli_table[CLI_OPTIONS];
+
+/* What an option is set to. */
+typedef struct cli_value {
+    int set;   /* has a value, given or by default */
+    int given; /* stood on the command line */
+    const char *text;
+    uint64_t whole;
+    double real;
+} cli_value;
+
+enum { CLI_ARGUMENTS = 4 };
+
+typedef struct cli_options {
+    unsigned command; /* its bit */
+    cli_value values[CLI_OPTIONS];
+    const char *arguments[CLI_ARGUMENTS]; /* those without dashes */
+    size_t argument_count;
+} cli_options;
+
+/* Reads the words behind the command's name. `limit`: arguments it takes. Errors:
+ * ARGUMENT. --help ends the reading: nothing behind it is looked at. */
+fal_status cli_options_read(cli_options *options, unsigned command, int count,
+                            char **words, size_t limit);
+
+const char *cli_text(const cli_options *options, cli_id id); /* NULL: not set */
+uint64_t cli_whole(const cli_options *options, cli_id id);
+double cli_real(const cli_options *options, cli_id id);
+int cli_flag(const cli_options *options, cli_id id);
+int cli_given(const cli_options *options, cli_id id);
+
+void cli_set_text(cli_options *options, cli_id id, const char *text);
+void cli_set_whole(cli_options *options, cli_id id, uint64_t whole);
+void cli_set_real(cli_options *options, cli_id id, double real);
+void cli_unset(cli_options *options, cli_id id);
+
+/* Fails with ARGUMENT where a command cannot do without the option. */
+fal_status cli_require(const cli_options *options, cli_id id);
+
+/* The learning rate of a rule by --lr, 0: its default. */
+double cli_rate_of(const cli_options *options, const char *rule);
+
+#endif

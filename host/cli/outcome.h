@@ -1,0 +1,29 @@
+/* What the runs of a comparison came to: their table and compare.json. */
+#ifndef CLI_OUTCOME_H
+#define CLI_OUTCOME_H
+
+#include "cli/options.h"
+#include "files/json.h"
+
+/* One run; the figures are those of its last epoch, NAN if it failed. */
+typedef struct cli_outcome {
+    const char *rule;
+    uint64_t seed;
+    double test_accuracy, train_loss, samples_per_second, seconds;
+    char folder[64]; /* within the comparison's */
+} cli_outcome;
+
+typedef struct cli_spread {
+    size_t count;
+    double mean, deviation; /* sample deviation, NAN for one run */
+} cli_spread;
+
+/* Of the finite values of a figure, a double at `offset` in each of the runs. */
+cli_spread cli_spread_of(const cli_outcome *runs, size_t count, size_t offset);
+
+/* `runs` is ordered by rule, `seeds` runs each. */
+void cli_outcomes_print(const cli_outcome *runs, size_t rules, size_t seeds);
+void cli_outcomes_json(const cli_outcome *runs, size_t rules, size_t seeds,
+                       const cli_options *options, fal_json *json);
+
+#endif

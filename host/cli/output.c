@@ -1,0 +1,113 @@
+#include "cli/output.h"
+#include "device/error.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- printing -----------------------------------------------------------------
+ */
+
+static int print_error; /* errno of the first failure */
+
+void cli_print(const char *format, ...)
+{
+    if (print_error)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    int failed = vprintf(format, arguments) < 0;
+    va_end(arguments);
+    if (fflush(stdout) != 0 || failed)
+        print_error = errno ? errno : EIO;
+}
+
+int cli_broken(void)
+{
+    return print_error != 0;
+}
+
+void cli_complain(void)
+{
+    fprintf(stderr, "falign: %s\n", fal_error_message());
+}
+
+fal_status cli_print_json(fal_json *json)
+{
+    fal_status status = json->status;
+    if (!status)
+        cli_print("%s\n", json->text);
+    fal_json_release(json);
+    return status;
+}
+
+void cli_json_text(fal_json *json, const char *key, const char *text)
+{
+    fal_json_key(json, key);
+    fal_json_string(json, text);
+}
+
+void cli_json_count(fal_json *json, const char *key, uint64_t value)
+{
+    fal_json_key(json, key);
+    fal_json_unsigned(json, value);
+}
+
+void cli_json_number(fal_json *json, const char *key, double value)
+{
+    fal_json_key(json, key);
+    fal_json_number(json, value);
+}
+
+/* ---- ending -------------------------------------------------------------------
+ */
+
+/* Whoever closed the pipe has what they want: no message. */
+static int end_broken(void)
+{
+    if (print_error != EPIPE)
+        fprintf(
+            stderr,
+            "falign: writing standard output: %s; make room or print elsewhere\n",
+            strerror(print_error));
+    return CLI_FAILED;
+}
+
+int cli_end(fal_status status)
+{
+    if (print_error)
+        return end_broken();
+    if (status == FAL_OK)
+        return CLI_DONE;
+    if (status == FAL_STOPPED && cli_interrupted())
+        return CLI_INTERRUPTED;
+    cli_complain();
+    return status == FAL_ERROR_ARGUMENT ? CLI_WRONG_USE : CLI_FAILED;
+}
+
+/* ---- signals ------------------------------------------------------------------
+ */
+
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void cli_signals_catch(void)
+{
+    struct sigaction once = {.sa_handler = note_interrupt,
+                             .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &once, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int cli_interrupted(void)
+{
+    return interrupted;
+}

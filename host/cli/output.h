@@ -1,0 +1,36 @@
+/* What the tool says and how it ends: standard output and error, signals, exit
+ * codes. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include "falign.h"
+#include "files/json.h"
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USE = 2, CLI_INTERRUPTED = 130 };
+
+/* Prints and flushes. After a failure (a closed pipe) nothing more is printed and
+ * cli_broken says so. */
+void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_broken(void);
+
+/* "falign: " and the error message on standard error. */
+void cli_complain(void);
+
+/* Prints a finished JSON text and a newline, releases it. */
+fal_status cli_print_json(fal_json *json);
+
+/* The exit code of a command that ended with `status`; complains where that was not
+ * done. */
+int cli_end(fal_status status);
+
+/* A closed pipe is an error of printing; Ctrl-C is noted once, a second one ends
+ * the process. */
+void cli_signals_catch(void);
+int cli_interrupted(void);
+
+/* Members of JSON objects. */
+void cli_json_text(fal_json *json, const char *key, const char *text);
+void cli_json_count(fal_json *json, const char *key, uint64_t value);
+void cli_json_number(fal_json *json, const char *key, double value);
+
+#endif

@@ -1,0 +1,199 @@
+#include "cli/settings.h"
+#include "device/error.h"
+#include "device/memory.h"
+#include "learn/rule.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- checking -----------------------------------------------------------------
+ */
+
+static fal_status check_optimizer(const cli_options *options)
+{
+    const char *optimizer = cli_text(options, CLI_OPTIMIZER);
+    int sgd = strcmp(optimizer, "sgd") == 0;
+    cli_id odd = cli_flag(options, CLI_NESTEROV) ? CLI_NESTEROV : CLI_MOMENTUM;
+    if (!sgd && cli_flag(options, odd))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "option --%s: %s has none; give it with --optimizer sgd "
+                        "only",
+                        cli_table[odd].name, optimizer);
+    if (cli_flag(options, CLI_NESTEROV) && cli_given(options, CLI_MOMENTUM) &&
+        !(cli_real(options, CLI_MOMENTUM) > 0))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "option --nesterov: needs momentum; give --momentum above 0");
+    return FAL_OK;
+}
+
+fal_status cli_runs_check(const cli_options *options)
+{
+    fal_status status = cli_require(options, CLI_DATA);
+    if (!status && !cli_flag(options, CLI_INIT))
+        status = cli_require(options, CLI_NET);
+    return status ? status : check_optimizer(options);
+}
+
+/* ---- resolving ----------------------------------------------------------------
+ */
+
+static void resolve_optimizer(cli_options *run, const cli_options *options,
+                              const char *rule)
+{
+    int sgd = strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") == 0;
+    double rate = cli_rate_of(options, rule);
+    cli_set_real(run, CLI_RATE, rate > 0 ? rate : sgd ? 0.01 : 0.001);
+    if (sgd && !cli_flag(options, CLI_MOMENTUM))
+        cli_set_real(run, CLI_MOMENTUM, 0.9);
+}
+
+/* A model that comes from a file was made by a law that is not known here, so the
+ * one given stands in its place. */
+static void resolve_feedback(cli_options *run, const char *name)
+{
+    const fal_rule *rule;
+    if (cli_flag(run, CLI_FEEDBACK_LAW) || fal_rule_find(name, &rule) != FAL_OK ||
+        rule->carrier != FAL_CARRIER_FEEDBACK)
+        return;
+    const char *law = rule->path == FAL_PATH_DIRECT ? "units" : "weights";
+    if (rule->path != FAL_PATH_DIRECT && cli_flag(run, CLI_INIT))
+        law = cli_text(run, CLI_WEIGHT_LAW);
+    cli_set_text(run, CLI_FEEDBACK_LAW, law);
+}
+
+static void resolve_seeds(cli_options *run, uint64_t offset)
+{
+    static const cli_id seeds[] = {CLI_SEED_WEIGHTS, CLI_SEED_FEEDBACK,
+                                   CLI_SEED_DATA, CLI_SEED_NOISE};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        if (seeds[i] == CLI_SEED_WEIGHTS || !cli_given(run, seeds[i]))
+            cli_set_whole(run, seeds[i], cli_whole(run, seeds[i]) + offset);
+}
+
+void cli_run_resolve(cli_options *run, const cli_options *options,
+                     const cli_ground *ground, const char *rule, uint64_t offset)
+{
+    *run = *options;
+    run->command = CLI_TRAIN;
+    cli_set_text(run, CLI_RULE_NAME, rule);
+    cli_set_text(run, CLI_DEVICE, ground->info.selector);
+    resolve_optimizer(run, options, rule);
+    resolve_feedback(run, rule);
+    resolve_seeds(run, offset);
+    if (cli_flag(options, CLI_STEPS) && !cli_given(options, CLI_EPOCHS))
+        cli_unset(run, CLI_EPOCHS);
+    /* The model brings its own. */
+    if (cli_flag(options, CLI_INIT) && !cli_given(options, CLI_STANDARDIZE))
+        cli_unset(run, CLI_STANDARDIZE);
+}
+
+/* ---- the library's options ----------------------------------------------------
+ */
+
+void cli_model_options(fal_model_options *model, const cli_options *run,
+                       const fal_dataset *data)
+{
+    *model = (fal_model_options)FAL_MODEL_OPTIONS;
+    model->seed = cli_whole(run, CLI_SEED_WEIGHTS);
+    model->weight_law = cli_text(run, CLI_WEIGHT_LAW);
+    model->data = data;
+    model->activation = cli_text(run, CLI_ACTIVATION);
+    model->no_bias = cli_flag(run, CLI_NO_BIAS);
+}
+
+static uint64_t log_steps(const cli_options *run, const cli_ground *ground)
+{
+    uint64_t every = cli_whole(run, CLI_LOG), batch = cli_whole(run, CLI_BATCH);
+    return every ? every : (ground->train_facts.count + batch - 1) / batch;
+}
+
+static int has_no_steps(const cli_options *run)
+{
+    return cli_flag(run, CLI_EPOCHS) && cli_whole(run, CLI_EPOCHS) == 0;
+}
+
+void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
+                         const cli_ground *ground)
+{
+    *trainer = (fal_trainer_options)FAL_TRAINER_OPTIONS;
+    trainer->rule = cli_text(run, CLI_RULE_NAME);
+    trainer->optimizer = cli_text(run, CLI_OPTIMIZER);
+    trainer->loss = cli_text(run, CLI_LOSS);
+    trainer->schedule = cli_text(run, CLI_SCHEDULE);
+    trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
+    trainer->standardize = cli_text(run, CLI_STANDARDIZE);
+    trainer->learning_rate = cli_real(run, CLI_RATE);
+    trainer->momentum = cli_flag(run, CLI_MOMENTUM) ? cli_real(run, CLI_MOMENTUM)
+                                                    : -1;
+    trainer->nesterov = cli_flag(run, CLI_NESTEROV);
+    trainer->weight_decay = cli_real(run, CLI_WEIGHT_DECAY);
+    trainer->batch = (size_t)cli_whole(run, CLI_BATCH);
+    trainer->steps = has_no_steps(run) ? 0 : cli_whole(run, CLI_STEPS);
+    trainer->log_steps = log_steps(run, ground);
+    trainer->no_shuffle = cli_flag(run, CLI_NO_SHUFFLE);
+    trainer->feedback_seed = cli_whole(run, CLI_SEED_FEEDBACK);
+    trainer->data_seed = cli_whole(run, CLI_SEED_DATA);
+    trainer->noise_seed = cli_whole(run, CLI_SEED_NOISE);
+}
+
+/* ---- folders ------------------------------------------------------------------
+ */
+
+enum { NAME_LIMIT = 40 };
+
+/* Letters, digits, dots and dashes of `text`; what lies between becomes one dash.
+ */
+static void clean_name(const char *text, char name[NAME_LIMIT + 1])
+{
+    size_t used = 0;
+    for (; *text && used < NAME_LIMIT; text++) {
+        unsigned char c = (unsigned char)*text;
+        int plain = c < 128 && (isalnum(c) || (c == '.' && used > 0));
+        if (plain || (used > 0 && name[used - 1] != '-'))
+            name[used++] = plain ? (char)c : '-';
+    }
+    while (used > 0 && (name[used - 1] == '-' || name[used - 1] == '.'))
+        used--;
+    name[used] = 0;
+    if (used == 0)
+        strcpy(name, "x");
+}
+
+/* What stands behind the last slash, other than at the end. */
+static const char *base_name(const char *path)
+{
+    const char *base = path;
+    for (; *path; path++)
+        if (*path == '/' && path[1] && path[1] != '/')
+            base = path + 1;
+    return base;
+}
+
+char *cli_folder_prefix(const cli_options *options, const char *rule)
+{
+    char data[NAME_LIMIT + 1], net[NAME_LIMIT + 1], text[256];
+    const char *network = cli_text(options, CLI_NET);
+    clean_name(base_name(cli_text(options, CLI_DATA)), data);
+    clean_name(network ? network : "init", net);
+    if (rule)
+        snprintf(text, sizeof text, "runs/%s-%s-%s", data, net, rule);
+    else
+        snprintf(text, sizeof text, "runs/compare-%s-%s", data, net);
+    return fal_copy_text(text);
+}
+
+fal_status cli_folder_open(fal_run **run, const cli_options *options,
+                           const char *rule)
+{
+    const char *out = cli_text(options, CLI_OUT);
+    if (out)
+        return fal_run_open(run, out, cli_flag(options, CLI_FORCE));
+    char *prefix = cli_folder_prefix(options, rule);
+    if (!prefix)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_run_open_numbered(run, prefix);
+    fal_release(prefix);
+    return status;
+}

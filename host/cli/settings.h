@@ -1,0 +1,31 @@
+/* From the options of a command line to those of one run and of the library. */
+#ifndef CLI_SETTINGS_H
+#define CLI_SETTINGS_H
+
+#include "cli/ground.h"
+#include "train/run.h"
+
+/* What can be said about the options of train and compare before anything is
+ * opened: what is missing, what does not go together. */
+fal_status cli_runs_check(const cli_options *options);
+
+/* The options of one run as of `train`, complete: every default that depends on
+ * others is filled in. `offset` is added to the seeds that are not held. */
+void cli_run_resolve(cli_options *run, const cli_options *options,
+                     const cli_ground *ground, const char *rule, uint64_t offset);
+
+/* The library's options for a run that cli_run_resolve completed. */
+void cli_model_options(fal_model_options *model, const cli_options *run,
+                       const fal_dataset *data);
+void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
+                         const cli_ground *ground);
+
+/* runs/DATA-NET-RULE or runs/compare-DATA-NET, of characters that any file system
+ * takes; for fal_release. */
+char *cli_folder_prefix(const cli_options *options, const char *rule);
+
+/* The folder of a run by --out and --force, or the next of the prefix. */
+fal_status cli_folder_open(fal_run **run, const cli_options *options,
+                           const char *rule);
+
+#endif

@@ -1,0 +1,137 @@
+/* falign train: one run. */
+#include "cli/commands.h"
+#include "cli/dry_run.h"
+#include "cli/job.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- what is printed ----------------------------------------------------------
+ */
+
+/* Characters of the network's text that the first lines show. */
+enum { NETWORK_SHOWN = 66 };
+
+static void print_lengths(const cli_options *run)
+{
+    unsigned long long epochs = cli_whole(run, CLI_EPOCHS);
+    unsigned long long steps = cli_whole(run, CLI_STEPS);
+    if (cli_flag(run, CLI_EPOCHS))
+        cli_print(", %llu epoch%s", epochs, epochs == 1 ? "" : "s");
+    if (steps)
+        cli_print(", at most %llu steps", steps);
+    cli_print("\n");
+}
+
+static void print_head(const cli_job *job, const fal_run *folder)
+{
+    const cli_ground *g = job->ground;
+    const cli_options *run = &job->options;
+    const char *network = fal_model_network(job->model);
+    int cut = snprintf(NULL, 0, "%s", network) > NETWORK_SHOWN;
+    cli_print("run      %s\n", fal_run_folder(folder));
+    cli_print("device   %s, %s (%s)\n", g->info.selector, g->info.name,
+              g->info.platform);
+    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
+              cli_text(run, CLI_DATA), g->train_facts.count, g->test_facts.count,
+              g->train_facts.height, g->train_facts.width, g->train_facts.channels,
+              g->train_facts.classes);
+    cli_print("network  %.*s%s\n", NETWORK_SHOWN, network, cut ? "..." : "");
+    cli_print("rule     %s, %s, %s lr %g %s, batch %llu",
+              cli_text(run, CLI_RULE_NAME), cli_text(run, CLI_LOSS),
+              cli_text(run, CLI_OPTIMIZER), cli_real(run, CLI_RATE),
+              cli_text(run, CLI_SCHEDULE),
+              (unsigned long long)cli_whole(run, CLI_BATCH));
+    print_lengths(run);
+}
+
+static void print_end(const cli_job *job, const fal_run *folder)
+{
+    const fal_progress *p = &job->epoch;
+    if (p->step > 0)
+        cli_print("test accuracy %.2f %%, test loss %.4f, train loss %.4f; "
+                  "%.1f s of training\n",
+                  100 * p->test_accuracy, p->test_loss, p->train_loss, p->seconds);
+    cli_print("saved in %s\n", fal_run_folder(folder));
+}
+
+static fal_status print_json(const cli_job *job, const fal_run *folder)
+{
+    const fal_progress *p = &job->epoch;
+    int trained = p->step > 0;
+    fal_json json = FAL_JSON;
+    fal_json_begin_object(&json);
+    cli_json_text(&json, "folder", fal_run_folder(folder));
+    cli_json_text(&json, "device", job->ground->info.selector);
+    cli_json_text(&json, "rule", cli_text(&job->options, CLI_RULE_NAME));
+    cli_json_count(&json, "step", p->step);
+    cli_json_count(&json, "epoch", p->epoch);
+    cli_json_number(&json, "train_loss", trained ? p->train_loss : NAN);
+    cli_json_number(&json, "train_accuracy", trained ? p->train_accuracy : NAN);
+    cli_json_number(&json, "test_loss", trained ? p->test_loss : NAN);
+    cli_json_number(&json, "test_accuracy", trained ? p->test_accuracy : NAN);
+    cli_json_number(&json, "samples_per_second", p->samples_per_second);
+    cli_json_number(&json, "seconds", p->seconds);
+    cli_json_number(&json, "start_ms", trained ? job->start_ms : NAN);
+    fal_json_end_object(&json);
+    return cli_print_json(&json);
+}
+
+/* ---- running ------------------------------------------------------------------
+ */
+
+static fal_status train(cli_job *job, fal_run *folder)
+{
+    int json = cli_flag(&job->options, CLI_JSON);
+    job->measure_start = json;
+    if (!job->silent)
+        print_head(job, folder);
+    fal_status status = cli_job_run(job, folder, NULL);
+    if (status == FAL_STOPPED || (status && job->started))
+        cli_job_explain(job);
+    if (!status && json)
+        status = print_json(job, folder);
+    else if (!status && !job->silent)
+        print_end(job, folder);
+    return status;
+}
+
+/* `folder` NULL: --dry-run. *started: the folder holds the run now. */
+static fal_status make_and_train(const cli_options *options, fal_run *folder,
+                                 int *started)
+{
+    cli_ground ground;
+    cli_options run;
+    cli_job job;
+    fal_status status = cli_ground_open(&ground, options);
+    if (status)
+        return status;
+    cli_run_resolve(&run, options, &ground, cli_text(options, CLI_RULE_NAME), 0);
+    status = cli_job_make(&job, &ground, &run, 0);
+    if (!status) {
+        status = folder ? train(&job, folder) : cli_dry_run_print(&job);
+        *started = job.started;
+        cli_job_release(&job);
+    }
+    cli_ground_close(&ground);
+    return status;
+}
+
+int cli_train(const cli_options *options)
+{
+    fal_run *folder = NULL;
+    int started = 0, dry = cli_flag(options, CLI_DRY_RUN);
+    fal_status status = cli_runs_check(options);
+    if (!status && !dry)
+        status = cli_folder_open(&folder, options,
+                                 cli_text(options, CLI_RULE_NAME));
+    if (!status)
+        status = make_and_train(options, folder, &started);
+    if (started)
+        fal_run_close(folder);
+    else
+        fal_run_discard(folder);
+    return cli_end(status);
+}

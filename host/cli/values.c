@@ -1,0 +1,265 @@
+#include "cli/values.h"
+#include "device/error.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_LIMIT = 64, NAMES = 32, PART_LIMIT = 256 };
+
+/* ---- parts --------------------------------------------------------------------
+ */
+
+fal_status cli_parts(const char *text, char separator, cli_part_visit visit,
+                     void *user)
+{
+    fal_status status = FAL_OK;
+    while (text && !status) {
+        char part[PART_LIMIT];
+        const char *end = strchr(text, separator);
+        size_t length = end ? (size_t)(end - text) : strlen(text);
+        if (length >= sizeof part)
+            length = sizeof part - 1; /* longer than anything known */
+        memcpy(part, text, length);
+        part[length] = 0;
+        status = visit(part, user);
+        text = end ? end + 1 : NULL;
+    }
+    return status;
+}
+
+/* ---- names --------------------------------------------------------------------
+ */
+
+struct names {
+    char texts[NAMES][NAME_LIMIT];
+    const char *known[NAMES];
+    size_t count;
+};
+
+static fal_status add_name(const char *part, void *user)
+{
+    struct names *names = user;
+    snprintf(names->texts[names->count], NAME_LIMIT, "%.63s", part);
+    names->known[names->count] = names->texts[names->count];
+    names->count++;
+    return FAL_OK;
+}
+
+static fal_status check_name(const cli_option *option, const struct names *names,
+                             const char *text)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(text, names->known[i]) == 0)
+            return FAL_OK;
+    fal_status status = fal_fail_unknown(option->kind == CLI_RULES ? "rule"
+                                                                   : option->name,
+                                         text, names->known, names->count);
+    return fal_fail_within(status, "option --%s", option->name);
+}
+
+static fal_status check_choice(const cli_option *option, const char *text)
+{
+    struct names names = {.count = 0};
+    cli_parts(option->argument, '|', add_name, &names);
+    return check_name(option, &names, text);
+}
+
+static fal_status check_rule(const cli_option *option, const char *text)
+{
+    struct names names = {.count = 0};
+    for (size_t i = 0; i < fal_rule_count(); i++)
+        add_name(fal_rule_name(i), &names);
+    return check_name(option, &names, text);
+}
+
+struct rules {
+    const cli_option *option;
+    const char *text;
+    unsigned seen; /* bits by the number of the rule */
+};
+
+static fal_status check_listed_rule(const char *part, void *user)
+{
+    struct rules *rules = user;
+    unsigned bit = 1;
+    fal_status status = check_rule(rules->option, part);
+    if (status)
+        return status;
+    for (size_t i = 0; strcmp(part, fal_rule_name(i)) != 0; i++)
+        bit <<= 1;
+    if (rules->seen & bit)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "option --%s: '%s' has %s twice; name each rule once",
+                        rules->option->name, rules->text, part);
+    rules->seen |= bit;
+    return FAL_OK;
+}
+
+/* ---- numbers ------------------------------------------------------------------
+ */
+
+static fal_status whole_failed(const cli_option *option, const char *text,
+                               const char *why)
+{
+    if (option->kind == CLI_SEED)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "option --%s: '%.100s' %s; give a whole number from 0 to "
+                        "18446744073709551615",
+                        option->name, text, why);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "option --%s: '%.100s' %s; give a whole number from %.0f to "
+                    "%.0f%s",
+                    option->name, text, why, option->low, option->high,
+                    option->kind == CLI_EVERY ? ", or 'epoch'" : "");
+}
+
+static fal_status read_whole(const cli_option *option, const char *text,
+                             uint64_t *whole)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    if (!*digits || strspn(digits, "0123456789") != strlen(digits))
+        return whole_failed(option, text, "is not a whole number");
+    if (*text == '-' && strspn(digits, "0") != strlen(digits))
+        return whole_failed(option, text, "is negative");
+    errno = 0;
+    unsigned long long value = strtoull(digits, NULL, 10);
+    int bounded = option->kind != CLI_SEED;
+    if (errno == ERANGE || (bounded && (double)value > option->high))
+        return whole_failed(option, text, "is too large");
+    if (bounded && (double)value < option->low)
+        return whole_failed(option, text, "is too small");
+    *whole = value;
+    return FAL_OK;
+}
+
+static fal_status real_failed(const cli_option *option, const char *text)
+{
+    char bounds[96] = "";
+    if (option->high < 1e30)
+        snprintf(bounds, sizeof bounds, "from %g to %s%g", option->low,
+                 option->open & CLI_HIGH_OPEN ? "below " : "", option->high);
+    else
+        snprintf(bounds, sizeof bounds, "%s %g",
+                 option->open & CLI_LOW_OPEN ? "above" : "of at least",
+                 option->low);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "option --%s: '%.100s' will not do; give a number %s",
+                    option->name, text, bounds);
+}
+
+static fal_status read_real(const cli_option *option, const char *text,
+                            double *real)
+{
+    char *end;
+    double value = strtod(text, &end);
+    /* strtod would also take blanks, "nan" and hexadecimal numbers. */
+    int good = *text && strspn(text, "0123456789.eE+-") == strlen(text) && !*end &&
+               isfinite(value) && value >= option->low && value <= option->high &&
+               !(option->open & CLI_LOW_OPEN && value <= option->low) &&
+               !(option->open & CLI_HIGH_OPEN && value >= option->high);
+    if (!good)
+        return real_failed(option, text);
+    *real = value;
+    return FAL_OK;
+}
+
+static fal_status check_rate(const char *part, void *user)
+{
+    const cli_option *option = user;
+    const char *equals = strchr(part, '=');
+    double rate;
+    if (equals) {
+        char name[PART_LIMIT];
+        snprintf(name, sizeof name, "%.*s", (int)(equals - part), part);
+        fal_status status = check_rule(option, name);
+        if (status)
+            return status;
+    }
+    return read_real(option, equals ? equals + 1 : part, &rate);
+}
+
+struct rate {
+    const char *rule;
+    double general, own;
+};
+
+static fal_status pick_rate(const char *part, void *user)
+{
+    struct rate *rate = user;
+    const char *equals = strchr(part, '=');
+    size_t length = equals ? (size_t)(equals - part) : 0;
+    if (!equals)
+        rate->general = atof(part);
+    else if (strlen(rate->rule) == length && !strncmp(part, rate->rule, length))
+        rate->own = atof(equals + 1);
+    return FAL_OK;
+}
+
+double cli_rate_read(const char *text, const char *rule)
+{
+    struct rate rate = {rule, 0, 0};
+    cli_parts(text, ',', pick_rate, &rate);
+    return rate.own > 0 ? rate.own : rate.general;
+}
+
+/* ---- all kinds ----------------------------------------------------------------
+ */
+
+static fal_status check_text(const cli_option *option, const char *text)
+{
+    if (*text)
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: its value is empty; give %s",
+                    option->name, option->argument);
+}
+
+static fal_status read_every(cli_value *value, const cli_option *option,
+                             const char *text)
+{
+    value->whole = 0;
+    return strcmp(text, "epoch") == 0 ? FAL_OK
+                                      : read_whole(option, text, &value->whole);
+}
+
+static fal_status read_kind(cli_value *value, const cli_option *option,
+                            const char *text)
+{
+    struct rules rules = {option, text, 0};
+    switch (option->kind) {
+    case CLI_FLAG:
+    case CLI_OPTIONAL_TEXT:
+        return FAL_OK;
+    case CLI_TEXT:
+        return check_text(option, text);
+    case CLI_CHOICE:
+        return check_choice(option, text);
+    case CLI_RULE:
+        return check_rule(option, text);
+    case CLI_RULES:
+        return cli_parts(text, ',', check_listed_rule, &rules);
+    case CLI_COUNT:
+    case CLI_SEED:
+        return read_whole(option, text, &value->whole);
+    case CLI_EVERY:
+        return read_every(value, option, text);
+    case CLI_REAL:
+        return read_real(option, text, &value->real);
+    case CLI_RATES:
+        return cli_parts(text, ',', check_rate, (void *)option);
+    }
+    return FAL_OK;
+}
+
+fal_status cli_value_read(cli_value *value, const cli_option *option,
+                          const char *text)
+{
+    fal_status status = read_kind(value, option, text);
+    if (!status) {
+        value->text = text;
+        value->set = 1;
+    }
+    return status;
+}
