@@ -1,11 +1,11 @@
-/* h <- phi(a) and delta <- delta * phi'(a), n floats; in place is fine. phi and phi'
- * stand in cl/common.cl.
+/* h <- phi(a) and delta <- delta * phi'(a), n floats; in place is fine. phi and
+ * phi' stand in cl/common.cl.
  *
- * CPU-like: group g does elements [g * span, (g + 1) * span), span a multiple of VW.
+ * CPU-like: group g does elements [g*span, (g + 1)*span), span a multiple of VW.
  * GPU-like: an element an item, in strides of the grid. */
 #if CPU_LIKE
-/* The first n lanes, or all of them: for the ends of what a kernel writes. Serves the
- * kernels of all files (CPU-like ones are one program). */
+/* The first n lanes, or all of them: for the ends of what a kernel writes. Serves
+ * the kernels of all files (CPU-like ones are one program). */
 INLINE void store_lanes(__global float *p, floatv v, ulong n)
 {
     if (n >= VW) {
@@ -18,8 +18,9 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
 }
 #endif
 
-__kernel void activation(int kind, float slope, __global const float *a, ulong a_at,
-                         __global float *h, ulong h_at, ulong n, ulong span)
+__kernel void activation(int kind, float slope, __global const float *a,
+                         ulong a_at, __global float *h, ulong h_at, ulong n,
+                         ulong span)
 {
     a += a_at, h += h_at;
 #if CPU_LIKE
@@ -32,8 +33,9 @@ __kernel void activation(int kind, float slope, __global const float *a, ulong a
 #endif
 }
 
-__kernel void derivative(int kind, float slope, __global float *delta, ulong delta_at,
-                         __global const float *h, ulong h_at, ulong n, ulong span)
+__kernel void derivative(int kind, float slope, __global float *delta,
+                         ulong delta_at, __global const float *h, ulong h_at,
+                         ulong n, ulong span)
 {
     delta += delta_at, h += h_at;
 #if CPU_LIKE

@@ -1,8 +1,8 @@
-/* A batch out of a stored data set: row r of the batch is sample s = order[start + r],
+/* A batch out of a stored data set: row r is sample s = order[start + r],
  *   inputs[r][i] <- stored[s][i] * scale[i mod channels] + shift[i mod channels]
  * (stored bytes or floats, `width` a row), with its label or its row of targets.
  *
- * CPU-like: group g does rows [g * span, (g + 1) * span).
+ * CPU-like: group g does rows [g*span, (g + 1)*span).
  * GPU-like: groups (x, r) share row r, an element an item in strides of the row. */
 /* Bits of `parts` */
 #define BYTES 1
@@ -12,7 +12,7 @@
 #if CPU_LIKE
 #define to_float CONCAT(convert_float, VW)
 
-/* Values of channels o, o + 1, ..., beginning anew after the last; channels >= VW */
+/* Values of channels o, o + 1, ..., beginning anew after the last; at least VW */
 INLINE floatv wrapped(__global const float *p, uint o, uint channels)
 {
     if (o + VW <= channels)
@@ -43,9 +43,11 @@ INLINE void gather_row(uint parts, __global const uchar *bytes,
     ROLL for (uint i = 0; i < width; i += VW) {
         const floatv v = parts & BYTES ? to_float(vloadv(0, bytes + i))
                                        : vloadv(0, floats + i);
-        const floatv by = few ? vloadv(0, scales + o) : wrapped(scale, o, channels);
-        const floatv to_add = few ? vloadv(0, shifts + o) : wrapped(shift, o, channels);
-        store_lanes(to + i, v * by + to_add, width - i);
+        const floatv factor = few ? vloadv(0, scales + o)
+                                  : wrapped(scale, o, channels);
+        const floatv term = few ? vloadv(0, shifts + o)
+                                : wrapped(shift, o, channels);
+        store_lanes(to + i, v * factor + term, width - i);
         o += step;
         o = o >= channels ? o - channels : o;
     }
@@ -60,7 +62,8 @@ __kernel void gather(uint parts, __global const uchar *stored,
                      ulong scale_at, __global const float *shift, ulong shift_at,
                      __global float *inputs, ulong inputs_at,
                      __global int *batch_labels, ulong batch_labels_at,
-                     __global float *batch_targets, ulong batch_targets_at, uint span)
+                     __global float *batch_targets, ulong batch_targets_at,
+                     uint span)
 {
     __global const float *floats = (__global const float *)stored;
     scale += scale_at, shift += shift_at, inputs += inputs_at;
@@ -68,13 +71,14 @@ __kernel void gather(uint parts, __global const uchar *stored,
     const uint first = get_group_id(0) * span, end = min(first + span, rows);
     for (uint r = first; r < end; r++) {
         const ulong s = order[start + r], from = s * width;
-        gather_row(parts, stored + from, floats + from, width, channels, scale, shift,
-                   inputs + (ulong)r * width);
+        gather_row(parts, stored + from, floats + from, width, channels, scale,
+                   shift, inputs + (ulong)r * width);
         if (parts & LABELS)
             batch_labels[batch_labels_at + r] = labels[s];
         if (parts & TARGETS)
             for (uint j = 0; j < outputs; j += VW)
-                store_lanes(batch_targets + batch_targets_at + (ulong)r * outputs + j,
+                store_lanes(batch_targets + batch_targets_at +
+                                (ulong)r * outputs + j,
                             vloadv(0, targets + s * outputs + j), outputs - j);
     }
 #else
@@ -83,7 +87,8 @@ __kernel void gather(uint parts, __global const uchar *stored,
         const ulong s = order[start + r], from = s * width;
         __global float *to = inputs + (ulong)r * width;
         for (uint i = item; i < width; i += items) {
-            const float v = parts & BYTES ? (float)stored[from + i] : floats[from + i];
+            const float v = parts & BYTES ? (float)stored[from + i]
+                                          : floats[from + i];
             to[i] = v * scale[i % channels] + shift[i % channels];
         }
         if (parts & LABELS)

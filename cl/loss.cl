@@ -1,18 +1,18 @@
-/* Loss of a [rows][outputs] against labels [rows] or targets [rows][outputs], its delta
- * at the output, and the number of right rows:
+/* Loss of a [rows][outputs] against labels [rows] or targets [rows][outputs], its
+ * delta at the output, and the number of right rows:
  *   cross-entropy   loss_r = ln sum exp(a_r) - a_r[label]
  *                   delta  = (softmax(a) - onehot) / rows
  *   squared error   loss_r = 1/2 sum (a_r - t_r)^2,  delta = (a - t) / rows
- * partials [slots][stride][2]: sums of loss_r and of right rows, over blocks of BLOCK
- * rows whatever the device. A partial sum that is not finite sets *halted.
+ * partials [slots][stride][2]: sums of loss_r and of right rows, over blocks of
+ * BLOCK rows whatever the device. A partial sum that is not finite sets *halted.
  *
- * A row is right if its label is the first of its largest outputs: every output before
- * it is smaller, none behind it larger. NaN fails these tests, and it reaches the loss,
- * as does a label that is none.
+ * A row is right if its label is the first of its largest outputs: every output
+ * before it is smaller, none behind it larger. NaN fails these tests and reaches
+ * the loss; a label that is none makes the loss NaN.
  *
- * CPU-like: group g does blocks [g * span, (g + 1) * span), row by row.
- * GPU-like: group g does block g; a row is shared by `team` items through local memory,
- * so a group does local size / team rows at once. */
+ * CPU-like: group g does blocks [g*span, (g + 1)*span), row by row.
+ * GPU-like: group g does block g; a row is shared by `team` items through local
+ * memory, so a group does local size / team rows at once. */
 #define BLOCK 16
 #define CROSS_ENTROPY 0
 
@@ -22,16 +22,16 @@
 #define DELTA 4
 #define HALTED 8
 
-#define LOSS_ARGUMENTS                                                                  \
-    int kind, uint parts, uint rows, uint outputs, __global const float *a, ulong a_at, \
-        __global const int *labels, ulong labels_at, __global const float *targets,     \
-        ulong targets_at, __global float *delta, ulong delta_at,                        \
-        __global float *partials, ulong partials_at, __global int *halted,              \
-        ulong halted_at, ulong stride, uint slot
+#define LOSS_ARGUMENTS                                                             \
+    int kind, uint parts, uint rows, uint outputs, __global const float *a,        \
+        ulong a_at, __global const int *labels, ulong labels_at,                   \
+        __global const float *targets, ulong targets_at, __global float *delta,    \
+        ulong delta_at, __global float *partials, ulong partials_at,               \
+        __global int *halted, ulong halted_at, ulong stride, uint slot
 
 /* partial: where a block's sums go */
-INLINE void put_partial(__global float *partial, float loss, float right, uint parts,
-                        __global int *halted, ulong halted_at)
+INLINE void put_partial(__global float *partial, float loss, float right,
+                        uint parts, __global int *halted, ulong halted_at)
 {
     partial[0] = loss;
     partial[1] = right;
@@ -177,7 +177,8 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
         }
         for (uint r = 0; r < BLOCK; r += VW) {
             const floatv sum = vloadv(0, sums + r), more = vloadv(0, rest + r);
-            vstorev((kind == CROSS_ENTROPY ? log(sum) : 0.5f * sum) + more, 0, sums + r);
+            const floatv value = kind == CROSS_ENTROPY ? log(sum) : 0.5f * sum;
+            vstorev(value + more, 0, sums + r);
         }
         for (uint r = 0; r < count; r++) total += sums[r];
         put_partial(partials + block * 2, total, rights, parts, halted, halted_at);
@@ -223,8 +224,7 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
     const float inverse = 1.0f / rows;
     partials += partials_at + slot * stride * 2;
     for (uint first = 0; first < BLOCK; first += at_once) {
-        /* Teams past the last row, or past the block's, do row 0 of the batch again
-         * and keep nothing of it */
+        /* Teams past the last row, or past the block's, meet the barriers alone */
         const uint within = first + item / team, wanted = block * BLOCK + within;
         const int real = within < BLOCK && wanted < rows;
         const uint row = real ? wanted : 0;
@@ -263,9 +263,10 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
         missed = team_sum(shared, missed, team);
         if (kind == CROSS_ENTROPY)
             if (parts & DELTA)
-                for (uint i = lane; i < n; i += team)
-                    delta[delta_at + at + i] = delta[delta_at + at + i] * (inverse / sum) -
-                                               (i == label ? inverse : 0.0f);
+                for (uint i = lane; i < n; i += team) {
+                    const float p = delta[delta_at + at + i] * (inverse / sum);
+                    delta[delta_at + at + i] = p - (i == label ? inverse : 0.0f);
+                }
         if (lane == 0 && within < BLOCK) {
             const float loss_of_row = kind == CROSS_ENTROPY ? log(sum) + (top - x)
                                       : known               ? 0.5f * sum

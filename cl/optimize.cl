@@ -1,13 +1,14 @@
-/* One step of an optimizer over n parameters w with gradient g, moment m and squares v
- * (m, v, the gradient and w are n floats each):
- *   sgd   g += decay*w; m <- momentum*m + g; w -= rate*(nesterov ? g + momentum*m : m)
+/* One step of an optimizer over n parameters w with gradient g, moment m and
+ * squares v, n floats each:
+ *   sgd   g += decay*w; m <- momentum*m + g;
+ *         w -= rate*(nesterov ? g + momentum*m : m)
  *   adam  g += decay*w;  adamw  w *= 1 - rate*decay;  both
  *         m <- .9 m + .1 g; v <- .999 v + .001 g^2
  *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
  * with step = (rate, first, second, -). The gradient itself stays as it is. Nothing
  * changes where *halted is not 0.
  *
- * CPU-like: group g does elements [g * span, (g + 1) * span), span a multiple of VW.
+ * CPU-like: group g does elements [g*span, (g + 1)*span), span a multiple of VW.
  * GPU-like: an element an item, in strides of the grid. */
 #define SGD 0
 #define ADAM 1
@@ -49,9 +50,10 @@ INLINE parameter adam(parameter p, floatv g, int rule, float decay, float4 step)
 __kernel void update(int rule, uint parts, float momentum, float decay, float4 step,
                      __global float *weights, ulong weights_at,
                      __global const float *gradient, ulong gradient_at,
-                     __global float *moment, ulong moment_at, __global float *squares,
-                     ulong squares_at, __global const int *halted, ulong halted_at,
-                     ulong n, ulong span)
+                     __global float *moment, ulong moment_at,
+                     __global float *squares, ulong squares_at,
+                     __global const int *halted, ulong halted_at, ulong n,
+                     ulong span)
 {
     if (parts & HALTED)
         if (halted[halted_at] != 0)

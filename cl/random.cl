@@ -1,10 +1,10 @@
-/* Random tensors: values [rows][columns] at storage index r*columns + c are elements
- * number c*rows + r (turned) or r*columns + c of a stream of Philox4x32-10 (Salmon et
- * al. 2011). Counter i = (i low, i high, draw, stream), key = (seed low, seed high),
- * gives the four words of elements 4i ... 4i + 3.
+/* Random tensors: the value of [rows][columns] at (r, c) is element c*rows + r
+ * (turned) or r*columns + c of a stream of Philox4x32-10 (Salmon et al. 2011).
+ * Counter i = (i low, i high, draw, stream), key = (seed low, seed high), gives the
+ * four words of elements 4i ... 4i + 3.
  *
- * An item draws VW counters at a time (1 if GPU-like), in strides of the grid. Uniform
- * numbers take one rounding and no addition, so they are the same bits everywhere. */
+ * An item draws VW counters at a time (1 if GPU-like), in strides of the grid.
+ * Uniform numbers take one rounding and no addition: the same bits everywhere. */
 #define UNIFORM 1
 
 #if VW == 1
@@ -38,9 +38,10 @@ INLINE void normal_pair(uintv a, uintv b, float scale, floatv *x, floatv *y)
 }
 
 /* `scale`: the bound / 2^23 of uniform numbers, the deviation of normal ones */
-__kernel void random_fill(int distribution, float scale, uint seed_low, uint seed_high,
-                          uint draw, uint stream, ulong rows, ulong columns, int turned,
-                          __global float *values, ulong at)
+__kernel void random_fill(int distribution, float scale, uint seed_low,
+                          uint seed_high, uint draw, uint stream, ulong rows,
+                          ulong columns, int turned, __global float *values,
+                          ulong at)
 {
     const ulong n = rows * columns, counters = (n + 3) / 4;
     const ulong stride = get_global_size(0) * VW;
@@ -71,8 +72,9 @@ __kernel void random_fill(int distribution, float scale, uint seed_low, uint see
         ALL for (uint w = 0; w < 4; w++) vstorev(v[w], 0, drawn[w]);
         ROLL for (uint j = 0; j < 4 * VW; j++) {
             const ulong e = first * 4 + j;
+            const ulong to = turned ? e % rows * columns + e / rows : e;
             if (e < n)
-                values[turned ? e % rows * columns + e / rows : e] = drawn[j % 4][j / 4];
+                values[to] = drawn[j % 4][j / 4];
         }
     }
 }
