@@ -1,0 +1,282 @@
+#include "reference/network.h"
+#include "device/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static fal_status make_layer(fal_reference_layer *layer, size_t outputs,
+                             size_t rows)
+{
+    size_t parameters = layer->in * layer->out + layer->out;
+    size_t sizes[] = {parameters,
+                      parameters,
+                      parameters,
+                      parameters,
+                      larger(layer->in, outputs) * layer->out,
+                      rows * layer->out};
+    double **blocks[] = {&layer->weight,  &layer->weight_gradient, &layer->moments,
+                         &layer->squares, &layer->feedback,        &layer->delta};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (!(*blocks[i] = fal_allocate(sizes[i], sizeof(double))))
+            return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i <= FAL_REFERENCE_STAGES; i++)
+        if (!(layer->values[i] = fal_allocate(rows * layer->out, sizeof(double))))
+            return FAL_ERROR_MEMORY;
+    layer->bias = layer->weight + layer->in * layer->out;
+    layer->bias_gradient = layer->weight_gradient + layer->in * layer->out;
+    return FAL_OK;
+}
+
+fal_status fal_reference_network_make(fal_reference_network *network,
+                                      const fal_reference_layer *layers,
+                                      size_t count, size_t rows)
+{
+    *network = (fal_reference_network){.count = count};
+    network->layers = fal_allocate(count, sizeof *layers);
+    if (!network->layers)
+        return FAL_ERROR_MEMORY;
+    fal_status status = FAL_OK;
+    for (size_t l = 0; l < count && !status; l++) {
+        fal_reference_layer *layer = &network->layers[l];
+        layer->in = layers[l].in;
+        layer->out = layers[l].out;
+        layer->has_bias = layers[l].has_bias;
+        layer->rule = layers[l].rule;
+        memcpy(layer->activations, layers[l].activations,
+               sizeof layer->activations);
+        status = make_layer(layer, layers[count - 1].out, rows);
+    }
+    if (status)
+        fal_reference_network_release(network);
+    return status;
+}
+
+void fal_reference_network_release(fal_reference_network *network)
+{
+    for (size_t l = 0; l < network->count && network->layers; l++) {
+        fal_reference_layer *layer = &network->layers[l];
+        fal_release(layer->weight);
+        fal_release(layer->weight_gradient);
+        fal_release(layer->moments);
+        fal_release(layer->squares);
+        fal_release(layer->feedback);
+        fal_release(layer->delta);
+        for (size_t i = 0; i <= FAL_REFERENCE_STAGES; i++)
+            fal_release(layer->values[i]);
+    }
+    fal_release(network->layers);
+    *network = (fal_reference_network){0};
+}
+
+static double phi(fal_activation activation, double a)
+{
+    switch (activation.phi) {
+    case FAL_RELU:
+        return a > 0 ? a : 0;
+    case FAL_LEAKY:
+        return a > 0 ? a : (double)activation.slope * a;
+    case FAL_TANH:
+        return tanh(a);
+    case FAL_SIGMOID:
+        return 1 / (1 + exp(-a));
+    case FAL_LINEAR:
+        break;
+    }
+    return a;
+}
+
+/* From the argument a, where the kernels use the output. */
+static double phi_derivative(fal_activation activation, double a)
+{
+    switch (activation.phi) {
+    case FAL_RELU:
+        return a > 0;
+    case FAL_LEAKY:
+        return a > 0 ? 1 : (double)activation.slope;
+    case FAL_TANH:
+        return 1 / (cosh(a) * cosh(a));
+    case FAL_SIGMOID:
+        return 1 / ((1 + exp(-a)) * (1 + exp(a)));
+    case FAL_LINEAR:
+        break;
+    }
+    return 1;
+}
+
+static const double *layer_input(const fal_reference_network *network, size_t l,
+                                 const fal_reference_batch *batch)
+{
+    return l ? network->layers[l - 1].values[FAL_REFERENCE_STAGES] : batch->inputs;
+}
+
+static void run_layer(fal_reference_layer *layer, const double *x, size_t rows)
+{
+    size_t in = layer->in, out = layer->out;
+    for (size_t r = 0; r < rows; r++) {
+        double *a = layer->values[0] + r * out;
+        for (size_t j = 0; j < out; j++)
+            a[j] = layer->has_bias ? layer->bias[j] : 0;
+        for (size_t i = 0; i < in; i++)
+            for (size_t j = 0; j < out; j++)
+                a[j] += x[r * in + i] * layer->weight[i * out + j];
+    }
+    for (size_t s = 0; s < FAL_REFERENCE_STAGES; s++)
+        for (size_t i = 0; i < rows * out; i++)
+            layer->values[s + 1][i] = phi(layer->activations[s],
+                                          layer->values[s][i]);
+}
+
+/* Loss of one row; e[j] = dL/da_j, L the mean over the rows. */
+static double cross_entropy(const double *a, size_t n, size_t label, double rows,
+                            double *e)
+{
+    double top = a[0], sum = 0;
+    for (size_t j = 1; j < n; j++)
+        top = a[j] > top ? a[j] : top;
+    for (size_t j = 0; j < n; j++)
+        sum += exp(a[j] - top);
+    for (size_t j = 0; j < n; j++)
+        e[j] = (exp(a[j] - top) / sum - (j == label)) / rows;
+    return log(sum) - (a[label] - top);
+}
+
+static double squared_error(const double *a, size_t n, const double *targets,
+                            size_t label, double rows, double *e)
+{
+    double sum = 0;
+    for (size_t j = 0; j < n; j++) {
+        double difference = a[j] - (targets ? targets[j] : (double)(j == label));
+        sum += difference * difference / 2;
+        e[j] = difference / rows;
+    }
+    return sum;
+}
+
+double fal_reference_network_forward(fal_reference_network *network,
+                                     const fal_reference_batch *batch)
+{
+    for (size_t l = 0; l < network->count; l++)
+        run_layer(&network->layers[l], layer_input(network, l, batch), batch->rows);
+    fal_reference_layer *last = &network->layers[network->count - 1];
+    size_t n = last->out;
+    double rows = (double)batch->rows, sum = 0;
+    for (size_t r = 0; r < batch->rows; r++) {
+        const double *a = last->values[FAL_REFERENCE_STAGES] + r * n;
+        const double *t = batch->targets ? batch->targets + r * n : NULL;
+        size_t label = batch->labels ? (size_t)batch->labels[r] : 0;
+        double *e = last->delta + r * n;
+        sum += batch->loss == FAL_CROSS_ENTROPY
+                   ? cross_entropy(a, n, label, rows, e)
+                   : squared_error(a, n, t, label, rows, e);
+    }
+    return sum / rows;
+}
+
+/* signal[r][i] = Σ_j error[r][j] C[i][j] (layer to layer, C as W), or
+ * Σ_j error[r][j] B[j][i] (direct). */
+static void carry(const double *error, size_t from, const double *matrix,
+                  int direct, double *signal, size_t to, size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < to; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < from; j++)
+                sum += error[r * from + j] *
+                       matrix[direct ? j * to + i : i * from + j];
+            signal[r * to + i] = sum;
+        }
+}
+
+/* delta of hidden layer l, from the output by B_l or from the layer above by what
+ * stands in for its W. */
+static void find_delta(fal_reference_network *network, size_t l, size_t rows)
+{
+    fal_reference_layer *layer = &network->layers[l], *above = layer + 1;
+    const fal_reference_layer *output = &network->layers[network->count - 1];
+    if (layer->rule == FAL_REFERENCE_DFA)
+        carry(output->delta, output->out, layer->feedback, 1, layer->delta,
+              layer->out, rows);
+    else
+        carry(above->delta, above->out,
+              above->rule == FAL_REFERENCE_FA ? above->feedback : above->weight, 0,
+              layer->delta, layer->out, rows);
+    for (size_t i = 0; i < rows * layer->out; i++)
+        for (size_t s = FAL_REFERENCE_STAGES; s-- > 0;)
+            layer->delta[i] *= phi_derivative(layer->activations[s],
+                                              layer->values[s][i]);
+}
+
+static void find_gradients(fal_reference_layer *layer, const double *x, size_t rows)
+{
+    size_t in = layer->in, out = layer->out;
+    memset(layer->weight_gradient, 0, (in * out + out) * sizeof(double));
+    for (size_t r = 0; r < rows && !layer->frozen; r++) {
+        const double *delta = layer->delta + r * out;
+        for (size_t i = 0; i < in; i++)
+            for (size_t j = 0; j < out; j++)
+                layer->weight_gradient[i * out + j] += x[r * in + i] * delta[j];
+        for (size_t j = 0; j < out; j++)
+            layer->bias_gradient[j] += layer->has_bias ? delta[j] : 0;
+    }
+}
+
+void fal_reference_network_backward(fal_reference_network *network,
+                                    const fal_reference_batch *batch)
+{
+    for (size_t l = network->count; l-- > 0;) {
+        fal_reference_layer *layer = &network->layers[l];
+        int is_output = l + 1 == network->count;
+        int cut = !is_output && layer->rule != FAL_REFERENCE_DFA && layer[1].frozen;
+        layer->frozen = cut || (!is_output && layer->rule == FAL_REFERENCE_SHALLOW);
+        if (layer->frozen)
+            memset(layer->delta, 0, batch->rows * layer->out * sizeof(double));
+        else if (!is_output)
+            find_delta(network, l, batch->rows);
+        find_gradients(layer, layer_input(network, l, batch), batch->rows);
+    }
+}
+
+static void update_sgd(const fal_reference_settings *s, double g, double *w,
+                       double *moment)
+{
+    g += s->weight_decay * *w;
+    *moment = s->momentum * *moment + g;
+    *w -= s->rate * (s->nesterov ? g + s->momentum * *moment : *moment);
+}
+
+static void update_adam(const fal_reference_settings *s, uint64_t t, double g,
+                        double *w, double *moment, double *square)
+{
+    if (s->optimizer == FAL_ADAMW)
+        *w -= s->rate * s->weight_decay * *w;
+    else
+        g += s->weight_decay * *w;
+    *moment = .9 * *moment + .1 * g;
+    *square = .999 * *square + .001 * g * g;
+    double mean = *moment / (1 - pow(.9, (double)t));
+    double variance = *square / (1 - pow(.999, (double)t));
+    *w -= s->rate * mean / (sqrt(variance) + 1e-8);
+}
+
+void fal_reference_network_update(fal_reference_network *network,
+                                  const fal_reference_settings *settings)
+{
+    uint64_t t = ++network->updates;
+    for (size_t l = 0; l < network->count; l++) {
+        fal_reference_layer *layer = &network->layers[l];
+        size_t count = layer->in * layer->out + (layer->has_bias ? layer->out : 0);
+        for (size_t i = 0; i < count && !layer->frozen; i++)
+            if (settings->optimizer == FAL_SGD)
+                update_sgd(settings, layer->weight_gradient[i], &layer->weight[i],
+                           &layer->moments[i]);
+            else
+                update_adam(settings, t, layer->weight_gradient[i],
+                            &layer->weight[i], &layer->moments[i],
+                            &layer->squares[i]);
+    }
+}

@@ -1,0 +1,76 @@
+/* One training step of a dense network in double, written from science §1 alone: it
+ * shares no code with host/net, host/learn and host/train. Rows are samples. */
+#ifndef FAL_REFERENCE_NETWORK_H
+#define FAL_REFERENCE_NETWORK_H
+
+#include "ops/activation.h"
+#include "ops/loss.h"
+#include "ops/optimize.h"
+
+typedef enum fal_reference_rule {
+    FAL_REFERENCE_BP,
+    FAL_REFERENCE_FA,
+    FAL_REFERENCE_DFA,
+    FAL_REFERENCE_SHALLOW
+} fal_reference_rule;
+
+enum { FAL_REFERENCE_STAGES = 2 };
+
+/* A layer: a = x W + b, then activations one after the other. The caller fills the
+ * first part; the second is made, zeroed, by fal_reference_network_make. */
+typedef struct fal_reference_layer {
+    size_t in, out;
+    int has_bias;
+    fal_activation activations[FAL_REFERENCE_STAGES]; /* linear: none */
+    fal_reference_rule rule; /* how the error reaches this layer */
+
+    double *weight, *bias;                   /* [in][out], [out] */
+    double *weight_gradient, *bias_gradient; /* as these */
+    double *feedback; /* fa: [in][out]; dfa: [outputs][out]; room for the larger */
+    double *values[FAL_REFERENCE_STAGES + 1]; /* [rows][out]: a, then each output */
+    double *delta;                            /* [rows][out] */
+    int frozen;                               /* of the last step */
+    double *moments, *squares;                /* [in·out + out] */
+} fal_reference_layer;
+
+typedef struct fal_reference_network {
+    fal_reference_layer *layers;
+    size_t count;
+    uint64_t updates;
+} fal_reference_network;
+
+/* Rows of numbers with labels or targets. */
+typedef struct fal_reference_batch {
+    size_t rows;
+    const double *inputs;  /* [rows][in of the first layer] */
+    const int32_t *labels; /* [rows], or NULL */
+    const double *targets; /* [rows][outputs], or NULL */
+    fal_loss loss;
+} fal_reference_batch;
+
+typedef struct fal_reference_settings {
+    fal_update_rule optimizer;
+    double rate, momentum, weight_decay;
+    int nesterov;
+} fal_reference_settings;
+
+/* Copies the layers' first part; for batches of at most `rows`. */
+fal_status fal_reference_network_make(fal_reference_network *network,
+                                      const fal_reference_layer *layers,
+                                      size_t count, size_t rows);
+void fal_reference_network_release(fal_reference_network *network);
+
+/* The batch mean; leaves every layer's values and the output layer's delta. */
+double fal_reference_network_forward(fal_reference_network *network,
+                                     const fal_reference_batch *batch);
+
+/* After forward: deltas and gradients by each layer's rule. A frozen layer's are 0.
+ */
+void fal_reference_network_backward(fal_reference_network *network,
+                                    const fal_reference_batch *batch);
+
+/* After backward: the optimizer's update, with state of its own. */
+void fal_reference_network_update(fal_reference_network *network,
+                                  const fal_reference_settings *settings);
+
+#endif

@@ -1,0 +1,563 @@
+/* Gradients, feedback rules and optimizers against double precision. Independent of
+ * the library: host/reference/network.c (forward, losses, deltas, gradients,
+ * updates, written from science §1), the numerical derivatives of its loss, and the
+ * random numbers of tests/learning.h. What both sides share is only what is read
+ * from the library through its public tensors: weights and feedback before a step.
+ */
+#include "twin.h"
+#include "train/trainer.h"
+
+static fal_trainer_options plain(const char *rule, const char *optimizer)
+{
+    fal_trainer_options options = FAL_TRAINER_OPTIONS;
+    options.rule = rule;
+    options.optimizer = optimizer;
+    return options;
+}
+
+/* One step of both on the twin's numbers; the losses must agree. */
+static void step(twin *t)
+{
+    double loss = 0, expected = fal_reference_network_forward(&t->net, &t->batch);
+    must(fal_trainer_step(t->trainer, &t->arrays, &loss));
+    fal_reference_network_backward(&t->net, &t->batch);
+    if (!(fabs(loss - expected) <= 2e-6 * fabs(expected) + 1e-7))
+        fail_msg("loss %.9g, expected %.9g", loss, expected);
+}
+
+/* ---- gradient check ------------------------------------------------------- */
+
+/* Numbers for every parameter, layer after layer, weights before biases. */
+static size_t parameters(const fal_reference_layer *own)
+{
+    return own->in * own->out + (own->has_bias ? own->out : 0);
+}
+
+static size_t all_parameters(const twin *t)
+{
+    size_t all = 0;
+    for (size_t l = 0; l < t->net.count; l++)
+        all += parameters(&t->net.layers[l]);
+    return all;
+}
+
+/* The trainer's gradient in that order. */
+static double *gradient_of(twin *t)
+{
+    double *g = room(all_parameters(t), sizeof *g), *at = g;
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        size_t n;
+        float *w = trainer_floats(t->trainer, tensor_name(l + 1, "weight.gradient"),
+                                  &n);
+        put(w, own->out, own->in, 1, at);
+        at += n;
+        fal_release(w);
+        if (!own->has_bias)
+            continue;
+        w = trainer_floats(t->trainer, tensor_name(l + 1, "bias.gradient"), &n);
+        put(w, 1, own->out, 0, at);
+        at += n;
+        fal_release(w);
+    }
+    return g;
+}
+
+static double *random_direction(size_t count)
+{
+    double *d = room(count, sizeof *d);
+    for (size_t i = 0; i < count; i++)
+        d[i] = uniform();
+    double length = norm(d, count);
+    for (size_t i = 0; i < count; i++)
+        d[i] /= length;
+    return d;
+}
+
+/* W <- W + far·d, in the reference. */
+static void move(twin *t, const double *d, double far)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        size_t n = parameters(own);
+        for (size_t i = 0; i < n; i++)
+            own->weight[i] += far * d[i];
+        d += n;
+    }
+}
+
+static double dot(const double *a, const double *b, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static double difference_in_double(twin *t, const double *d, double far)
+{
+    move(t, d, far);
+    double above = fal_reference_network_forward(&t->net, &t->batch);
+    move(t, d, -2 * far);
+    double below = fal_reference_network_forward(&t->net, &t->batch);
+    move(t, d, far);
+    return (above - below) / (2 * far);
+}
+
+static void check_in_double(twin *t, const double *g)
+{
+    size_t n = all_parameters(t);
+    for (int i = 0; i < 3; i++) {
+        double *d = random_direction(n);
+        double expected = difference_in_double(t, d, 1e-6);
+        double error = fabs(dot(g, d, n) - expected);
+        fal_release(d);
+        if (!(error <= 5e-6 * norm(g, n) + 1e-9))
+            fail_msg("%s: slope %g is %g off, gradient %g",
+                     fal_model_network(t->model), expected, error, norm(g, n));
+    }
+}
+
+/* The reference's weights, rounded, into the model. */
+static void give_weights(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        size_t n = own->in * own->out;
+        float *w = room(n, sizeof *w);
+        for (size_t o = 0; o < own->out; o++)
+            for (size_t i = 0; i < own->in; i++)
+                w[o * own->in + i] = (float)own->weight[i * own->out + o];
+        must(fal_model_tensor_set(t->model, tensor_name(l + 1, "weight"), w, n));
+        for (size_t o = 0; o < own->out && own->has_bias; o++)
+            w[o] = (float)own->bias[o];
+        if (own->has_bias)
+            must(fal_model_tensor_set(t->model, tensor_name(l + 1, "bias"), w,
+                                      own->out));
+        fal_release(w);
+    }
+}
+
+static double evaluate_at(twin *t, const double *d, double far)
+{
+    fal_evaluation found = {.size = sizeof found};
+    fal_dataset *data = dataset_of(&t->arrays);
+    const char *loss = t->batch.loss == FAL_SQUARED_ERROR ? "mse" : "cross-entropy";
+    move(t, d, far);
+    give_weights(t);
+    must(fal_model_evaluate(t->model, data, loss, &found));
+    move(t, d, -far);
+    fal_dataset_destroy(data);
+    return found.loss;
+}
+
+/* The library's own float loss: steps must be long, so the direction is half random
+ * and half the gradient, and the bound is wide. */
+static void check_in_float(twin *t, const double *g)
+{
+    size_t n = all_parameters(t);
+    double *d = random_direction(n), length = norm(g, n);
+    for (size_t i = 0; i < n; i++)
+        d[i] += g[i] / length;
+    double expected = (evaluate_at(t, d, 3e-3) - evaluate_at(t, d, -3e-3)) / 6e-3;
+    double error = fabs(dot(g, d, n) - expected);
+    fal_release(d);
+    if (!(error <= 5e-3 * length + 1e-4))
+        fail_msg("%s: slope of evaluate %g is %g off, gradient %g",
+                 fal_model_network(t->model), expected, error, length);
+}
+
+static int is_smooth(fal_phi phi)
+{
+    return phi != FAL_RELU && phi != FAL_LEAKY;
+}
+
+/* `depth` layers of odd widths, every second without bias in networks of even
+ * depth; labels, one-hot or real targets. */
+static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real,
+                           const char *loss)
+{
+    static const size_t widths[] = {11, 13, 7, 17, 9};
+    fal_reference_layer layers[5];
+    size_t in = 6;
+    for (size_t l = 0; l < depth; l++) {
+        int last = l + 1 == depth;
+        layers[l] = layer(in, last ? 4 : widths[l], last ? FAL_LINEAR : first,
+                          last ? FAL_LINEAR : second);
+        layers[l].has_bias = depth % 2 || l % 2;
+        in = layers[l].out;
+    }
+    fal_trainer_options options = plain("bp", "sgd");
+    options.loss = loss;
+    twin t = twin_open(layers, depth, options, random_arrays(21, 6, 4, real));
+    must(fal_trainer_learning_rate(t.trainer, 0));
+    step(&t);
+    double *g = gradient_of(&t);
+    check_in_double(&t, g);
+    if (is_smooth(first) && is_smooth(second))
+        check_in_float(&t, g);
+    fal_release(g);
+    twin_close(&t);
+}
+
+static void gradients_of_every_depth_and_activation(void **state)
+{
+    static const fal_phi phis[] = {FAL_RELU, FAL_LEAKY, FAL_TANH, FAL_SIGMOID,
+                                   FAL_LINEAR};
+    (void)state;
+    for (size_t depth = 1; depth <= 5; depth++)
+        for (size_t i = 0; i < 5; i++) {
+            check_gradient(depth, phis[i], FAL_LINEAR, 0, "cross-entropy");
+            check_gradient(depth, phis[i], FAL_LINEAR, 1, "mse");
+        }
+}
+
+static void gradients_through_two_activations_and_onehot_squares(void **state)
+{
+    (void)state;
+    check_gradient(3, FAL_TANH, FAL_SIGMOID, 0, "cross-entropy");
+    check_gradient(3, FAL_SIGMOID, FAL_TANH, 1, "mse");
+    check_gradient(4, FAL_TANH, FAL_RELU, 0, "cross-entropy");
+    check_gradient(2, FAL_LEAKY, FAL_LEAKY, 0, "mse");
+    check_gradient(3, FAL_TANH, FAL_LINEAR, 0, "mse");
+}
+
+/* ---- feedback rules ------------------------------------------------------- */
+
+static const fal_reference_layer odd[] = {
+    {.in = 33, .out = 37, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
+    {.in = 37, .out = 19, .has_bias = 1, .activations = {{FAL_LEAKY, .25f}}},
+    {.in = 19, .out = 5, .has_bias = 1}};
+
+static const fal_reference_layer thin[] = {
+    {.in = 3, .out = 127, .has_bias = 0, .activations = {{FAL_RELU, 0}}},
+    {.in = 127, .out = 1, .has_bias = 1, .activations = {{FAL_SIGMOID, 0}}},
+    {.in = 1, .out = 3, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
+    {.in = 3, .out = 127, .has_bias = 1}};
+
+static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
+
+static void deltas_and_gradients_of_every_rule(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 4; r++) {
+        twin t = twin_open(odd, 3, plain(rules[r], "sgd"),
+                           random_arrays(23, 33, 5, 0));
+        step(&t);
+        expect_same_step(&t, 5e-6);
+        twin_close(&t);
+    }
+}
+
+static void deltas_and_gradients_of_thin_and_single(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 4; r++) {
+        fal_trainer_options options = plain(rules[r], "adam");
+        options.loss = "mse";
+        twin t = twin_open(thin, 4, options, random_arrays(127, 3, 127, 1));
+        step(&t);
+        expect_same_step(&t, 5e-6);
+        twin_close(&t);
+        t = twin_open(thin, 4, plain(rules[r], "sgd"), random_arrays(1, 3, 127, 0));
+        step(&t);
+        expect_same_step(&t, 5e-6);
+        twin_close(&t);
+    }
+}
+
+/* With two activations in a row the direct signal enters after the second. */
+static void feedback_enters_after_all_activations(void **state)
+{
+    fal_reference_layer layers[] = {layer(9, 21, FAL_TANH, FAL_SIGMOID),
+                                    layer(21, 15, FAL_RELU, FAL_TANH),
+                                    layer(15, 7, FAL_LINEAR, FAL_LINEAR)};
+    (void)state;
+    for (size_t r = 0; r < 3; r++) {
+        twin t = twin_open(layers, 3, plain(rules[r], "sgd"),
+                           random_arrays(17, 9, 7, 0));
+        step(&t);
+        expect_same_step(&t, 5e-6);
+        twin_close(&t);
+    }
+}
+
+/* Feedback that was set is the feedback that is used. */
+static void feedback_can_be_set(void **state)
+{
+    (void)state;
+    twin t = twin_open(odd, 3, plain("dfa", "sgd"), random_arrays(23, 33, 5, 0));
+    float *b = random_floats(5 * 37, 2);
+    must(fal_trainer_tensor_set(t.trainer, "dense1.feedback", b, 5 * 37));
+    put(b, 5, 37, 0, t.net.layers[0].feedback);
+    step(&t);
+    expect_same_step(&t, 5e-6);
+    fal_release(b);
+    twin_close(&t);
+}
+
+/* Rows of several rules in one network, which no option makes yet. Only deltas and
+ * gradients of layers that learn are looked at. */
+static void check_mixed(const char *filled, const char *one, unsigned number)
+{
+    const fal_rule *row = NULL;
+    twin t = twin_open(thin, 4, plain(filled, "sgd"), random_arrays(23, 3, 127, 0));
+    must(fal_rule_find(one, &row));
+    t.trainer->routes[number - 1].rule = row;
+    fal_routes_freeze(t.trainer->routes, 4);
+    t.net.layers[number - 1].rule = rule_number(one);
+    step(&t);
+    for (size_t l = 0; l < 4; l++) {
+        fal_reference_layer *own = &t.net.layers[l];
+        assert_int_equal(own->frozen, t.trainer->routes[l].frozen);
+        if (!own->frozen)
+            expect_tensor(&t, tensor_name(l + 1, "delta"), 0, own->delta, 23,
+                          own->out, 5e-6);
+    }
+    twin_close(&t);
+}
+
+static void rows_of_several_rules(void **state)
+{
+    (void)state;
+    /* below a direct layer: by W, for it has no feedback in W's shape */
+    check_mixed("dfa", "bp", 1);
+    check_mixed("dfa", "bp", 2);
+    /* above a direct layer: nothing comes from it */
+    check_mixed("fa", "bp", 2);
+    check_mixed("fa", "bp", 4);
+    /* frozen: cuts off what is below, but not what is direct */
+    check_mixed("bp", "shallow", 2);
+    check_mixed("fa", "shallow", 3);
+    check_mixed("dfa", "shallow", 2);
+}
+
+static void shallow_leaves_hidden_weights(void **state)
+{
+    static const char *const held[] = {"dense1.weight", "dense1.bias",
+                                       "dense2.weight", "dense2.bias"};
+    float *before[4], *after;
+    size_t n;
+    (void)state;
+    fal_trainer_options options = plain("shallow", "adamw");
+    options.weight_decay = .1; /* would show */
+    twin t = twin_open(odd, 3, options, random_arrays(23, 33, 5, 0));
+    for (size_t i = 0; i < 4; i++)
+        before[i] = model_floats(t.model, held[i], &n);
+    float *output = model_floats(t.model, "dense3.weight", &n);
+    for (int i = 0; i < 3; i++)
+        must(fal_trainer_step(t.trainer, &t.arrays, NULL));
+    after = model_floats(t.model, "dense3.weight", &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true(output[i] != after[i]);
+    fal_release(output);
+    fal_release(after);
+    for (size_t i = 0; i < 4; i++) {
+        after = model_floats(t.model, held[i], &n);
+        assert_memory_equal(before[i], after, n * sizeof *after);
+        fal_release(before[i]);
+        fal_release(after);
+    }
+    twin_close(&t);
+}
+
+/* ---- twenty recorded states ----------------------------------------------- */
+
+typedef struct way {
+    const char *optimizer;
+    double momentum, weight_decay, rate, bound;
+    int nesterov;
+} way;
+
+static const way ways[] = {
+    {"sgd", 0, 0, .05, 1e-5, 0},       {"sgd", .9, 0, .02, 1e-5, 0},
+    {"sgd", .9, 1e-2, .02, 1e-5, 1},   {"adam", -1, 0, 2e-3, 1e-4, 0},
+    {"adam", -1, 1e-2, 2e-3, 1e-4, 0}, {"adamw", -1, 1e-1, 2e-3, 1e-4, 0}};
+
+static fal_reference_settings settings_of(const way *w)
+{
+    fal_reference_settings s = {.rate = w->rate,
+                                .momentum = w->momentum < 0 ? 0 : w->momentum,
+                                .weight_decay = w->weight_decay,
+                                .nesterov = w->nesterov};
+    s.optimizer = strcmp(w->optimizer, "sgd") == 0    ? FAL_SGD
+                  : strcmp(w->optimizer, "adam") == 0 ? FAL_ADAM
+                                                      : FAL_ADAMW;
+    return s;
+}
+
+/* The state both start the step from: the double run's weights, as float32 holds
+ * them. */
+static void round_weights(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        for (size_t i = 0; i < parameters(own); i++)
+            own->weight[i] = (double)(float)own->weight[i];
+    }
+}
+
+/* ΔW of a tensor of the model against the reference's; `before` and `after` are
+ * both in [in][out]. */
+static void expect_change(const char *name, const double *before,
+                          const double *after, const double *expected, size_t count,
+                          double bound)
+{
+    double *got = room(2 * count, sizeof *got), *wanted = got + count;
+    for (size_t i = 0; i < count; i++) {
+        got[i] = after[i] - before[i];
+        wanted[i] = expected[i] - before[i];
+    }
+    expect_close(name, got, wanted, count, bound,
+                 ldexp(1, -23) * norm(before, count));
+    fal_release(got);
+}
+
+static void expect_changes(twin *t, const way *w, double *const *before)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        size_t n, weights = own->in * own->out;
+        double *after = room(weights, sizeof *after);
+        float *values = model_floats(t->model, tensor_name(l + 1, "weight"), &n);
+        put(values, own->out, own->in, 1, after);
+        expect_change("weights", before[l], after, own->weight, n, w->bound);
+        fal_release(values);
+        values = model_floats(t->model, tensor_name(l + 1, "bias"), &n);
+        put(values, 1, own->out, 0, after);
+        expect_change("biases", before[l] + weights, after, own->bias, n, w->bound);
+        fal_release(values);
+        fal_release(after);
+    }
+}
+
+/* One step from the state that both now have. */
+static void golden_step(twin *t, const way *w, int number)
+{
+    double *before[3];
+    fal_reference_settings settings = settings_of(w);
+    round_weights(t);
+    give_weights(t);
+    for (size_t l = 0; l < 3; l++) {
+        size_t n = parameters(&t->net.layers[l]);
+        before[l] = room(n, sizeof **before);
+        memcpy(before[l], t->net.layers[l].weight, n * sizeof **before);
+    }
+    step(t);
+    fal_reference_network_update(&t->net, &settings);
+    assert_int_equal(t->net.updates, number + 1);
+    expect_same_step(t, 5e-6);
+    expect_changes(t, w, before);
+    for (size_t l = 0; l < 3; l++)
+        fal_release(before[l]);
+}
+
+static void twenty_states_one_step_each(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 3; r++)
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            const way *w = &ways[i];
+            fal_trainer_options options = plain(rules[r], w->optimizer);
+            options.momentum = w->momentum;
+            options.weight_decay = w->weight_decay;
+            options.learning_rate = w->rate;
+            options.nesterov = w->nesterov;
+            twin t = twin_open(odd, 3, options, random_arrays(23, 33, 5, 0));
+            for (int s = 0; s < 20; s++) {
+                golden_step(&t, w, s);
+                twin_data(&t, random_arrays(23, 33, 5, 0));
+            }
+            twin_close(&t);
+        }
+}
+
+/* ---- all seeds equal ------------------------------------------------------ */
+
+static double correlation(const float *a, const float *b, size_t n)
+{
+    double x = 0, y = 0, xx = 0, yy = 0, xy = 0, m = (double)n;
+    for (size_t i = 0; i < n; i++) {
+        x += (double)a[i];
+        y += (double)b[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        double u = (double)a[i] - x / m, v = (double)b[i] - y / m;
+        xx += u * u, yy += v * v, xy += u * v;
+    }
+    return xy / sqrt(xx * yy);
+}
+
+/* 4 standard deviations around 90°; 57.3°/√n is one. */
+static void expect_right_angle(const float *w, const float *b, size_t n)
+{
+    double ww = 0, bb = 0, wb = 0;
+    for (size_t i = 0; i < n; i++) {
+        ww += (double)w[i] * (double)w[i];
+        bb += (double)b[i] * (double)b[i];
+        wb += (double)w[i] * (double)b[i];
+    }
+    double angle = acos(wb / sqrt(ww * bb)) * 57.29577951308232;
+    if (!(fabs(angle - 90) <= 4 * 57.3 / sqrt((double)n)))
+        fail_msg("fa starts at %g degrees of %zu numbers", angle, n);
+}
+
+static void equal_seeds_give_unrelated_tensors(void **state)
+{
+    enum { LAYERS = 4, TENSORS = 14 };
+    float *tensors[TENSORS];
+    size_t counts[TENSORS], n = 0, m;
+    (void)state;
+    fal_model *model = model_of("input 200, dense 150, relu, dense 170, tanh, "
+                                "dense 160, relu, dense 90",
+                                7);
+    fal_trainer_options fa = plain("fa", "sgd"), dfa = plain("dfa", "sgd");
+    fa.feedback_seed = dfa.feedback_seed = fa.data_seed = dfa.data_seed = 7;
+    fa.noise_seed = dfa.noise_seed = 7;
+    fal_trainer *t = trainer_of(model, &fa), *d = trainer_of(model, &dfa);
+    for (size_t l = 1; l <= LAYERS; l++, n++)
+        tensors[n] = model_floats(model, tensor_name(l, "weight"), &counts[n]);
+    for (size_t l = 2; l <= LAYERS; l++, n++) {
+        tensors[n] = trainer_floats(t, tensor_name(l, "feedback"), &counts[n]);
+        assert_int_equal(counts[n], counts[l - 1]);
+        expect_right_angle(tensors[l - 1], tensors[n], counts[n]);
+    }
+    for (size_t l = 1; l < LAYERS; l++, n++)
+        tensors[n] = trainer_floats(d, tensor_name(l, "feedback"), &counts[n]);
+    for (size_t l = 1; l <= LAYERS; l++, n++)
+        tensors[n] = model_floats(model, tensor_name(l, "bias"), &counts[n]);
+    assert_int_equal(n, TENSORS);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++) {
+            m = counts[i] < counts[j] ? counts[i] : counts[j];
+            /* dfa and fa are two trainers of one seed and purpose: the same B, each
+             * used by a rule of its own */
+            if (i >= 4 && i < 7 && j >= 7 && j < 10 && i - 3 == j - 7)
+                continue;
+            double r = correlation(tensors[i], tensors[j], m);
+            if (!(fabs(r) <= 4 / sqrt((double)m)))
+                fail_msg("tensors %zu and %zu: correlation %g of %zu", i, j, r, m);
+        }
+    for (size_t i = 0; i < n; i++)
+        fal_release(tensors[i]);
+    fal_trainer_destroy(t);
+    fal_trainer_destroy(d);
+    fal_model_destroy(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_of_every_depth_and_activation),
+        cmocka_unit_test(gradients_through_two_activations_and_onehot_squares),
+        cmocka_unit_test(deltas_and_gradients_of_every_rule),
+        cmocka_unit_test(deltas_and_gradients_of_thin_and_single),
+        cmocka_unit_test(feedback_enters_after_all_activations),
+        cmocka_unit_test(feedback_can_be_set),
+        cmocka_unit_test(rows_of_several_rules),
+        cmocka_unit_test(shallow_leaves_hidden_weights),
+        cmocka_unit_test(twenty_states_one_step_each),
+        cmocka_unit_test(equal_seeds_give_unrelated_tensors),
+    };
+    return cmocka_run_group_tests_name("rules", tests, open_device, close_device);
+}

@@ -1,0 +1,248 @@
+/* For tests: a model with its trainer on the device, and the same network in double
+ * (host/reference/network.c), which takes over the model's weights and feedback.
+ * Everything is compared in our storage order, [in][out]. */
+#ifndef FAL_TEST_TWIN_H
+#define FAL_TEST_TWIN_H
+
+#include "learning.h"
+#include "reference/network.h"
+
+typedef struct twin {
+    fal_model *model;
+    fal_trainer *trainer;
+    fal_reference_network net;
+    fal_arrays arrays; /* what both see */
+    double *inputs, *targets;
+    fal_reference_batch batch;
+} twin;
+
+static const char *const phi_names[] = {"linear", "relu", "leaky 0.25", "tanh",
+                                        "sigmoid"};
+
+/* A layer as the reference wants it; leaky has the slope .25. */
+static inline fal_reference_layer layer(size_t in, size_t out, fal_phi first,
+                                        fal_phi second)
+{
+    fal_reference_layer made = {.in = in, .out = out, .has_bias = 1};
+    made.activations[0] = (fal_activation){first, .25f};
+    made.activations[1] = (fal_activation){second, .25f};
+    return made;
+}
+
+static inline void write_network(const fal_reference_layer *layers, size_t count,
+                                 char *text, size_t size)
+{
+    int used = snprintf(text, size, "input %zu", layers[0].in);
+    for (size_t l = 0; l < count; l++) {
+        used += snprintf(text + used, size - (size_t)used, ", dense %zu%s",
+                         layers[l].out, layers[l].has_bias ? "" : " nobias");
+        for (size_t s = 0; s < FAL_REFERENCE_STAGES; s++)
+            if (layers[l].activations[s].phi != FAL_LINEAR || (s == 0 && l % 2))
+                used += snprintf(text + used, size - (size_t)used, ", %s",
+                                 phi_names[layers[l].activations[s].phi]);
+    }
+}
+
+/* to[c][r] = from[r][c], or as it is. */
+static inline void put(const float *from, size_t rows, size_t columns, int turned,
+                       double *to)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            to[turned ? c * rows + r : r * columns + c] =
+                (double)from[r * columns + c];
+}
+
+static inline void take_weights(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        size_t n;
+        float *w = model_floats(t->model, tensor_name(l + 1, "weight"), &n);
+        assert_int_equal(n, own->in * own->out);
+        put(w, own->out, own->in, 1, own->weight);
+        fal_release(w);
+        if (!own->has_bias)
+            continue;
+        w = model_floats(t->model, tensor_name(l + 1, "bias"), &n);
+        assert_int_equal(n, own->out);
+        put(w, 1, own->out, 0, own->bias);
+        fal_release(w);
+    }
+}
+
+/* fa has B of layers 2 … L, [out][in]; dfa of 1 … L − 1, [outputs][units]. */
+static inline void take_feedback(twin *t, fal_reference_rule rule)
+{
+    size_t outputs = t->net.layers[t->net.count - 1].out, shape[4], dimensions;
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        const char *name = tensor_name(l + 1, "feedback");
+        int has = (rule == FAL_REFERENCE_FA && l > 0) ||
+                  (rule == FAL_REFERENCE_DFA && l + 1 < t->net.count);
+        size_t n;
+        if (!has) {
+            assert_int_equal(
+                fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions),
+                FAL_ERROR_ARGUMENT);
+            continue;
+        }
+        must(fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions));
+        assert_int_equal(dimensions, 2);
+        int is_fa = rule == FAL_REFERENCE_FA;
+        assert_int_equal(shape[0], is_fa ? own->out : outputs);
+        assert_int_equal(shape[1], is_fa ? own->in : own->out);
+        float *b = trainer_floats(t->trainer, name, &n);
+        put(b, shape[0], shape[1], is_fa, own->feedback);
+        fal_release(b);
+    }
+}
+
+static inline double *doubles_of(const float *values, size_t count)
+{
+    double *copy = room(count, sizeof *copy);
+    put(values, 1, count, 0, copy);
+    return copy;
+}
+
+/* Other numbers for both; the arrays stay the twin's. */
+static inline void twin_data(twin *t, fal_arrays arrays)
+{
+    free_arrays(&t->arrays);
+    fal_release(t->inputs);
+    fal_release(t->targets);
+    t->arrays = arrays;
+    t->inputs = doubles_of(arrays.inputs, arrays.count * arrays.channels);
+    t->targets = arrays.targets
+                     ? doubles_of(arrays.targets, arrays.count * arrays.outputs)
+                     : NULL;
+    t->batch.rows = arrays.count;
+    t->batch.inputs = t->inputs;
+    t->batch.labels = arrays.labels;
+    t->batch.targets = t->targets;
+}
+
+/* A weight law wide enough that activations bend; biases by it are 0, so they are
+ * drawn here. */
+static inline void draw_biases(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++)
+        if (t->net.layers[l].has_bias) {
+            size_t n = t->net.layers[l].out;
+            float *b = random_floats(n, .3);
+            must(fal_model_tensor_set(t->model, tensor_name(l + 1, "bias"), b, n));
+            fal_release(b);
+        }
+}
+
+static inline fal_reference_rule rule_number(const char *name)
+{
+    static const char *const names[] = {"bp", "fa", "dfa", "shallow"};
+    for (size_t i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (fal_reference_rule)i;
+    fail_msg("no rule %s", name);
+    return FAL_REFERENCE_BP;
+}
+
+/* `options` with a rule; the batch is arrays.count rows, and the arrays are the
+ * twin's from now on. */
+static inline twin twin_open(const fal_reference_layer *layers, size_t count,
+                             fal_trainer_options options, fal_arrays arrays)
+{
+    twin t = {0};
+    char text[512];
+    fal_model_options model_options = FAL_MODEL_OPTIONS;
+    model_options.weight_law = "xavier";
+    write_network(layers, count, text, sizeof text);
+    must(fal_model_create(&t.model, device, text, &model_options));
+    options.batch = arrays.count;
+    options.schedule = "constant";
+    t.trainer = trainer_of(t.model, &options);
+    must(fal_reference_network_make(&t.net, layers, count, arrays.count));
+    fal_reference_rule rule = rule_number(options.rule);
+    for (size_t l = 0; l < count; l++)
+        t.net.layers[l].rule = rule;
+    t.batch.loss = options.loss && strcmp(options.loss, "mse") == 0
+                       ? FAL_SQUARED_ERROR
+                       : FAL_CROSS_ENTROPY;
+    twin_data(&t, arrays);
+    draw_biases(&t);
+    take_weights(&t);
+    take_feedback(&t, rule);
+    return t;
+}
+
+static inline void twin_close(twin *t)
+{
+    fal_trainer_destroy(t->trainer);
+    fal_model_destroy(t->model);
+    fal_reference_network_release(&t->net);
+    free_arrays(&t->arrays);
+    fal_release(t->inputs);
+    fal_release(t->targets);
+}
+
+static inline double norm(const double *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += values[i] * values[i];
+    return sqrt(sum);
+}
+
+/* Fails where ‖got − expected‖ > bound·‖expected‖ + floor. */
+static inline void expect_close(const char *what, const double *got,
+                                const double *expected, size_t count, double bound,
+                                double floor)
+{
+    double *gap = room(count, sizeof *gap);
+    for (size_t i = 0; i < count; i++)
+        gap[i] = got[i] - expected[i];
+    double error = norm(gap, count), limit = bound * norm(expected, count) + floor;
+    fal_release(gap);
+    if (!(error <= limit))
+        fail_msg("%s is %g off, %g allowed, norm %g", what, error, limit,
+                 norm(expected, count));
+}
+
+/* A trainer's tensor against the reference's; `turned`: [out][in] outside. */
+static inline void expect_tensor(twin *t, const char *name, int turned,
+                                 const double *expected, size_t rows,
+                                 size_t columns, double bound)
+{
+    size_t n;
+    float *values = trainer_floats(t->trainer, name, &n);
+    assert_int_equal(n, rows * columns);
+    double *got = room(n, sizeof *got);
+    put(values, rows, columns, turned, got);
+    /* A number that is 0 up to cancellation has nothing to be relative to. */
+    expect_close(name, got, expected, n, bound, 1e-9);
+    fal_release(values);
+    fal_release(got);
+}
+
+/* Deltas and gradients of the last step of both; frozen layers have none. */
+static inline void expect_same_step(twin *t, double bound)
+{
+    size_t shape[4], dimensions;
+    for (size_t l = 0; l < t->net.count; l++) {
+        fal_reference_layer *own = &t->net.layers[l];
+        if (own->frozen) {
+            assert_int_equal(fal_trainer_tensor_shape(t->trainer,
+                                                      tensor_name(l + 1, "delta"),
+                                                      shape, &dimensions),
+                             FAL_ERROR_ARGUMENT);
+            continue;
+        }
+        expect_tensor(t, tensor_name(l + 1, "delta"), 0, own->delta, t->batch.rows,
+                      own->out, bound);
+        expect_tensor(t, tensor_name(l + 1, "weight.gradient"), 1,
+                      own->weight_gradient, own->out, own->in, bound);
+        if (own->has_bias)
+            expect_tensor(t, tensor_name(l + 1, "bias.gradient"), 0,
+                          own->bias_gradient, 1, own->out, bound);
+    }
+}
+
+#endif
