@@ -43,11 +43,13 @@ static const cli_command *find_command(const char *name)
 
 static int unknown_command(const char *name)
 {
+    static const char *const flags[] = {"--help", "--version"};
     const char *known[sizeof cli_commands / sizeof *cli_commands];
     for (size_t i = 0; i < cli_command_count; i++)
         known[i] = cli_commands[i].name;
-    return cli_end(fal_fail_unknown(*name == '-' ? "option" : "command", name,
-                                    known, cli_command_count));
+    if (*name == '-')
+        return cli_end(fal_fail_unknown("option", name, flags, 2));
+    return cli_end(fal_fail_unknown("command", name, known, cli_command_count));
 }
 
 static int run_command(const cli_command *command, int count, char **words)

@@ -21,6 +21,7 @@ struct comparison {
     cli_ground ground;
     fal_run *folder;
     const char *rules[RULES];
+    char list[512]; /* the rules by commas */
     size_t rule_count, seeds;
     cli_outcome *runs; /* [rule_count][seeds] */
     int started;       /* something has been written */
@@ -84,8 +85,7 @@ static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outco
     fal_status status = open_folder(c, outcome, &run);
     if (status)
         return status;
-    snprintf(label, sizeof label, "%-8s seed %llu", outcome->rule,
-             (unsigned long long)outcome->seed);
+    snprintf(label, sizeof label, "%-9s", outcome->folder);
     status = cli_job_run(job, run, label);
     note_outcome(outcome, job, status);
     c->started |= job->started;
@@ -103,7 +103,7 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     cli_options options;
     cli_job job;
     cli_outcome *outcome = &c->runs[rule * c->seeds + offset];
-    cli_run_resolve(&options, c->options, &c->ground, c->rules[rule], offset);
+    cli_run_resolve(&options, c->options, c->rules[rule], offset);
     outcome->rule = c->rules[rule];
     outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
     snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
@@ -139,6 +139,7 @@ static fal_status report(struct comparison *c)
 {
     fal_json json = FAL_JSON;
     cli_outcomes_json(c->runs, c->rule_count, c->seeds, c->options, &json);
+    fal_json_newline(&json);
     fal_status status = json.status;
     if (!status)
         status = fal_run_write(c->folder, "compare.json", json.text);
@@ -151,6 +152,16 @@ static fal_status report(struct comparison *c)
         return cli_print_json(&json);
     fal_json_release(&json);
     return status;
+}
+
+/* The list that was meant, for compare.json. */
+static void name_rules(struct comparison *c)
+{
+    size_t used = 0;
+    for (size_t r = 0; r < c->rule_count && used < sizeof c->list; r++)
+        used += (size_t)snprintf(c->list + used, sizeof c->list - used, "%s%s",
+                                 r ? "," : "", c->rules[r]);
+    cli_set_text(c->options, CLI_RULE_LIST, c->list);
 }
 
 static void print_head(const struct comparison *c)
@@ -174,7 +185,9 @@ static fal_status compare(struct comparison *c)
     fal_status status = cli_ground_open(&c->ground, c->options);
     if (status)
         return status;
-    cli_set_text(c->options, CLI_DEVICE, c->ground.info.selector);
+    cli_options given = *c->options;
+    cli_runs_resolve(c->options, &given, &c->ground);
+    name_rules(c);
     print_head(c);
     status = run_all(c);
     if (!status)

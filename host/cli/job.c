@@ -147,13 +147,28 @@ static int on_progress(const fal_progress *progress, void *user)
     return cli_interrupted() || cli_broken();
 }
 
+/* The same message, with what the folder holds now. */
+static fal_status say_what_is_left(const cli_job *job, fal_status status)
+{
+    const char *folder = fal_run_folder(job->run);
+    if (job->epoch.step == 0)
+        return fal_fail(status,
+                        "%s; %s/start.safetensors has the weights before the first "
+                        "step",
+                        fal_error_message(), folder);
+    return fal_fail(
+        status, "%s; %s/model.safetensors has the weights after step %llu",
+        fal_error_message(), folder, (unsigned long long)job->epoch.step);
+}
+
 /* A run that was stopped, or that had no steps, still leaves its model. */
 static fal_status save_rest(cli_job *job, fal_status status)
 {
     if (job->write_error)
         return fal_fail(job->write_error, "%s", job->write_message);
-    int saved = job->epoch.step > 0 && job->epoch.step == job->last.step;
-    if ((status != FAL_OK && status != FAL_STOPPED) || saved)
+    if (status != FAL_OK && status != FAL_STOPPED)
+        return say_what_is_left(job, status);
+    if (job->epoch.step > 0 && job->epoch.step == job->last.step)
         return status;
     fal_status written = fal_run_save_model(job->run, job->model);
     return written ? written : status;
@@ -173,20 +188,10 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
 void cli_job_explain(const cli_job *job)
 {
     const char *folder = fal_run_folder(job->run);
-    if (cli_flag(&job->options, CLI_QUIET) || cli_broken() || !job->started)
+    if (cli_flag(&job->options, CLI_QUIET) || cli_broken())
         return;
-    if (cli_interrupted())
-        fprintf(stderr,
-                "falign: interrupted after step %llu; %s/model.safetensors has its "
-                "weights; go on from there with --init %s\n",
-                (unsigned long long)job->last.step, folder, folder);
-    else if (job->epoch.step > 0)
-        fprintf(stderr,
-                "falign: %s/model.safetensors has the weights after epoch %llu\n",
-                folder, (unsigned long long)job->epoch.epoch);
-    else
-        fprintf(stderr,
-                "falign: %s/start.safetensors has the weights before the first "
-                "step\n",
-                folder);
+    fprintf(stderr,
+            "falign: interrupted after step %llu; its weights are saved in "
+            "%s/model.safetensors; go on from them with --init %s\n",
+            (unsigned long long)job->last.step, folder, folder);
 }

@@ -35,7 +35,7 @@ void cli_job_release(cli_job *job);
  * model is saved and the status is FAL_STOPPED. */
 fal_status cli_job_run(cli_job *job, fal_run *run, const char *label);
 
-/* What stands in the folder, said after a run that ended early. */
+/* What stands in the folder after Ctrl-C, and how to go on. */
 void cli_job_explain(const cli_job *job);
 
 #endif

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR = 20, LINE = 512 };
+enum { BAR_LEAST = 4, BAR_MOST = 20, LINE = 512 };
 
 static const double update_pause = 0.1; /* between two updates of the live line */
 
@@ -91,6 +91,17 @@ static void add_figures(struct line *line, const cli_live *live,
         add(line, "  %.0f samples/s", p->samples_per_second);
 }
 
+/* The same, so short that it fits 80 columns with the bar. */
+static void add_short_figures(struct line *line, const cli_live *live)
+{
+    if (!isnan(live->loss))
+        add(line, "  loss %.4f  acc %.1f%%", live->loss, 100 * live->accuracy);
+    if (!isnan(live->test_accuracy))
+        add(line, "  test %.1f%%", 100 * live->test_accuracy);
+    if (live->speed > 0)
+        add(line, "  %.0f/s", live->speed);
+}
+
 static void add_time_left(struct line *line, const cli_live *live,
                           const fal_progress *p)
 {
@@ -115,25 +126,32 @@ static size_t terminal_width(void)
     return 80;
 }
 
+/* The bar takes what the text leaves. One column stays free: some terminals wrap
+ * when the last one is filled. */
+static void print_live(const cli_live *live, const char *text, double done)
+{
+    char bar[BAR_MOST + 1] = "";
+    int width = (int)terminal_width() - 1;
+    int size = width - 3 - (int)strlen(text);
+    size = size < BAR_LEAST ? BAR_LEAST : size > BAR_MOST ? BAR_MOST : size;
+    for (int i = 0; i < size; i++)
+        bar[i] = i < (int)(done * size + .5) ? '#' : '.';
+    if (width < size + 3)
+        cli_print("\r%.*s\033[K", width, text);
+    else
+        cli_print("\r%s[%s]%s %.*s\033[K", live->color ? "\033[36m" : "", bar,
+                  live->color ? "\033[0m" : "", width - size - 3, text);
+}
+
 static void show_live(cli_live *live, const fal_progress *p)
 {
     struct line line = {.used = 0};
-    char bar[BAR + 1] = "";
-    double done = p->steps ? (double)p->step / (double)p->steps : 0;
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < (int)(done * BAR + .5) ? '#' : '.';
     if (live->label)
         add(&line, "%s  ", live->label);
     add_place(&line, p, 1);
-    add_figures(&line, live, p);
+    add_short_figures(&line, live);
     add_time_left(&line, live, p);
-    /* One column stays free: some terminals wrap when the last one is filled. */
-    size_t width = terminal_width() - 1;
-    if (width >= BAR + 4)
-        cli_print("\r%s[%s]%s %.*s\033[K", live->color ? "\033[36m" : "", bar,
-                  live->color ? "\033[0m" : "", (int)(width - BAR - 3), line.text);
-    else
-        cli_print("\r%.*s\033[K", (int)width, line.text);
+    print_live(live, line.text, p->steps ? (double)p->step / (double)p->steps : 0);
     live->shown = 1;
 }
 
@@ -157,6 +175,8 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
         live->loss = progress->train_loss;
         live->accuracy = progress->train_accuracy;
     }
+    if (progress->samples_per_second > 0)
+        live->speed = progress->samples_per_second;
     if (progress->event == FAL_EPOCH)
         live->test_accuracy = progress->test_accuracy;
     double now = cli_clock();

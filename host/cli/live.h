@@ -10,7 +10,7 @@ typedef struct cli_live {
     const char *label;     /* in front of each line; NULL: none */
     double began, updated; /* seconds of a clock */
     double loss, accuracy; /* last known, NAN: none yet */
-    double test_accuracy;
+    double test_accuracy, speed;
     int shown; /* a live line stands there */
 } cli_live;
 

@@ -38,7 +38,7 @@ fal_status cli_print_json(fal_json *json)
 {
     fal_status status = json->status;
     if (!status)
-        cli_print("%s\n", json->text);
+        cli_print(json->comma ? "%s\n" : "%s", json->text);
     fal_json_release(json);
     return status;
 }

@@ -16,7 +16,7 @@ int cli_broken(void);
 /* "falign: " and the error message on standard error. */
 void cli_complain(void);
 
-/* Prints a finished JSON text and a newline, releases it. */
+/* Prints a finished JSON text, with a newline at its end, and releases it. */
 fal_status cli_print_json(fal_json *json);
 
 /* The exit code of a command that ended with `status`; complains where that was not

@@ -39,14 +39,26 @@ fal_status cli_runs_check(const cli_options *options)
 /* ---- resolving ----------------------------------------------------------------
  */
 
-static void resolve_optimizer(cli_options *run, const cli_options *options,
-                              const char *rule)
+static double standard_rate(const cli_options *options)
 {
-    int sgd = strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") == 0;
-    double rate = cli_rate_of(options, rule);
-    cli_set_real(run, CLI_RATE, rate > 0 ? rate : sgd ? 0.01 : 0.001);
-    if (sgd && !cli_flag(options, CLI_MOMENTUM))
-        cli_set_real(run, CLI_MOMENTUM, 0.9);
+    return strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") == 0 ? 0.01 : 0.001;
+}
+
+void cli_runs_resolve(cli_options *all, const cli_options *options,
+                      const cli_ground *ground)
+{
+    *all = *options;
+    cli_set_text(all, CLI_DEVICE, ground->info.selector);
+    if (!cli_flag(all, CLI_RATE))
+        cli_set_real(all, CLI_RATE, standard_rate(all));
+    if (strcmp(cli_text(all, CLI_OPTIMIZER), "sgd") == 0 &&
+        !cli_flag(all, CLI_MOMENTUM))
+        cli_set_real(all, CLI_MOMENTUM, 0.9);
+    if (cli_flag(all, CLI_STEPS) && !cli_given(all, CLI_EPOCHS))
+        cli_unset(all, CLI_EPOCHS);
+    /* The model brings its own. */
+    if (cli_flag(all, CLI_INIT) && !cli_given(all, CLI_STANDARDIZE))
+        cli_unset(all, CLI_STANDARDIZE);
 }
 
 /* A model that comes from a file was made by a law that is not known here, so the
@@ -72,21 +84,16 @@ static void resolve_seeds(cli_options *run, uint64_t offset)
             cli_set_whole(run, seeds[i], cli_whole(run, seeds[i]) + offset);
 }
 
-void cli_run_resolve(cli_options *run, const cli_options *options,
-                     const cli_ground *ground, const char *rule, uint64_t offset)
+void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
+                     uint64_t offset)
 {
-    *run = *options;
+    double rate = cli_rate_of(all, rule);
+    *run = *all;
     run->command = CLI_TRAIN;
     cli_set_text(run, CLI_RULE_NAME, rule);
-    cli_set_text(run, CLI_DEVICE, ground->info.selector);
-    resolve_optimizer(run, options, rule);
+    cli_set_real(run, CLI_RATE, rate > 0 ? rate : standard_rate(all));
     resolve_feedback(run, rule);
     resolve_seeds(run, offset);
-    if (cli_flag(options, CLI_STEPS) && !cli_given(options, CLI_EPOCHS))
-        cli_unset(run, CLI_EPOCHS);
-    /* The model brings its own. */
-    if (cli_flag(options, CLI_INIT) && !cli_given(options, CLI_STANDARDIZE))
-        cli_unset(run, CLI_STANDARDIZE);
 }
 
 /* ---- the library's options ----------------------------------------------------

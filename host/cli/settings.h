@@ -9,10 +9,15 @@
  * opened: what is missing, what does not go together. */
 fal_status cli_runs_check(const cli_options *options);
 
-/* The options of one run as of `train`, complete: every default that depends on
- * others is filled in. `offset` is added to the seeds that are not held. */
-void cli_run_resolve(cli_options *run, const cli_options *options,
-                     const cli_ground *ground, const char *rule, uint64_t offset);
+/* Fills in the defaults that depend on other options and on the device, as far as
+ * they are the same for all runs of a command. */
+void cli_runs_resolve(cli_options *all, const cli_options *options,
+                      const cli_ground *ground);
+
+/* The complete options of one of these runs, as of `train`. `offset` is added to
+ * the seeds that are not held. */
+void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
+                     uint64_t offset);
 
 /* The library's options for a run that cli_run_resolve completed. */
 void cli_model_options(fal_model_options *model, const cli_options *run,

@@ -89,7 +89,7 @@ static fal_status train(cli_job *job, fal_run *folder)
     if (!job->silent)
         print_head(job, folder);
     fal_status status = cli_job_run(job, folder, NULL);
-    if (status == FAL_STOPPED || (status && job->started))
+    if (status == FAL_STOPPED)
         cli_job_explain(job);
     if (!status && json)
         status = print_json(job, folder);
@@ -103,12 +103,13 @@ static fal_status make_and_train(const cli_options *options, fal_run *folder,
                                  int *started)
 {
     cli_ground ground;
-    cli_options run;
+    cli_options all, run;
     cli_job job;
     fal_status status = cli_ground_open(&ground, options);
     if (status)
         return status;
-    cli_run_resolve(&run, options, &ground, cli_text(options, CLI_RULE_NAME), 0);
+    cli_runs_resolve(&all, options, &ground);
+    cli_run_resolve(&run, &all, cli_text(options, CLI_RULE_NAME), 0);
     status = cli_job_make(&job, &ground, &run, 0);
     if (!status) {
         status = folder ? train(&job, folder) : cli_dry_run_print(&job);

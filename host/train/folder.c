@@ -56,7 +56,7 @@ static fal_status make_parts(char *path, size_t *made)
         path[i] = 0;
         int failed = mkdir(path, 0777) != 0 ? errno : 0;
         if (failed && !is_folder(path))
-            return make_failed(path, failed);
+            return make_failed(path, failed == EEXIST ? ENOTDIR : failed);
         if (!failed && *made == 0)
             *made = i;
         else if (failed && i == length)
