@@ -69,7 +69,7 @@ static fal_status parse_input(const char *word, fal_shape *shape)
 static fal_status expand(const char *text, const fal_network_defaults *defaults,
                          char **expanded)
 {
-    size_t depth, width;
+    size_t depth = 0, width = 0;
     char copy[64] = "", line[256];
     if (strncmp(text, "mlp-", 4) != 0) {
         *expanded = fal_copy_text(text);
