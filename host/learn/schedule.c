@@ -19,6 +19,7 @@ double fal_schedule_rate(fal_schedule schedule, double rate, uint64_t t,
 {
     if (schedule == FAL_CONSTANT || total == 0)
         return rate;
+    t = t < total ? t : total; /* past the end it stays at the end's */
     const double pi = 3.14159265358979323846;
     return rate / 2 * (1 + cos(pi * (double)t / (double)total));
 }

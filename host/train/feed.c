@@ -116,11 +116,13 @@ fal_status fal_feed_open(fal_feed *feed, const fal_model *model,
 
 void fal_feed_close(fal_feed *feed)
 {
+    /* Rows on their way, also those of a batch that failed half-way, still read
+     * from the staging memory. */
+    if (feed->staging[0])
+        clFinish(feed->device->queue);
     for (size_t i = 0; i < 2; i++) {
-        if (feed->travelling[i]) {
-            clWaitForEvents(1, &feed->travelling[i]);
+        if (feed->travelling[i])
             clReleaseEvent(feed->travelling[i]);
-        }
         fal_release(feed->staging[i]);
     }
     for (size_t i = 0; i < FAL_FEED_SIZES; i++)

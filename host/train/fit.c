@@ -149,10 +149,13 @@ static fal_status run_epoch(fit *f)
 {
     fal_trainer *t = f->trainer;
     fal_status status = begin_epoch(f);
-    for (size_t b = 0; b < f->batches && steps_left(f) && !f->stopped && !status;
-         b++)
+    size_t b = 0;
+    for (; b < f->batches && steps_left(f) && !f->stopped && !status; b++)
         status = run_batch(f, b, b + 1 == f->batches || steps_left(f) == 1);
-    return status ? status : fal_ring_flush(&t->ring);
+    if (!status)
+        status = fal_ring_flush(&t->ring);
+    /* found only now where a callback stopped the run */
+    return !status && t->ring.diverged ? diverged(f, b - 1) : status;
 }
 
 static fal_status run_epochs(fit *f)
@@ -238,6 +241,9 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
     fal_status status = open_fit(&f, train, test);
     if (!status)
         status = fal_ring_flush(&trainer->ring);
+    /* by steps before, whose loss nobody asked for */
+    if (!status && trainer->ring.diverged)
+        status = fal_trainer_diverged(trainer, NULL, 0, 0);
     if (!status) {
         f.first_step = trainer->schedule_start = trainer->step;
         f.steps = trainer->schedule_length = count_steps(&f, epochs);

@@ -122,19 +122,24 @@ static fal_status find_culprit(fal_trainer *t, size_t rows, const char **name)
 
 /* The update kernels did nothing since the loss was not finite, so the weights are
  * those that made it: the same batch shows where. */
-fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
-                                size_t rows)
+static fal_status run_again(fal_trainer *t, fal_feed *feed, size_t start,
+                            size_t rows, const char **layer)
 {
-    const char *layer = NULL;
     fal_plan *plan = NULL;
-    uint64_t step = t->step - (t->ring.begun - t->ring.diverged_at);
     fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
     if (!status)
         status = fal_feed_batch(feed, start, rows);
     if (!status)
         status = fal_plan_run(plan, 0);
-    if (!status)
-        status = find_culprit(t, rows, &layer);
+    return status ? status : find_culprit(t, rows, layer);
+}
+
+fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
+                                size_t rows)
+{
+    const char *layer = NULL;
+    uint64_t step = t->step - (t->ring.begun - t->ring.diverged_at);
+    fal_status status = feed ? run_again(t, feed, start, rows, &layer) : FAL_OK;
     if (!status)
         status = fal_arena_clear_slot(&t->workspace.arena, t->workspace.halted);
     if (status)
@@ -142,12 +147,12 @@ fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
     t->step = step;
     t->ring.begun = t->ring.summed = 0;
     t->ring.diverged = 0;
-    return fal_fail(
-        FAL_ERROR_DIVERGED,
-        "training, step %llu, layer %s: the loss is no longer finite; the "
-        "weights are as before that step; lower the learning rate, or "
-        "check the data for values that are not finite",
-        (unsigned long long)step + 1, layer);
+    return fal_fail(FAL_ERROR_DIVERGED,
+                    "training, step %llu%s%s: the loss is no longer finite; the "
+                    "weights are as before that step; lower the learning rate, or "
+                    "check the data for values that are not finite",
+                    (unsigned long long)step + 1, layer ? ", layer " : "",
+                    layer ? layer : "");
 }
 
 /* The feed of the caller's rows; a new one where type or kind of answer changes. */
@@ -180,7 +185,7 @@ static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
             "fal_trainer_step: %zu rows are more than the trainer's batch "
             "of %zu",
             arrays->count, t->options.batch);
-    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 && t->schedule_length == 0)
+    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 && t->options.steps == 0)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
             "fal_trainer_step: a schedule needs options.steps; give them, "
@@ -201,13 +206,16 @@ fal_status fal_trainer_step(fal_trainer *t, const fal_arrays *given, double *los
         status = open_step_feed(t, &arrays);
     if (!status)
         status = fal_trainer_run(t, &t->step_feed, 0, arrays.count);
-    if (status || !loss)
+    /* without a loss to hand back, what the ring happens to know is enough */
+    if (status || (!loss && !t->ring.diverged))
         return status;
     status = fal_ring_flush(&t->ring);
     if (status)
         return status;
+    int is_last = t->ring.begun == t->ring.diverged_at + 1;
     if (t->ring.diverged)
-        return fal_trainer_diverged(t, &t->step_feed, 0, arrays.count);
+        return fal_trainer_diverged(t, is_last ? &t->step_feed : NULL, 0,
+                                    arrays.count);
     *loss = t->ring.last.loss / (double)t->ring.last.samples;
     return FAL_OK;
 }

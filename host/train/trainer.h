@@ -51,7 +51,8 @@ fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
 fal_status fal_trainer_launches(fal_trainer *trainer, size_t *launches);
 
 /* After the ring found a loss that is not finite: the message names step and layer.
- * `start`, `rows` are those of the batch of step ring.diverged_at. */
+ * `start`, `rows` are those of the batch of step ring.diverged_at; feed NULL: that
+ * batch is gone, and no layer is named. */
 fal_status fal_trainer_diverged(fal_trainer *trainer, fal_feed *feed, size_t start,
                                 size_t rows);
 
