@@ -1,0 +1,281 @@
+/* The network's text: names, presets, the complete text, every refusal; which
+ * layers a rule freezes. No device. */
+#include "learn/rule.h"
+#include "net/layer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const fal_network_defaults nothing;
+static const fal_network_defaults images = {.input = {28, 28, 1}, .outputs = 10};
+
+static void expect_text(const char *text, const fal_network_defaults *defaults,
+                        const char *complete)
+{
+    fal_network network, again;
+    if (fal_network_parse(&network, text, defaults))
+        fail_msg("'%s': %s", text, fal_error_message());
+    assert_string_equal(network.text, complete);
+    /* the complete text needs nothing and means the same */
+    assert_int_equal(fal_network_parse(&again, network.text, &nothing), FAL_OK);
+    assert_string_equal(again.text, complete);
+    assert_int_equal(again.count, network.count);
+    assert_int_equal(again.weights, network.weights);
+    assert_int_equal(again.outputs, network.outputs);
+    for (size_t i = 0; i < network.count; i++) {
+        assert_ptr_equal(again.layers[i].kind, network.layers[i].kind);
+        assert_int_equal(again.layers[i].outputs, network.layers[i].outputs);
+        assert_int_equal(again.layers[i].has_bias, network.layers[i].has_bias);
+        assert_memory_equal(&again.layers[i].activation,
+                            &network.layers[i].activation, sizeof(fal_activation));
+    }
+    fal_network_release(&network);
+    fal_network_release(&again);
+}
+
+static void complete_texts_say_everything(void **state)
+{
+    (void)state;
+    expect_text("input 5, dense 3", &nothing, "input 5, dense1=dense 3");
+    expect_text("input 5,dense 4,relu,dense 3 nobias", &nothing,
+                "input 5, dense1=dense 4, relu1=relu, dense2=dense 3 nobias");
+    expect_text(" input\t2x3x4 ,\n a-B_1 = dense  7 nobias , leaky, leaky .5 ,"
+                "tanh, x=sigmoid, linear, dense 2, linear ",
+                &nothing,
+                "input 2x3x4, a-B_1=dense 7 nobias, leaky1=leaky 0.00999999978, "
+                "leaky2=leaky 0.5, tanh1=tanh, x=sigmoid, linear1=linear, "
+                "dense2=dense 2, linear2=linear");
+    expect_text("dense 3", &images, "input 28x28x1, dense1=dense 3");
+    expect_text("input 784, dense 3", &images, "input 784, dense1=dense 3");
+    expect_text("input 28x28x1, relu, dense 3", &images,
+                "input 28x28x1, relu1=relu, dense1=dense 3");
+    expect_text("input 1x1x9, dense 2147483647", &nothing,
+                "input 9, dense1=dense 2147483647");
+}
+
+static void presets_are_filled(void **state)
+{
+    fal_network_defaults d = images;
+    (void)state;
+    expect_text("mlp-1x64", &d,
+                "input 28x28x1, dense1=dense 64, relu1=relu, dense2=dense 10");
+    d.activation = "leaky 0.25";
+    d.no_bias = 1;
+    expect_text("mlp-2x8", &d,
+                "input 28x28x1, dense1=dense 8 nobias, leaky1=leaky 0.25, "
+                "dense2=dense 8 nobias, leaky2=leaky 0.25, dense3=dense 10 nobias");
+}
+
+static void shapes_and_numbers_are_found(void **state)
+{
+    fal_network n;
+    (void)state;
+    assert_int_equal(fal_network_parse(&n,
+                                       "input 2x3x4, tanh, a=dense 7 nobias, relu, "
+                                       "relu, b=dense 5, linear",
+                                       &nothing),
+                     FAL_OK);
+    assert_int_equal(n.weights, 2);
+    assert_int_equal(n.outputs, 5);
+    assert_int_equal(fal_network_parameters(&n), 24 * 7 + 7 * 5 + 5);
+    const fal_layer *a = fal_network_weight_layer(&n, 1);
+    const fal_layer *b = fal_network_weight_layer(&n, 2);
+    assert_string_equal(a->name, "a");
+    assert_int_equal(a->inputs, 24);
+    assert_int_equal(a->outputs, 7);
+    assert_int_equal(a->has_bias, 0);
+    assert_int_equal(fal_network_index(&n, b), 4);
+    assert_int_equal(b->inputs, 7);
+    assert_null(fal_network_weight_layer(&n, 0));
+    assert_null(fal_network_weight_layer(&n, 3));
+    /* only right behind weights is an activation part of the product */
+    assert_int_equal(n.layers[0].fused, 0);
+    assert_int_equal(n.layers[2].fused, 1);
+    assert_int_equal(n.layers[3].fused, 0);
+    fal_network_release(&n);
+}
+
+/* The message must have both parts. */
+static void refuse(const char *text, const fal_network_defaults *defaults,
+                   const char *part, const char *other)
+{
+    fal_network network;
+    if (fal_network_parse(&network, text, defaults) != FAL_ERROR_ARGUMENT)
+        fail_msg("'%s' was taken", text);
+    if (!strstr(fal_error_message(), part) || !strstr(fal_error_message(), other))
+        fail_msg("'%s' or '%s' is not in: %s", part, other, fal_error_message());
+    assert_null(network.layers);
+    assert_null(network.text);
+}
+
+static void unknown_layers_get_the_nearest(void **state)
+{
+    (void)state;
+    refuse("input 5, dens 3", &nothing, "item 2 'dens 3'",
+           "unknown layer 'dens'; known: input, dense, relu, leaky, tanh, sigmoid, "
+           "linear; did you mean 'dense'?");
+    refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
+    refuse("input 5, conv 3 3", &nothing, "item 2", "unknown layer 'conv'");
+    refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
+    refuse("mlp", &images, "unknown layer 'mlp'", "item 1");
+    refuse("input 5, dense 3; relu", &nothing, "item 2", "'relu'");
+}
+
+static void bad_sizes_are_refused(void **state)
+{
+    static const char *const sizes[] = {
+        "0",   "-1", "x",    "3.5",  "2147483648", "99999999999999999999",
+        "1e3", "+3", "0x10", "12abc"};
+    char text[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        snprintf(text, sizeof text, "input 5, dense %s", sizes[i]);
+        refuse(text, &nothing, sizes[i], "whole number from 1 to 2147483647");
+        snprintf(text, sizeof text, "input %s, dense 5", sizes[i]);
+        refuse(text, &nothing, "input", "must be");
+        snprintf(text, sizeof text, "mlp-2x%s", sizes[i]);
+        refuse(text, &images, sizes[i], "network 'mlp-2x");
+    }
+    refuse("input 5x5, dense 3", &nothing, "input '5x5'", "must be HxWxC or N");
+    refuse("input 5x5x1x1, dense 3", &nothing, "'5x5x1x1'", "must be HxWxC or N");
+    refuse("input 5x, dense 3", &nothing, "''", "whole number");
+    refuse("input 65536x65536x2, dense 3", &nothing, "more than", "2147483647");
+    refuse("input 2147483647x2147483647x2147483647, dense 3", &nothing, "more than",
+           "2147483647");
+}
+
+static void bad_items_are_refused(void **state)
+{
+    (void)state;
+    refuse("", &images, "item 1 ''", "it is empty");
+    refuse("input 5, , dense 3", &nothing, "item 2 ''", "it is empty");
+    refuse("input 5, dense 3,", &nothing, "item 3 ''", "it is empty");
+    refuse("input 5, x=, dense 3", &nothing, "item 2", "it is empty");
+    refuse("input 5, dense", &nothing, "item 2", "'dense N' or 'dense N nobias'");
+    refuse("input 5, dense 3 nobias 2", &nothing, "item 2", "'dense N'");
+    refuse("input 5, dense 3 bias", &nothing, "'bias'", "only 'nobias'");
+    refuse("input 5, relu 3, dense 3", &nothing, "item 2", "no arguments");
+    refuse("input 5, leaky -1, dense 3", &nothing, "item 2", "between 0 and 1");
+    refuse("input 5, leaky nan, dense 3", &nothing, "item 2", "between 0 and 1");
+    refuse("input 5, leaky .1 .2, dense 3", &nothing, "item 2", "'leaky S'");
+    refuse("input 5, dense 1 2 3 4 5 6 7 8 9", &nothing, "item 2", "words");
+    refuse("input, dense 3", &nothing, "item 1", "'input N' stands once, first");
+    refuse("dense 3, input 5", &images, "item 2", "stands once, first");
+    refuse("input 5, input 5, dense 3", &nothing, "item 2", "stands once, first");
+    refuse("a=input 5, dense 3", &nothing, "item 1", "unnamed");
+}
+
+static void bad_names_are_refused(void **state)
+{
+    (void)state;
+    refuse("input 5, a=dense 3, a=relu, dense 3", &nothing, "item 3",
+           "two layers are called 'a'");
+    refuse("input 5, dense2=dense 3, dense 3", &nothing, "item 3",
+           "two layers are called 'dense2'");
+    refuse("input 5, total=dense 3", &nothing, "item 2",
+           "no layer may be called 'total'");
+    refuse("input 5, input=dense 3", &nothing, "item 2", "'input'");
+    refuse("input 5, a.b=dense 3", &nothing, "'a.b'", "letters, digits");
+    refuse("input 5, \xc3\xa4=dense 3", &nothing, "item 2", "letters, digits");
+    refuse("input 5, a b=dense 3", &nothing, "item 2", "one word");
+    refuse("input 5, =dense 3", &nothing, "item 2", "one word");
+    refuse("input 5, "
+           "a2345678901234567890123456789012345678901234567890=dense 3",
+           &nothing, "item 2", "1 to 47");
+}
+
+static void networks_that_cannot_be_are_refused(void **state)
+{
+    const fal_network_defaults no_outputs = {.input = {1, 1, 5}};
+    (void)state;
+    refuse("input 5", &nothing, "no layer with weights", "dense N");
+    refuse("input 5, relu", &nothing, "no layer with weights", "dense N");
+    refuse("input 5, dense 3, relu", &nothing, "layer relu1",
+           "follows the output layer dense1 directly");
+    refuse("input 5, dense 3, linear, tanh", &nothing, "layer tanh1", "'linear'");
+    refuse("dense 3", &nothing, "no 'input' item", "no data set");
+    refuse("input 5, dense 3", &images, "its input is 1x1x5", "are 28x28x1");
+    refuse("input 14x56x1, dense 3", &images, "14x56x1", "28x28x1");
+    refuse("mlp-2x512", &no_outputs, "mlp-2x512", "number of outputs");
+    refuse("mlp-2", &images, "'mlp-2'", "mlp-LxW");
+    refuse("mlp-0x5", &images, "mlp-0x5", "number of layers");
+    refuse("mlp-1001x5", &images, "mlp-1001x5", "more than 1000");
+    refuse("mlp-2x5x5", &images, "mlp-2x5x5", "width");
+}
+
+/* ---- freezing -------------------------------------------------------------- */
+
+/* Rules of the layers from the first on, one letter each: b, f, d, s; which are
+ * frozen: 1 or 0. */
+static void expect_frozen(const char *rows, const char *frozen)
+{
+    fal_route routes[8] = {{0}};
+    size_t count = strlen(rows);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rows[i] == 'b'   ? "bp"
+                           : rows[i] == 'f' ? "fa"
+                           : rows[i] == 'd' ? "dfa"
+                                            : "shallow";
+        assert_int_equal(fal_rule_find(name, &routes[i].rule), FAL_OK);
+        routes[i].frozen = 7;
+    }
+    fal_routes_freeze(routes, count);
+    for (size_t i = 0; i < count; i++)
+        if (routes[i].frozen != frozen[i] - '0')
+            fail_msg("rows %s, layer %zu: frozen is %d", rows, i + 1,
+                     routes[i].frozen);
+}
+
+static void frozen_layers_cut_off_what_hangs_on_them(void **state)
+{
+    (void)state;
+    expect_frozen("b", "0");
+    expect_frozen("s", "0");
+    expect_frozen("bbbb", "0000");
+    expect_frozen("ffff", "0000");
+    expect_frozen("dddd", "0000");
+    expect_frozen("ssss", "1110");
+    expect_frozen("bsbb", "1100");
+    expect_frozen("fbsb", "1110");
+    expect_frozen("dsbb", "0100");
+    expect_frozen("bdsb", "0010");
+    expect_frozen("bfds", "0000"); /* the output layer's row freezes nothing */
+    expect_frozen("sdbs", "1000");
+}
+
+static void rules_have_names(void **state)
+{
+    const fal_rule *rule = NULL;
+    (void)state;
+    assert_int_equal(fal_rule_count(), 4);
+    assert_string_equal(fal_rule_name(0), "bp");
+    assert_string_equal(fal_rule_name(3), "shallow");
+    assert_null(fal_rule_name(4));
+    assert_int_equal(fal_rule_find("shalow", &rule), FAL_ERROR_ARGUMENT);
+    assert_null(rule);
+    assert_string_equal(fal_error_message(),
+                        "unknown rule 'shalow'; known: bp, fa, dfa, shallow; did "
+                        "you mean 'shallow'?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(complete_texts_say_everything),
+        cmocka_unit_test(presets_are_filled),
+        cmocka_unit_test(shapes_and_numbers_are_found),
+        cmocka_unit_test(unknown_layers_get_the_nearest),
+        cmocka_unit_test(bad_sizes_are_refused),
+        cmocka_unit_test(bad_items_are_refused),
+        cmocka_unit_test(bad_names_are_refused),
+        cmocka_unit_test(networks_that_cannot_be_are_refused),
+        cmocka_unit_test(frozen_layers_cut_off_what_hangs_on_them),
+        cmocka_unit_test(rules_have_names),
+    };
+    return cmocka_run_group_tests_name("network", tests, NULL, NULL);
+}
