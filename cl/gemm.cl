@@ -1,8 +1,8 @@
 /* The matrix product of CPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
  * C [M][N], float, row-major, any pitch. cl/gemm_tile.cl is its GPU-like twin.
  *
- * A work-group is one work-item and owns `rows` x `columns` of C. It walks K in blocks
- * of kc and fills its part of `scratch`, which stays in the L2 cache:
+ * A work-group is one work-item and owns `rows` x `columns` of C. It walks K in
+ * blocks of kc and fills its part of `scratch`, which stays in the L2 cache:
  *
  *        PITCH                    NR    NR
  *   +------------+             +-----+-----+--
@@ -12,18 +12,18 @@
  *   +------------+
  *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
  *
- * and multiplies MR rows by a panel in registers (`multiply`). Only the fills know what
- * an operand is (`source`); a new source is one more of them. All reads of the tile have
- * constant offsets from one pointer, so no row pointers spill, and PITCH is no multiple
- * of 4096 bytes. What becomes of a sum is a run-time switch in a loop that is not
- * unrolled: one tile, compiled once, serves every product.
+ * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows what
+ * an operand is (`source`); a new source is one more case of it. All reads of the tile
+ * have constant offsets from one pointer, so no row pointers spill, and PITCH is no
+ * multiple of 4096 bytes. What becomes of a sum is a run-time switch in a loop that is
+ * not unrolled: one tile, compiled once, serves every product.
  *
  * Fills copy whole vectors and so read up to 15 floats past an operand's last element
- * (buffers are padded) and leave leftovers beside the rows and columns in use; those
+ * (buffers are padded), and leave leftovers beside the rows and columns in use; those
  * only ever reach sums that are not stored.
  *
- * The sum over k goes block by block, in order; kc follows from K alone (host/ops/
- * gemm.c, which also has MR, NR and KC: TILES and BLOCK there). */
+ * The sum over k goes block by block, in order; kc follows from K alone. host/ops/
+ * gemm.c chooses the sizes and has MR, NV (TILES) and KC (DEPTH) too. */
 #if CPU_LIKE
 
 /* Rows and vectors of the register tile: as many accumulators as registers allow */
@@ -84,36 +84,24 @@ typedef struct blocking {
     uint kc, mc, nb;
 } blocking;
 
-/* ---- fills ------------------------------------------------------------------------ */
+/* ---- fills ------------------------------------------------------------------- */
 
-/* One step of the transpose of VW x VW: swaps the off-diagonal blocks of all squares
- * of 2s x 2s */
-#if VW == 16
-#define LANES (uintv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-#elif VW == 8
-#define LANES (uintv)(0, 1, 2, 3, 4, 5, 6, 7)
-#else
-#define LANES (uintv)(0, 1, 2, 3)
-#endif
-INLINE void swap_blocks(floatv r[VW], const uint s)
-{
-    const uintv upper = (LANES & s) / s; /* 1 in lanes of the right half */
-    const uintv low = LANES + upper * (VW - s), high = LANES + s + upper * (VW - s - s);
-    ALL for (uint i = 0; i < VW; i++)
-        if (!(i & s)) {
-            floatv top = r[i], bottom = r[i + s];
-            r[i] = shuffle2(top, bottom, low);
-            r[i + s] = shuffle2(top, bottom, high + upper * s);
-        }
-}
-
+/* By perfect shuffles: each step interleaves row i with row i + VW / 2 */
 INLINE void transpose(floatv r[VW])
 {
-    ALL for (uint s = 1; s < VW; s *= 2) swap_blocks(r, s);
+    ALL for (int s = 1; s < VW; s *= 2) {
+        floatv t[VW];
+        ALL for (int i = 0; i < VW / 2; i++) {
+            t[2 * i].even = r[i].lo, t[2 * i].odd = r[i + VW / 2].lo;
+            t[2 * i + 1].even = r[i].hi, t[2 * i + 1].odd = r[i + VW / 2].hi;
+        }
+        ALL for (int i = 0; i < VW; i++) r[i] = t[i];
+    }
 }
 
 /* d[column][row] <- s[row][column] */
-INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows, int columns)
+INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows,
+                 int columns)
 {
     ROLL for (int i = 0; i < rows; i += VW)
         ROLL for (int j = 0; j < columns; j += VW) {
@@ -121,48 +109,59 @@ INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows, int col
             ALL for (int k = 0; k < VW; k++)
                 r[k] = vloadv(0, s + min(i + k, rows - 1) * ld + j);
             transpose(r);
-            ALL for (int k = 0; k < VW; k++) vstorev(r[k], 0, d + (j + k) * pitch + i);
+            ALL for (int k = 0; k < VW; k++)
+                vstorev(r[k], 0, d + (j + k) * pitch + i);
         }
 }
 
-INLINE void copy_rows(writable d, readable s, size_t ld, int rows, int columns)
+/* d[row][column] <- s[row][column]; whole panels, B's usual case, are asked for ahead */
+INLINE void copy(writable d, int pitch, readable s, size_t ld, int rows,
+                 int columns)
 {
-    ROLL for (int i = 0; i < rows; i++, s += ld, d += PITCH)
-        for (int k = 0; k < columns; k += VW) vstorev(vloadv(0, s + k), 0, d + k);
-}
-
-/* kn rows of one panel; `columns` of B are left from here */
-INLINE void copy_panel(writable d, readable s, size_t ld, int kn, uint columns)
-{
-    if (columns >= NR)
-        for (int k = 0; k < kn; k++, s += ld, d += NR)
+    if (columns == NR)
+        for (int i = 0; i < rows; i++, s += ld, d += pitch)
             ALL for (int j = 0; j < NV; j++) {
                 WANT(s + FETCH * ld + j * VW);
                 vstorev(vloadv(j, s), j, d);
             }
     else
-        ROLL for (int k = 0; k < kn; k++, s += ld, d += NR)
-            ROLL for (int j = 0; j * VW < columns; j++) vstorev(vloadv(j, s), j, d);
+        ROLL for (int i = 0; i < rows; i++, s += ld, d += pitch)
+            for (int j = 0; j < columns; j += VW)
+                vstorev(vloadv(0, s + j), 0, d + j);
 }
 
-INLINE void fill_a(writable a, operand of, readable A, uint m, int rows, uint k, int kn)
+/* What is filled next: rows x columns of an operand, from [row][column] on */
+typedef struct part {
+    operand of;
+    readable from;
+    writable to;
+    int pitch;
+    uint row, column;
+    int rows, columns;
+} part;
+
+INLINE void fill(part p)
 {
-    if (of.source == COLUMNS)
-        turn(a, PITCH, A + (size_t)k * of.pitch + m, of.pitch, kn, rows);
+    const size_t ld = p.of.pitch;
+    if (p.of.source == COLUMNS)
+        turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else
-        copy_rows(a, A + (size_t)m * of.pitch + k, of.pitch, rows, kn);
+        copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
 }
 
-INLINE void fill_b(writable b, operand of, readable B, uint k, int kn, uint n,
-                   uint columns)
+/* A's block if wanted, then panels of B. In one loop, because a second call of
+ * `fill` would be compiled a second time, which takes half a second on PoCL */
+INLINE void fill_blocks(int with_a, part block, part panels)
 {
-    if (of.source == COLUMNS)
-        turn(b, NR, B + (size_t)n * of.pitch + k, of.pitch, min(columns, (uint)NR), kn);
-    else
-        copy_panel(b, B + (size_t)k * of.pitch + n, of.pitch, kn, columns);
+    for (int j = with_a ? -NR : 0; j < panels.columns; j += NR) {
+        part panel = panels;
+        panel.to += j * KC, panel.column += j;
+        panel.columns = min(panels.columns - j, NR);
+        fill(j < 0 ? block : panel);
+    }
 }
 
-/* ---- register tile ---------------------------------------------------------------- */
+/* ---- register tile ----------------------------------------------------------- */
 
 INLINE void put(writable p, floatv v, int n)
 {
@@ -176,7 +175,8 @@ INLINE void put(writable p, floatv v, int n)
 }
 
 /* n of the VW lanes are C's */
-INLINE void finish(floatv v, writable c, readable bias, readable h, int n, epilogue e)
+INLINE void finish(floatv v, writable c, readable bias, readable h, int n,
+                   epilogue e)
 {
     if (e.parts & ACCUMULATE)
         v += vloadv(0, c);
@@ -195,7 +195,7 @@ INLINE void multiply(const int V, readable a, readable b, uint kn, floatv *done)
     floatv sum[MR][NV];
     ALL for (int i = 0; i < MR; i++)
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
-    _Pragma("unroll 2") for (uint k = 0; k < kn; k++, a++, b += NR) {
+    ROLL for (uint k = 0; k < kn; k++, a++, b += NR) {
         floatv v[NV];
         ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
         ALL for (int i = 0; i < MR; i++)
@@ -212,7 +212,8 @@ INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
 {
     floatv done[MR * NV];
     ROLL for (int i = 0; i < rows; i++)
-        ALL for (int j = 0; j < NV; j++) WANT_STORE(C + i * (size_t)e.pitch + j * VW);
+        ALL for (int j = 0; j < NV; j++)
+            WANT_STORE(C + i * (size_t)e.pitch + j * VW);
     if (columns <= VW)
         multiply(1, a, b, kn, done);
     else
@@ -223,7 +224,7 @@ INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
                    columns - j * VW, e);
 }
 
-/* ---- entry ------------------------------------------------------------------------ */
+/* ---- entry ------------------------------------------------------------------- */
 
 /* What the epilogue does at a block of k: the first adds to C what the caller wants
  * added, the others what the first left there; the last does the rest */
@@ -250,11 +251,11 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
         for (uint k = 0; k < K; k += by.kc) {
             const uint kn = min(by.kc, K - k), mend = min(m + by.mc, m1);
             const epilogue e = at_block(whole, k == 0, k + kn == K);
-            fill_a(a, of_a, A, m, mend - m, k, kn);
+            const part block = {of_a, A, a, PITCH, m, k, mend - m, kn};
             for (uint n = n0; n < n1; n += by.nb) {
                 const uint nend = min(n + by.nb, n1);
-                for (uint j = n; j < nend; j += NR)
-                    fill_b(b + (j - n) * KC, of_b, B, k, kn, j, N - j);
+                const part panels = {of_b, B, b, NR, k, n, kn, nend - n};
+                fill_blocks(n == n0, block, panels);
                 for (uint i = m; i < mend; i += MR)
                     for (uint j = n; j < nend; j += NR) {
                         const size_t at = (size_t)i * e.pitch + j;
@@ -272,7 +273,6 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
 #undef KC
 #undef PITCH
 #undef FETCH
-#undef LANES
 #undef WANT
 #undef WANT_STORE
 #undef ROWS

@@ -4,15 +4,15 @@
  * A work-group of 64 items makes BLOCK x BLOCK of C, an item 4 x 4 of it. K goes in
  * chunks of DEPTH, which the group loads into local memory, A turned:
  *
- *            BLOCK                     item (x, y) of 8 x 8 reads 4 floats of each row:
- *        +-----------+                 a[k][4 y .. 4 y + 3], b[k][4 x .. 4 x + 3]
+ *            BLOCK             item (x, y) of 8 x 8 reads 4 floats of each row:
+ *        +-----------+         a[k][4 y .. 4 y + 3], b[k][4 x .. 4 x + 3]
  *  DEPTH | a[k][m]   |
- *        | b[k][n]   |                 Past the edges zeros are loaded and nothing is
- *        +-----------+                 stored.
+ *        | b[k][n]   |         Past the edges zeros are loaded and nothing is
+ *        +-----------+         stored.
  *
- * Only load_a and load_b know what an operand is (`source`). The loop over k is written
- * out inside a chunk: llvmpipe ends all loops of an item after 65,535 iterations, and
- * K / DEPTH of them reach K = 500,000. The sum over k goes in order. */
+ * Only load_a and load_b know what an operand is (`source`). Inside a chunk nothing
+ * is a loop: llvmpipe ends all loops of an item after 65,535 iterations, and K / DEPTH
+ * of them reach K = 500,000. The sum over k goes in order. */
 #if !CPU_LIKE
 
 #define BLOCK 32 /* host/ops/gemm.c: TILE_BLOCK */
@@ -42,7 +42,7 @@ typedef struct epilogue {
     uint pitch;
 } epilogue;
 
-/* ---- sources ---------------------------------------------------------------------- */
+/* ---- sources ----------------------------------------------------------------- */
 
 INLINE float load_a(operand of, readable A, uint m, uint k)
 {
@@ -62,16 +62,16 @@ INLINE uint2 place(uint i, int along_k)
     return along_k ? (uint2)(i / DEPTH, i % DEPTH) : (uint2)(i % BLOCK, i / BLOCK);
 }
 
-INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M, uint k,
-                    uint K, uint i)
+INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
+                    uint k, uint K, uint i)
 {
     const uint2 p = place(i, of.source == ROWS);
     const int inside = m + p.x < M && k + p.y < K;
     a[p.y * BLOCK + p.x] = inside ? load_a(of, A, m + p.x, k + p.y) : 0;
 }
 
-INLINE void fetch_b(__local float *b, operand of, readable B, uint n, uint N, uint k,
-                    uint K, uint i)
+INLINE void fetch_b(__local float *b, operand of, readable B, uint n, uint N,
+                    uint k, uint K, uint i)
 {
     const uint2 p = place(i, of.source == COLUMNS);
     const int inside = n + p.x < N && k + p.y < K;
@@ -107,9 +107,10 @@ INLINE void fill_b(__local float *b, operand of, readable B, uint n, uint N, uin
     fetch_b(b, of, B, n, N, k, K, i + 7 * ITEMS);
 }
 
-/* ---- register block --------------------------------------------------------------- */
+/* ---- register block ---------------------------------------------------------- */
 
-INLINE void step(float4 sum[4], __local const float *a, __local const float *b, int k)
+INLINE void step(float4 sum[4], __local const float *a, __local const float *b,
+                 int k)
 {
     const float4 u = vload4(k * (BLOCK / 4), a), v = vload4(k * (BLOCK / 4), b);
     sum[0] = fma((float4)(u.s0), v, sum[0]);
@@ -118,8 +119,8 @@ INLINE void step(float4 sum[4], __local const float *a, __local const float *b, 
     sum[3] = fma((float4)(u.s3), v, sum[3]);
 }
 
-INLINE void four_steps(float4 sum[4], __local const float *a, __local const float *b,
-                       int k)
+INLINE void four_steps(float4 sum[4], __local const float *a,
+                       __local const float *b, int k)
 {
     step(sum, a, b, k);
     step(sum, a, b, k + 1);
@@ -140,7 +141,7 @@ INLINE void finish(float v, writable c, readable bias, readable h, epilogue e)
     *c = v;
 }
 
-/* ---- entry ------------------------------------------------------------------------ */
+/* ---- entry ------------------------------------------------------------------- */
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
 gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
@@ -149,7 +150,8 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
 {
     __local float a[DEPTH * BLOCK], b[DEPTH * BLOCK];
     const uint m = get_group_id(1) * BLOCK, n = get_group_id(0) * BLOCK;
-    const uint down = get_local_id(0) / SIDE * 4, across = get_local_id(0) % SIDE * 4;
+    const uint down = get_local_id(0) / SIDE * 4;
+    const uint across = get_local_id(0) % SIDE * 4;
     float4 sum[4] = {0, 0, 0, 0};
     for (uint k = 0; k < K; k += DEPTH) {
         fill_a(a, of_a, A + a_at, m, M, k, K);

@@ -17,12 +17,8 @@ enum {
     DEPTH = 256,
     BESIDE = 16,
     A_ROWS = 384,
-    B_COLUMNS = 512,
-    B_COLUMNS_FEW =
-        32, /* reused by so few rows that they need not outlive a panel */
-    FEW_ROWS = 384,
-    SHALLOW = 192, /* k so small that many columns fit all the same */
-    SPLIT_ROWS = 300
+    B_COLUMNS = 128,
+    SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
 
 /* cl/gemm_tile.cl: BLOCK and ITEMS */
@@ -103,11 +99,9 @@ static kernel_blocking blocking_of(const fal_product *p, const fal_device *devic
     kernel_blocking by;
     split(p, t, device->facts.units, &by);
     size_t width = t->vectors * t->vector;
-    size_t few = by.rows < FEW_ROWS && p->k > SHALLOW;
-    size_t columns = rounded(few ? B_COLUMNS_FEW : B_COLUMNS, width);
     by.kc = (cl_uint)evenly(p->k, DEPTH, 16);
     by.mc = (cl_uint)evenly(by.rows, A_ROWS / t->rows * t->rows, t->rows);
-    by.nb = (cl_uint)smaller(columns, by.columns);
+    by.nb = (cl_uint)smaller(rounded(B_COLUMNS, width), by.columns);
     return by;
 }
 
@@ -116,7 +110,7 @@ static kernel_blocking blocking_of(const fal_product *p, const fal_device *devic
 static size_t scratch_floats(const fal_device *device)
 {
     size_t a = (A_ROWS + BESIDE) * (DEPTH + BESIDE);
-    size_t b = (B_COLUMNS + 16) * DEPTH;
+    size_t b = (B_COLUMNS + 32) * DEPTH;
     return device->facts.units * (a + b);
 }
 
