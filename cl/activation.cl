@@ -3,21 +3,6 @@
  *
  * CPU-like: group g does elements [g*span, (g + 1)*span), span a multiple of VW.
  * GPU-like: an element an item, in strides of the grid. */
-#if CPU_LIKE
-/* The first n lanes, or all of them: for the ends of what a kernel writes. Serves
- * the kernels of all files (CPU-like ones are one program). */
-INLINE void store_lanes(__global float *p, floatv v, ulong n)
-{
-    if (n >= VW) {
-        vstorev(v, 0, p);
-        return;
-    }
-    float lanes[VW];
-    vstorev(v, 0, lanes);
-    ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
-}
-#endif
-
 __kernel void activation(int kind, float slope, __global const float *a,
                          ulong a_at, __global float *h, ulong h_at, ulong n,
                          ulong span)

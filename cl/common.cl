@@ -34,6 +34,20 @@ typedef CONCAT(uint, VW) uintv;
 #define ROLL _Pragma("nounroll")
 #define INLINE static inline __attribute__((always_inline))
 
+#if CPU_LIKE
+/* The first n lanes, or all of them: for the ends of what a kernel writes */
+INLINE void store_lanes(__global float *p, floatv v, ulong n)
+{
+    if (n >= VW) {
+        vstorev(v, 0, p);
+        return;
+    }
+    float lanes[VW];
+    vstorev(v, 0, lanes);
+    ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
+}
+#endif
+
 /* Activations by number, as host/ops/activation.h has them. Each derivative is a
  * function of the stored output h = phi(a). */
 #define LINEAR 0
@@ -59,14 +73,14 @@ INLINE floatv activate(int kind, float slope, floatv v)
 }
 
 /* delta · phi'(a), from h; NaN in delta passes where phi' is not 0, and a NaN in h is
- * handed on by every kind */
+ * handed on by every kind (not by h · 0, which Mesa folds to 0) */
 INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
 {
     switch (kind) {
     case RELU:
-        return h > (floatv)0 ? delta : h * (floatv)0;
+        return h > (floatv)0 ? delta : h <= (floatv)0 ? (floatv)0 : h;
     case LEAKY:
-        return h > (floatv)0 ? delta : slope * delta + h * (floatv)0;
+        return h > (floatv)0 ? delta : h <= (floatv)0 ? slope * delta : h;
     case TANH:
         return delta * ((floatv)1 - h * h);
     case SIGMOID:
