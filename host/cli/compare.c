@@ -52,6 +52,25 @@ static fal_status plan_runs(struct comparison *c)
     return c->runs ? FAL_OK : FAL_ERROR_MEMORY;
 }
 
+/* The list that was meant, for compare.json. */
+static void name_rules(struct comparison *c)
+{
+    size_t used = 0;
+    for (size_t r = 0; r < c->rule_count && used < sizeof c->list; r++)
+        used += (size_t)snprintf(c->list + used, sizeof c->list - used, "%s%s",
+                                 r ? "," : "", c->rules[r]);
+    cli_set_text(c->options, CLI_RULE_LIST, c->list);
+}
+
+static void print_head(const struct comparison *c, const cli_job *job)
+{
+    if (c->silent)
+        return;
+    cli_job_print_head(job, "compare", c->folder);
+    cli_print("runs     %zu rules, %zu seed%s\n\n", c->rule_count, c->seeds,
+              c->seeds == 1 ? "" : "s");
+}
+
 /* ---- one run ------------------------------------------------------------------
  */
 
@@ -111,6 +130,8 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     fal_status status = cli_job_make(&job, &c->ground, &options, 1);
     if (status)
         return status;
+    if (rule == 0 && offset == 0)
+        print_head(c, &job);
     status = run_job(c, &job, outcome);
     cli_job_release(&job);
     if (status != FAL_ERROR_DIVERGED)
@@ -154,32 +175,6 @@ static fal_status report(struct comparison *c)
     return status;
 }
 
-/* The list that was meant, for compare.json. */
-static void name_rules(struct comparison *c)
-{
-    size_t used = 0;
-    for (size_t r = 0; r < c->rule_count && used < sizeof c->list; r++)
-        used += (size_t)snprintf(c->list + used, sizeof c->list - used, "%s%s",
-                                 r ? "," : "", c->rules[r]);
-    cli_set_text(c->options, CLI_RULE_LIST, c->list);
-}
-
-static void print_head(const struct comparison *c)
-{
-    const fal_device_info *info = &c->ground.info;
-    const fal_arrays *train = &c->ground.train_facts;
-    if (c->silent)
-        return;
-    cli_print("compare  %s\n", fal_run_folder(c->folder));
-    cli_print("device   %s, %s (%s)\n", info->selector, info->name, info->platform);
-    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
-              cli_text(c->options, CLI_DATA), train->count,
-              c->ground.test_facts.count, train->height, train->width,
-              train->channels, train->classes);
-    cli_print("runs     %zu rules, %zu seed%s\n\n", c->rule_count, c->seeds,
-              c->seeds == 1 ? "" : "s");
-}
-
 static fal_status compare(struct comparison *c)
 {
     fal_status status = cli_ground_open(&c->ground, c->options);
@@ -188,7 +183,6 @@ static fal_status compare(struct comparison *c)
     cli_options given = *c->options;
     cli_runs_resolve(c->options, &given, &c->ground);
     name_rules(c);
-    print_head(c);
     status = run_all(c);
     if (!status)
         status = report(c);

@@ -60,6 +60,38 @@ void cli_job_release(cli_job *job)
     job->model = NULL;
 }
 
+/* ---- what is said -------------------------------------------------------------
+ */
+
+/* Characters of the network's text that are shown. */
+enum { NETWORK_SHOWN = 66 };
+
+void cli_job_print_head(const cli_job *job, const char *what, const fal_run *folder)
+{
+    const cli_ground *g = job->ground;
+    const fal_arrays *data = &g->train_facts;
+    const char *network = fal_model_network(job->model);
+    cli_print("%-8s %s\n", what, fal_run_folder(folder));
+    cli_print("device   %s, %s (%s)\n", g->info.selector, g->info.name,
+              g->info.platform);
+    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
+              cli_text(&job->options, CLI_DATA), data->count, g->test_facts.count,
+              data->height, data->width, data->channels, data->classes);
+    cli_print("network  %.*s%s\n", NETWORK_SHOWN, network,
+              strlen(network) > NETWORK_SHOWN ? "..." : "");
+}
+
+void cli_job_explain(const cli_job *job)
+{
+    const char *folder = fal_run_folder(job->run);
+    if (cli_flag(&job->options, CLI_QUIET) || cli_broken())
+        return;
+    fprintf(stderr,
+            "falign: interrupted after step %llu; its weights are saved in "
+            "%s/model.safetensors; go on from them with --init %s\n",
+            (unsigned long long)job->last.step, folder, folder);
+}
+
 /* ---- while it runs ------------------------------------------------------------
  */
 
@@ -183,15 +215,4 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
         cli_whole(&job->options, CLI_EPOCHS), on_progress, job);
     cli_live_end(&job->live);
     return job->started ? save_rest(job, status) : status;
-}
-
-void cli_job_explain(const cli_job *job)
-{
-    const char *folder = fal_run_folder(job->run);
-    if (cli_flag(&job->options, CLI_QUIET) || cli_broken())
-        return;
-    fprintf(stderr,
-            "falign: interrupted after step %llu; its weights are saved in "
-            "%s/model.safetensors; go on from them with --init %s\n",
-            (unsigned long long)job->last.step, folder, folder);
 }

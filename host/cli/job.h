@@ -31,6 +31,10 @@ fal_status cli_job_make(cli_job *job, const cli_ground *ground,
                         const cli_options *options, int keep_feedback);
 void cli_job_release(cli_job *job);
 
+/* The first lines: folder, behind the word `what`, device, data, network. */
+void cli_job_print_head(const cli_job *job, const char *what,
+                        const fal_run *folder);
+
 /* Trains into `run`; `label` stands in front of progress lines. After Ctrl-C the
  * model is saved and the status is FAL_STOPPED. */
 fal_status cli_job_run(cli_job *job, fal_run *run, const char *label);

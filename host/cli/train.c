@@ -6,13 +6,9 @@
 #include "cli/settings.h"
 
 #include <math.h>
-#include <stdio.h>
 
 /* ---- what is printed ----------------------------------------------------------
  */
-
-/* Characters of the network's text that the first lines show. */
-enum { NETWORK_SHOWN = 66 };
 
 static void print_lengths(const cli_options *run)
 {
@@ -27,18 +23,8 @@ static void print_lengths(const cli_options *run)
 
 static void print_head(const cli_job *job, const fal_run *folder)
 {
-    const cli_ground *g = job->ground;
     const cli_options *run = &job->options;
-    const char *network = fal_model_network(job->model);
-    int cut = snprintf(NULL, 0, "%s", network) > NETWORK_SHOWN;
-    cli_print("run      %s\n", fal_run_folder(folder));
-    cli_print("device   %s, %s (%s)\n", g->info.selector, g->info.name,
-              g->info.platform);
-    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
-              cli_text(run, CLI_DATA), g->train_facts.count, g->test_facts.count,
-              g->train_facts.height, g->train_facts.width, g->train_facts.channels,
-              g->train_facts.classes);
-    cli_print("network  %.*s%s\n", NETWORK_SHOWN, network, cut ? "..." : "");
+    cli_job_print_head(job, "run", folder);
     cli_print("rule     %s, %s, %s lr %g %s, batch %llu",
               cli_text(run, CLI_RULE_NAME), cli_text(run, CLI_LOSS),
               cli_text(run, CLI_OPTIMIZER), cli_real(run, CLI_RATE),

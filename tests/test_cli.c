@@ -1,0 +1,616 @@
+/* The tool as a user meets it: what it says, what it leaves, how it ends. */
+#include "tool.h"
+
+#include "cli/commands.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char place[64]; /* the folder the tests run in */
+
+static int enter_place(void **state)
+{
+    (void)state;
+    strcpy(place, "/tmp/falign-cli-XXXXXX");
+    return mkdtemp(place) && chdir(place) == 0 ? 0 : -1;
+}
+
+static int leave_place(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", place);
+    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text);
+}
+
+/* ---- help ---------------------------------------------------------------------
+ */
+
+static void assert_fits(const char *text)
+{
+    for (size_t column = 0; *text; text++) {
+        column = *text == '\n' ? 0 : column + 1;
+        assert_true(column <= 80);
+    }
+}
+
+static void help_fits_and_names_all(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("--help");
+    assert_int_equal(tool->code, 0);
+    assert_fits(tool->out);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        char line[64], flag[64];
+        assert_has(tool_run("--help")->out, cli_commands[i].name);
+        snprintf(line, sizeof line, "%s --help", cli_commands[i].name);
+        tool = tool_run(line);
+        assert_int_equal(tool->code, 0);
+        assert_fits(tool->out);
+        assert_has(tool->out, "2147483647");
+        for (int id = 0; id < CLI_OPTIONS; id++) {
+            snprintf(flag, sizeof flag, "  --%s", cli_table[id].name);
+            if (cli_table[id].commands & cli_commands[i].bit)
+                assert_has(tool->out, flag);
+        }
+    }
+}
+
+static void version_is_the_librarys(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("--version");
+    assert_int_equal(tool->code, 0);
+    assert_string_equal(tool->out, "falign 0.1.0\n");
+}
+
+/* ---- bad input ----------------------------------------------------------------
+ */
+
+struct refusal {
+    const char *line;
+    int code;
+    const char *parts[3]; /* of the message */
+};
+
+static const struct refusal refusals[] = {
+    {"", 2, {"no command", "--help"}},
+    {"trian", 2, {"unknown command 'trian'", "evaluate", "did you mean 'train'"}},
+    {"--vershun", 2, {"unknown option", "--version"}},
+    {"$T --epoch 3", 2, {"unknown option '--epoch'", "--net", "mean '--epochs'"}},
+    {"$T --rules bp", 2, {"unknown option '--rules'", "did you mean '--rule'"}},
+    {"$T -x", 2, {"unknown option '-x'"}},
+    {"$T extra", 2, {"'extra'", "not expected"}},
+    {"$T --batch", 2, {"--batch", "needs a value"}},
+    {"$T --batch --quiet", 2, {"--batch", "needs a value"}},
+    {"$T --quiet=1", 2, {"--quiet", "takes no value"}},
+    {"$T --batch 0", 2, {"--batch", "'0'", "from 1 to 2147483647"}},
+    {"$T --batch=-1", 2, {"--batch", "'-1' is negative", "from 1 to 2147483647"}},
+    {"$T --batch 1e3", 2, {"--batch", "'1e3'", "whole number"}},
+    {"$T --batch 2147483648", 2, {"--batch", "'2147483648'", "too large"}},
+    {"$T --epochs 99999999999999999999", 2, {"--epochs", "too large"}},
+    {"$T --samples 0", 2, {"--samples", "from 1 to 2147483647"}},
+    {"$T --samples 2001", 2, {"2001", "2000"}},
+    {"$T --steps 0", 2, {"--steps", "from 1"}},
+    {"$T --log 0", 2, {"--log", "from 1", "epoch"}},
+    {"$T --seed -1", 2, {"--seed", "negative", "18446744073709551615"}},
+    {"$T --seed 18446744073709551616", 2, {"--seed", "too large"}},
+    {"$T --lr 0", 2, {"--lr", "'0'", "above 0"}},
+    {"$T --lr nan", 2, {"--lr", "'nan'"}},
+    {"$T --lr 0.1,fb=1", 2, {"--lr", "unknown", "did you mean"}},
+    {"$T --momentum 1 --optimizer sgd", 2, {"--momentum", "below 1"}},
+    {"$T --momentum 0.5", 2, {"--momentum", "adam", "sgd"}},
+    {"$T --nesterov --optimizer adamw", 2, {"--nesterov", "adamw", "sgd"}},
+    {"$T --optimizer sgdd", 2, {"unknown optimizer", "adamw", "mean 'sgd'"}},
+    {"$T --optimizer muon", 2, {"unknown optimizer"}},
+    {"$T --rule dfaa", 2, {"unknown rule 'dfaa'", "shallow", "mean 'dfa'"}},
+    {"$T --schedule step", 2, {"unknown schedule", "cosine"}},
+    {"$T --loss mes", 2, {"unknown loss", "cross-entropy", "mean 'mse'"}},
+    {"$T --weight-law xavir", 2, {"xavir", "xavier"}},
+    {"$T --rule fa --feedback-law unit", 2, {"unit", "weights"}},
+    {"$T --device quantum", 2, {"quantum", "cpu"}},
+    {"$T --net conv", 2, {"unknown layer 'conv'", "dense"}},
+    {"$T --net 'dens 10'", 2, {"unknown layer 'dens'", "mean 'dense'"}},
+    {"$T --net 'dense 0'", 2, {"0"}},
+    {"$T --net 'dense -5'", 2, {"-5"}},
+    {"$T --net 'dense x'", 2, {"x"}},
+    {"$T --net 'dense 2147483648'", 2, {"2147483648"}},
+    {"$T --net mlp-2x0", 2, {"mlp-2x0"}},
+    {"$T --net 'input 27x27x1, dense 10'", 2, {"28x28x1", "27x27x1"}},
+    {"$T --net 'dense 9'", 2, {"10 classes", "9"}},
+    {"$T --net=", 2, {"--net", "empty"}},
+    {"$T --data nonesuch", 2, {"unknown data set", "fashion-mnist"}},
+    {"$T --data fashion-mnis", 2, {"did you mean 'fashion-mnist'"}},
+    {"$T --data ./nonesuch", 1, {"./nonesuch", "No such file"}},
+    {"$T --data mnist --data-path /nonexistent", 1, {"mnist", "/nonexistent"}},
+    {"$T --init nonesuch.safetensors", 1, {"nonesuch.safetensors"}},
+    {"$T --init plain", 1, {"plain"}},
+    {"$T --out plain/run", 1, {"plain", "Not a directory"}},
+    {"$T --out /proc/run", 1, {"/proc/run", "--out"}},
+    {"train --net mlp-1x8", 2, {"--data", "missing"}},
+    {"train --data $D", 2, {"--net", "missing"}},
+    {"compare --data $D --net mlp-1x8 --rules bp,bp", 2, {"bp twice"}},
+    {"compare --data $D --net mlp-1x8 --rules bp,", 2, {"unknown rule ''"}},
+    {"compare --data $D --net mlp-1x8 --seeds 0", 2, {"--seeds"}},
+    {"compare --data $D --net conv", 2, {"unknown layer"}},
+    {"evaluate", 2, {"MODEL"}},
+    {"evaluate plain", 2, {"--data", "missing"}},
+    {"evaluate plain --data $D", 1, {"plain"}},
+    {"evaluate nonesuch --data $D", 1, {"nonesuch"}},
+    {"bench", 2, {"benchmark", "gemm"}},
+    {"bench gemm --m 1 --n 1", 2, {"--k", "missing"}},
+    {"bench gemm --m 1 --n 1 --k 0", 2, {"--k", "from 1"}},
+    {"devices --check quantum", 2, {"quantum"}},
+};
+
+static void bad_input_is_refused(void **state)
+{
+    (void)state;
+    write_text("plain", "not a model\n");
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct refusal *r = &refusals[i];
+        const struct tool *tool = tool_run(r->line);
+        if (tool->code != r->code)
+            fail_msg("%s: exit code %d, not %d: %s", r->line, tool->code, r->code,
+                     tool->error);
+        if (strncmp(tool->error, "falign: ", 8) != 0)
+            fail_msg("%s: message '%s'", r->line, tool->error);
+        for (int part = 0; part < 3 && r->parts[part]; part++)
+            assert_has(tool->error, r->parts[part]);
+        assert_string_equal(tool->out, "");
+        if (strcmp(tool_list("."), "plain") != 0)
+            fail_msg("%s: leaves %s", r->line, tool_list("."));
+    }
+    unlink("plain");
+}
+
+static void no_platform_is_said(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run_with("OCL_ICD_VENDORS", "/nonexistent",
+                                            "$T");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "OpenCL");
+    assert_string_equal(tool_list("."), "");
+    tool = tool_run_with("OCL_ICD_VENDORS", "/nonexistent", "devices");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "no OpenCL platform");
+}
+
+/* ---- run folders --------------------------------------------------------------
+ */
+
+static const char run_files[] =
+    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+
+static void assert_same_files(const char *one, const char *other)
+{
+    char *a = tool_read(one), *b = tool_read(other);
+    struct stat sa, sb;
+    assert_int_equal(stat(one, &sa), 0);
+    assert_int_equal(stat(other, &sb), 0);
+    assert_int_equal(sa.st_size, sb.st_size);
+    assert_memory_equal(a, b, (size_t)sa.st_size);
+    free(a);
+    free(b);
+}
+
+/* Every line ends with the timing fields. */
+static char *without_timing(const char *path)
+{
+    static const char timing[] = ",\"samples_per_second\":";
+    char *text = tool_read(path), *to = text;
+    for (char *from = text; *from;) {
+        if (strncmp(from, timing, sizeof timing - 1) == 0)
+            from += strcspn(from, "}");
+        *to++ = *from++;
+    }
+    *to = 0;
+    return text;
+}
+
+static void assert_same_run(const char *one, const char *other)
+{
+    char a[128], b[128];
+    snprintf(a, sizeof a, "%s/model.safetensors", one);
+    snprintf(b, sizeof b, "%s/model.safetensors", other);
+    assert_same_files(a, b);
+    snprintf(a, sizeof a, "%s/metrics.jsonl", one);
+    snprintf(b, sizeof b, "%s/metrics.jsonl", other);
+    char *x = without_timing(a), *y = without_timing(b);
+    assert_string_equal(x, y);
+    assert_has(x, "\"type\":\"epoch\",\"step\":16,\"epoch\":1,\"train_loss\":");
+    assert_has(x, "\"type\":\"step\",\"step\":5,\"epoch\":0,\"train_loss\":");
+    free(x);
+    free(y);
+}
+
+static void assert_good(const char *line)
+{
+    const struct tool *tool = tool_run(line);
+    if (tool->code != 0)
+        fail_msg("%s: %d: %s", line, tool->code, tool->error);
+}
+
+static void same_seed_same_bytes(void **state)
+{
+    (void)state;
+    assert_good("$T --rule fa --epochs 2 --log 5 --out one");
+    assert_good("$T --rule fa --epochs 2 --log 5 --out two");
+    assert_good("$T --rule fa --epochs 2 --log 5 --seed 2 --out three");
+    assert_string_equal(tool_list("one"), run_files);
+    assert_same_run("one", "two");
+    assert_same_files("one/config.yaml", "two/config.yaml");
+    char *one = tool_read("one/metrics.jsonl"),
+         *three = tool_read("three/metrics.jsonl");
+    assert_string_not_equal(one, three);
+    free(one);
+    free(three);
+}
+
+static void saved_start_repeats_the_run(void **state)
+{
+    (void)state;
+    assert_good("$T --rule fa --epochs 2 --log 5 --out first");
+    assert_good(
+        "train --data $D --init first/start.safetensors --rule fa --epochs 2 "
+        "--log 5 --seed 8 --feedback-seed 9 --quiet --out again");
+    assert_same_run("first", "again");
+    assert_same_files("first/start.safetensors", "again/start.safetensors");
+    /* The folder itself: trained weights, same feedback. */
+    assert_good("train --data $D --init first --epochs 0 --quiet --out loaded");
+    assert_same_files("first/model.safetensors", "loaded/model.safetensors");
+    /* Feedback of one rule is none for another. */
+    assert_good(
+        "train --data $D --init first --rule dfa --epochs 1 --quiet --out d");
+    const struct tool *tool = tool_run("$T --init first --net 'dense 9, relu, "
+                                       "dense 10' --out refused");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "dense1=dense 8");
+    assert_has(tool->error, "dense1=dense 9");
+}
+
+static void config_is_complete(void **state)
+{
+    (void)state;
+    assert_good("$T --optimizer sgd --rule dfa --steps 3 --net "
+                "'in=dense 8, tanh, dense 10' --lr 0.5,dfa=0.25 --out told");
+    char *text = tool_read("told/config.yaml");
+    assert_has(text, "\nnet: \"in=dense 8, tanh, dense 10\"\n");
+    assert_has(text, "\nrule: \"dfa\"\n");
+    assert_has(text, "\nlr: 0.25\n");
+    assert_has(text, "\nmomentum: 0.9");
+    assert_has(text, "\nfeedback-law: \"units\"\n");
+    assert_has(text, "\nepochs: null\nsteps: 3\n");
+    assert_has(text, "\nno-shuffle: false\n");
+    for (int id = 0; id < CLI_OPTIONS; id++) {
+        char key[64];
+        snprintf(key, sizeof key, "\n%s: ", cli_table[id].name);
+        if (cli_table[id].recorded && cli_table[id].commands & CLI_TRAIN)
+            assert_has(text, key);
+    }
+    free(text);
+}
+
+static void a_run_is_not_overwritten(void **state)
+{
+    (void)state;
+    assert_good("$T --steps 1 --out kept");
+    char *before = tool_read("kept/config.yaml");
+    write_text("kept/notes.txt", "mine");
+    const struct tool *tool = tool_run("$T --steps 2 --out kept");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "holds a run");
+    assert_has(tool->error, "--force");
+    char *after = tool_read("kept/config.yaml");
+    assert_string_equal(before, after);
+    /* A refusal that comes later leaves the old run too. */
+    assert_int_equal(tool_run("$T --net 'dense 9' --out kept --force")->code, 2);
+    assert_string_equal(tool_list("kept"), "config.yaml metrics.jsonl "
+                                           "model.safetensors notes.txt "
+                                           "start.safetensors");
+    assert_good("$T --epochs 0 --out kept --force");
+    char *mine = tool_read("kept/notes.txt"),
+         *metrics = tool_read("kept/metrics.jsonl");
+    assert_string_equal(mine, "mine");
+    assert_string_equal(metrics, "");
+    free(before);
+    free(after);
+    free(mine);
+    free(metrics);
+}
+
+static void processes_do_not_share_a_folder(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 4 };
+    pid_t children[PROCESSES];
+    int good = 0;
+    for (int i = 0; i < PROCESSES; i++)
+        children[i] = tool_start("$T --steps 1", -1);
+    for (int i = 0; i < PROCESSES; i++)
+        assert_int_equal(tool_wait(children[i]), 0);
+    assert_string_equal(tool_list("runs"),
+                        "sample-mlp-1x8-bp-001 sample-mlp-1x8-bp-002 "
+                        "sample-mlp-1x8-bp-003 sample-mlp-1x8-bp-004");
+    for (int i = 0; i < PROCESSES; i++)
+        children[i] = tool_start("$T --steps 1 --out deep/er/shared/", -1);
+    for (int i = 0; i < PROCESSES; i++)
+        good += tool_wait(children[i]) == 0;
+    assert_int_equal(good, 1);
+    assert_string_equal(tool_list("deep/er/shared"), run_files);
+}
+
+static void dry_run_makes_nothing(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("train --data $D --net mlp-2x64 --dry-run "
+                                       "--out dry");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "[64, 784]");
+    assert_has(tool->out, "55050");
+    assert_has(tool->out, "launches");
+    tool = tool_run("train --data $D --net mlp-2x64 --dry-run --json --out dry");
+    cJSON *json = cJSON_Parse(tool->out);
+    assert_int_equal(cJSON_GetObjectItem(json, "parameters")->valueint, 55050);
+    assert_true(cJSON_GetObjectItem(json, "launches")->valueint <= 20);
+    cJSON_Delete(json);
+    struct stat facts;
+    assert_int_not_equal(stat("dry", &facts), 0);
+}
+
+/* ---- ends before the end ------------------------------------------------------
+ */
+
+static void a_diverging_run_keeps_the_last_good_epoch(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("$T --optimizer sgd --lr 1e25 --out burst");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "step 2");
+    assert_has(tool->error, "dense");
+    assert_has(tool->error, "burst/start.safetensors");
+    assert_string_equal(tool_list("burst"),
+                        "config.yaml metrics.jsonl start.safetensors");
+}
+
+static void interrupt_saves(void **state)
+{
+    int ends[2];
+    char byte[64];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = tool_start(
+        "train --data $D --net mlp-1x8 --epochs 1000000 --out ctrl", ends[1]);
+    close(ends[1]);
+    /* The first epoch's line shows that it trains. */
+    char seen[4096] = "";
+    ssize_t got;
+    while (!strstr(seen, "epoch 1/") && (got = read(ends[0], byte, 63)) > 0) {
+        byte[got] = 0;
+        if (strlen(seen) + 64 < sizeof seen)
+            strcat(seen, byte);
+    }
+    kill(child, SIGINT);
+    while (read(ends[0], byte, sizeof byte) > 0)
+        ;
+    close(ends[0]);
+    assert_int_equal(tool_wait(child), 130);
+    assert_string_equal(tool_list("ctrl"), run_files);
+    assert_good("evaluate ctrl --data $D");
+}
+
+static void a_closed_pipe_ends_the_run(void **state)
+{
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    pid_t child = tool_start(
+        "train --data $D --net mlp-1x8 --epochs 1000000 --out pipe", ends[1]);
+    close(ends[1]);
+    assert_int_equal(tool_wait(child), 1);
+    assert_null(strstr(tool_list("pipe"), "lock"));
+}
+
+/* ---- results ------------------------------------------------------------------
+ */
+
+static double number(const cJSON *json, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(json, key);
+    assert_true(cJSON_IsNumber(item));
+    return item->valuedouble;
+}
+
+static void evaluate_agrees_with_training(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "train --data $D --net mlp-1x8 --epochs 1 --loss "
+        "mse --json --out judged");
+    assert_int_equal(tool->code, 0);
+    cJSON *run = cJSON_Parse(tool->out);
+    assert_true(number(run, "start_ms") > 0);
+    tool = tool_run("evaluate judged --data $D --json");
+    assert_int_equal(tool->code, 0);
+    cJSON *result = cJSON_Parse(tool->out);
+    assert_true(number(result, "samples") == 500);
+    assert_true(number(result, "accuracy") == number(result, "correct") / 500);
+    assert_true(number(result, "accuracy") == number(run, "test_accuracy"));
+    assert_true(fabs(number(result, "loss") - number(run, "test_loss")) < 1e-6);
+    cJSON_Delete(result);
+    cJSON_Delete(run);
+    tool = tool_run("evaluate judged/model.safetensors --data $D --samples 100");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "samples   100\n");
+}
+
+static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
+{
+    const char *name = cJSON_GetObjectItem(rule, "rule")->valuestring;
+    double values[8], mean = 0, squares = 0;
+    int count = 0;
+    const cJSON *run;
+    cJSON_ArrayForEach(
+        run, runs) if (!strcmp(cJSON_GetObjectItem(run, "rule")->valuestring, name))
+        values[count++] = number(run, key);
+    assert_int_equal(count, 3);
+    for (int i = 0; i < count; i++)
+        mean += values[i] / count;
+    for (int i = 0; i < count; i++)
+        squares += (values[i] - mean) * (values[i] - mean);
+    const cJSON *spread = cJSON_GetObjectItem(rule, key);
+    assert_true(fabs(number(spread, "mean") - mean) <= 1e-12 * fabs(mean));
+    assert_true(fabs(number(spread, "deviation") - sqrt(squares / 2)) <=
+                1e-9 * (fabs(mean) + 1));
+}
+
+static void compare_sums_up(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,dfa "
+        "--epochs 1 --log 5 --seeds 3 --data-seed 5 --out "
+        "all");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out,
+               "rule        test accuracy %   train loss  samples/s  seconds");
+    assert_has(tool->out, "\xC2\xB1");
+    assert_string_equal(tool_list("all"),
+                        "bp-1 bp-2 bp-3 compare.json dfa-1 dfa-2 dfa-3");
+    assert_string_equal(tool_list("all/dfa-3"), run_files);
+    char *text = tool_read("all/compare.json"),
+         *config = tool_read("all/dfa-3/config.yaml");
+    assert_has(config,
+               "\nseed: 3\nfeedback-seed: 3\ndata-seed: 5\nnoise-seed: 3\n");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
+    assert_int_equal(cJSON_GetArraySize(runs), 6);
+    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
+    {
+        assert_spread(runs, rule, "test_accuracy");
+        assert_spread(runs, rule, "train_loss");
+    }
+    cJSON_Delete(json);
+    free(text);
+    free(config);
+    /* One of its runs by itself. */
+    assert_good(
+        "$T --rule dfa --epochs 1 --log 5 --seed 3 --feedback-seed 3 --data-seed "
+        "5 --noise-seed 3 --out alone");
+    assert_same_run("all/dfa-3", "alone");
+    assert_int_equal(tool_run("compare --data $D --net mlp-1x8 --out all")->code,
+                     2);
+}
+
+static void one_run_has_no_deviation(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules fa,bp "
+        "--optimizer sgd --lr 0.01,fa=1e25 --steps 20 "
+        "--json --out single");
+    assert_int_equal(tool->code, 1); /* fa diverges, bp goes on */
+    assert_has(tool->error, "fa-1");
+    char *text = tool_read("single/compare.json");
+    assert_string_equal(tool->out, text);
+    assert_has(text,
+               "\"rule\":\"fa\",\"runs\":0,\"test_accuracy\":{\"mean\":null,");
+    assert_has(text, "\"rule\":\"bp\",\"runs\":1,");
+    assert_has(text, "\"deviation\":null");
+    free(text);
+}
+
+/* ---- devices and bench --------------------------------------------------------
+ */
+
+static void devices_are_probed(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("devices --json");
+    assert_int_equal(tool->code, 0);
+    cJSON *json = cJSON_Parse(tool->out);
+    const cJSON *device;
+    int usable = 0;
+    cJSON_ArrayForEach(device, json)
+        usable += cJSON_IsTrue(cJSON_GetObjectItem(device, "usable"));
+    cJSON_Delete(json);
+    assert_true(usable >= 1);
+    assert_has(tool_run("devices")->out, "probe     ok");
+}
+
+static void check_runs_every_kernel(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("devices --check");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "gemm");
+    assert_has(tool->out, " 0 failed");
+}
+
+static void bench_gives_figures(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "bench gemm --m 32 --n=32 --k 32 --ta --json");
+    assert_int_equal(tool->code, 0);
+    cJSON *json = cJSON_Parse(tool->out);
+    assert_true(number(json, "ms") >= number(json, "ms_p10"));
+    assert_true(fabs(number(json, "gflops") * number(json, "ms") / 0.065536 - 1) <
+                1e-9);
+    cJSON_Delete(json);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, enter_place, leave_place)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(help_fits_and_names_all),
+        TEST(version_is_the_librarys),
+        TEST(bad_input_is_refused),
+        TEST(no_platform_is_said),
+        TEST(same_seed_same_bytes),
+        TEST(saved_start_repeats_the_run),
+        TEST(config_is_complete),
+        TEST(a_run_is_not_overwritten),
+        TEST(processes_do_not_share_a_folder),
+        TEST(dry_run_makes_nothing),
+        TEST(a_diverging_run_keeps_the_last_good_epoch),
+        TEST(interrupt_saves),
+        TEST(a_closed_pipe_ends_the_run),
+        TEST(evaluate_agrees_with_training),
+        TEST(compare_sums_up),
+        TEST(one_run_has_no_deviation),
+        TEST(devices_are_probed),
+        TEST(check_runs_every_kernel),
+        TEST(bench_gives_figures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

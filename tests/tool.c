@@ -1,0 +1,151 @@
+#include "tool.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the line -----------------------------------------------------------------
+ */
+
+static char words_text[8192];
+
+static void expand(const char *line)
+{
+    const char *data = getenv("FALIGN_TEST_DATA");
+    size_t used = 0, room = sizeof words_text;
+    for (; *line && used < room; line++)
+        if (strncmp(line, "$D", 2) == 0) {
+            used += (size_t)snprintf(words_text + used, room - used, "%s", data);
+            line++;
+        } else if (strncmp(line, "$T", 2) == 0) {
+            used += (size_t)snprintf(words_text + used, room - used,
+                                     "train --data %s --net mlp-1x8 --quiet", data);
+            line++;
+        } else {
+            words_text[used++] = *line;
+        }
+    words_text[used < room ? used : room - 1] = 0;
+}
+
+/* Cuts the text at blanks outside quotes. */
+static void split(char **words)
+{
+    size_t count = 0;
+    words[count++] = (char *)"falign";
+    for (char *at = words_text; *at && count + 1 < TOOL_WORDS;) {
+        at += strspn(at, " ");
+        if (!*at)
+            break;
+        char end = *at == '\'' ? '\'' : ' ';
+        at += end == '\'';
+        words[count++] = at;
+        at += strcspn(at, end == '\'' ? "'" : " ");
+        if (*at)
+            *at++ = 0;
+    }
+    words[count] = NULL;
+}
+
+/* ---- the process --------------------------------------------------------------
+ */
+
+static pid_t start(const char *line, int out, int error)
+{
+    char *words[TOOL_WORDS];
+    expand(line);
+    split(words);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    int nowhere = open("/dev/null", O_RDWR);
+    dup2(nowhere, 0);
+    dup2(out >= 0 ? out : nowhere, 1);
+    dup2(error >= 0 ? error : nowhere, 2);
+    execv(getenv("FALIGN_BINARY"), words);
+    _exit(127);
+}
+
+pid_t tool_start(const char *line, int output)
+{
+    return start(line, output, -1);
+}
+
+int tool_wait(pid_t child)
+{
+    int state = 0;
+    if (waitpid(child, &state, 0) != child)
+        return -1;
+    return WIFSIGNALED(state) ? 1000 + WTERMSIG(state) : WEXITSTATUS(state);
+}
+
+static void read_back(FILE *file, char *text)
+{
+    rewind(file);
+    text[fread(text, 1, TOOL_OUTPUT - 1, file)] = 0;
+    fclose(file);
+}
+
+const struct tool *tool_run(const char *line)
+{
+    static struct tool tool;
+    FILE *out = tmpfile(), *error = tmpfile();
+    if (!out || !error)
+        abort();
+    tool.code = tool_wait(start(line, fileno(out), fileno(error)));
+    read_back(out, tool.out);
+    read_back(error, tool.error);
+    return &tool;
+}
+
+const struct tool *tool_run_with(const char *name, const char *value,
+                                 const char *line)
+{
+    const char *before = getenv(name);
+    char *kept = before ? strdup(before) : NULL;
+    setenv(name, value, 1);
+    const struct tool *tool = tool_run(line);
+    if (kept)
+        setenv(name, kept, 1);
+    else
+        unsetenv(name);
+    free(kept);
+    return tool;
+}
+
+/* ---- files --------------------------------------------------------------------
+ */
+
+char *tool_read(const char *path)
+{
+    char *text = calloc(1, 1 << 20);
+    FILE *file = fopen(path, "rb");
+    if (text && file)
+        text[fread(text, 1, (1 << 20) - 1, file)] = 0;
+    if (file)
+        fclose(file);
+    return text;
+}
+
+const char *tool_list(const char *folder)
+{
+    static char list[4096];
+    struct dirent **entries;
+    size_t used = 0;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    list[0] = 0;
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                     used ? " " : "", name);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    return list;
+}

@@ -1,0 +1,35 @@
+/* Running the falign binary ($FALIGN_BINARY) and looking at what it leaves. */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { TOOL_OUTPUT = 1 << 16, TOOL_WORDS = 48 };
+
+struct tool {
+    int code; /* exit code; 1000 + signal when one ended it */
+    char out[TOOL_OUTPUT], error[TOOL_OUTPUT];
+};
+
+/* Runs "falign LINE"; $D in the line is the sample data set, $T a run of a tiny
+ * network on it ("train --data $D --net mlp-1x8 --quiet"); '…' keeps blanks. The
+ * result is valid until the next call. */
+const struct tool *tool_run(const char *line);
+
+/* The same with one more environment variable. */
+const struct tool *tool_run_with(const char *name, const char *value,
+                                 const char *line);
+
+/* Starts it and returns at once; tool_wait gives the exit code. Output goes to
+ * `output`, a file descriptor, -1: nowhere. */
+pid_t tool_start(const char *line, int output);
+int tool_wait(pid_t child);
+
+/* The text of a file, "" if it is not there; the caller frees it. */
+char *tool_read(const char *path);
+
+/* Entries of a folder, sorted, with blanks between; valid until the next call. */
+const char *tool_list(const char *folder);
+
+#endif
