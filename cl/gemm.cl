@@ -12,15 +12,15 @@
  *   +------------+
  *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
  *
- * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows what
- * an operand is (`source`); a new source is one more case of it. All reads of the tile
- * have constant offsets from one pointer, so no row pointers spill, and PITCH is no
- * multiple of 4096 bytes. What becomes of a sum is a run-time switch in a loop that is
- * not unrolled: one tile, compiled once, serves every product.
+ * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows
+ * what an operand is (`source`); a new source is one more case of it. All reads of
+ * the tile have constant offsets from one pointer, so no row pointers spill, and
+ * PITCH is no multiple of 4096 bytes. What becomes of a sum is a run-time switch
+ * in a loop that is not unrolled: one tile, compiled once, serves every product.
  *
- * Fills copy whole vectors and so read up to 15 floats past an operand's last element
- * (buffers are padded), and leave leftovers beside the rows and columns in use; those
- * only ever reach sums that are not stored.
+ * Fills copy whole vectors and so read up to 15 floats past an operand's last
+ * element (buffers are padded), and leave leftovers beside the rows and columns in
+ * use; those only ever reach sums that are not stored.
  *
  * The sum over k goes block by block, in order; kc follows from K alone. host/ops/
  * gemm.c chooses the sizes and has MR, NV (TILES) and KC (DEPTH) too. */
@@ -46,8 +46,8 @@
 #define NR (VW * NV)
 #define PITCH (KC + 16)
 
-/* The compiler hint costs nothing where the address is not readable */
-#ifdef __clang__
+/* Harmless where the address is not readable; Oclgrind, a SPIR target, lacks it */
+#if defined(__clang__) && !defined(__SPIR__)
 #define WANT(p) __builtin_prefetch(p)
 #define WANT_STORE(p) __builtin_prefetch(p, 1)
 #else
@@ -55,8 +55,8 @@
 #define WANT_STORE(p)
 #endif
 
-typedef __global const float *restrict readable;
-typedef __global float *restrict writable;
+typedef __global const float *readable;
+typedef __global float *writable;
 
 /* Sources: stored as the product reads it, or transposed */
 #define ROWS 0
@@ -114,7 +114,7 @@ INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows,
         }
 }
 
-/* d[row][column] <- s[row][column]; whole panels, B's usual case, are asked for ahead */
+/* d[row][column] <- s[row][column]; whole panels, B's usual case, are prefetched */
 INLINE void copy(writable d, int pitch, readable s, size_t ld, int rows,
                  int columns)
 {

@@ -10,9 +10,9 @@
  *        | b[k][n]   |         Past the edges zeros are loaded and nothing is
  *        +-----------+         stored.
  *
- * Only load_a and load_b know what an operand is (`source`). Inside a chunk nothing
- * is a loop: llvmpipe ends all loops of an item after 65,535 iterations, and K / DEPTH
- * of them reach K = 500,000. The sum over k goes in order. */
+ * Only load_a and load_b know what an operand is (`source`). Inside a chunk
+ * nothing is a loop: llvmpipe ends all loops of an item after 65,535 iterations,
+ * and K / DEPTH of them reach K = 500,000. The sum over k goes in order. */
 #if !CPU_LIKE
 
 #define BLOCK 32 /* host/ops/gemm.c: TILE_BLOCK */

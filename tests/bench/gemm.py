@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""falign's products beside OpenBLAS's, in turn in one run: gemm.py [FALIGN [ROUNDS]].
+"""falign's products beside OpenBLAS's, in turn: gemm.py [FALIGN [ROUNDS]].
 
-FALIGN (default build/falign) is run as `FALIGN bench gemm --m … --n … --k … --json`.
+FALIGN (default build/falign) runs as `FALIGN bench gemm --m … --n … --k … --json`.
 Prints a markdown table: medians over the rounds, the ratio as the median of the
 rounds' ratios, and the geometric mean of the ratios."""
 import json
