@@ -42,7 +42,7 @@
 extern "C" {
 #endif
 
-/* ---- version --------------------------------------------------------------- */
+/* ---- version ------------------------------------------------------------- */
 
 #define FAL_VERSION_MAJOR 0
 #define FAL_VERSION_MINOR 1
@@ -51,7 +51,7 @@ extern "C" {
 /* "0.1.0" of the library in use, which may be newer than this header. */
 FAL_API const char *fal_version(void);
 
-/* ---- status and errors ----------------------------------------------------- */
+/* ---- status and errors --------------------------------------------------- */
 
 /* Values never change their meaning; new ones are added at the end. */
 #define FAL_STATUSES(X)                                                            \
@@ -82,7 +82,7 @@ FAL_API const char *fal_error_message(void);
  * bindings, so that a program built against an older header keeps working. NULL in
  * place of options means all defaults. */
 
-/* ---- devices --------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------- */
 
 typedef struct fal_device fal_device;
 
@@ -144,7 +144,7 @@ FAL_API void fal_device_destroy(fal_device *device);
 FAL_API fal_status fal_device_describe(const fal_device *device,
                                        fal_device_info *info);
 
-/* ---- data sets ------------------------------------------------------------- */
+/* ---- data sets ----------------------------------------------------------- */
 
 typedef struct fal_dataset fal_dataset;
 
@@ -208,7 +208,7 @@ FAL_API fal_status fal_dataset_describe(const fal_dataset *dataset,
                                         fal_arrays *arrays);
 FAL_API void fal_dataset_destroy(fal_dataset *dataset);
 
-/* ---- models ---------------------------------------------------------------- */
+/* ---- models -------------------------------------------------------------- */
 
 /* A network on a device: weights, biases and the standardisation of its input. */
 typedef struct fal_model fal_model;
@@ -243,7 +243,9 @@ FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const fal_model_options *options);
 
 /* Reads a model written by fal_model_save (network, weights, standardisation), or a
- * run folder that holds a model.safetensors. */
+ * run folder that holds a model.safetensors. It counts as standardised, by 0 and 1
+ * where it was saved before fal_trainer_fit or fal_model_standardize. The file does not
+ * say the weight law: feedback of the law "weights" is then drawn as "fan-in". */
 FAL_API fal_status fal_model_load(fal_model **model, fal_device *device,
                                   const char *path);
 
@@ -292,20 +294,23 @@ FAL_API fal_status fal_model_tensor(fal_model *model, const char *name,
 FAL_API fal_status fal_model_tensor_set(fal_model *model, const char *name,
                                         const float *values, size_t count);
 
-/* ---- training -------------------------------------------------------------- */
+/* ---- training ------------------------------------------------------------ */
 
 /* A learning rule, an optimizer and a place in the data; works on a model's
  * weights. Random feedback belongs to the trainer. */
 typedef struct fal_trainer fal_trainer;
 
 /* The learning rules, by name:
+ *
  *   bp       backpropagation: W_{l+1}^T carries delta_{l+1} down
  *   fa       feedback alignment: a fixed random B_{l+1} in W_{l+1}'s shape stands
- * in for W_{l+1}; delta_l = (delta_{l+1} B_{l+1}^T) ∘ phi' dfa      direct feedback
- * alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed random B_l [outputs][units
- * of l]; the signal enters after the nonlinearity of layer l, phi' below it is
- * exact shallow  only the output layer learns The output layer learns by its exact
- * gradient under every rule. */
+ *            in for W_{l+1}; delta_l = (delta_{l+1} B_{l+1}^T) ∘ phi'(a_l)
+ *   dfa      direct feedback alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed
+ *            random B_l [outputs][units of l]; the signal enters after the
+ *            nonlinearity of layer l, phi' below it is exact
+ *   shallow  only the output layer learns
+ *
+ * The output layer learns by its exact gradient under every rule. */
 FAL_API size_t fal_rule_count(void);
 FAL_API const char *fal_rule_name(size_t index);
 

@@ -18,8 +18,7 @@ static void expect_message(const char *part)
         fail_msg("'%s' is not in '%s'", part, fal_error_message());
 }
 
-/* ---- the caller's arrays -------------------------------------------------------
- */
+/* ---- the caller's arrays ------------------------------------------------- */
 
 static const float numbers[6] = {1, 2, 3, 4, 5, 6};
 static const int32_t classes[3] = {0, 1, 1};
@@ -185,8 +184,7 @@ static void init_functions_equal_the_macros(void **state)
     assert_int_equal(options.samples, 9);
 }
 
-/* ---- standardisation -----------------------------------------------------------
- */
+/* ---- standardisation ----------------------------------------------------- */
 
 static void expect_standard(const fal_arrays *arrays, const char *how, int channel,
                             double mean, double deviation)
@@ -276,8 +274,7 @@ static void bad_standardizations_are_refused(void **state)
     assert_true(mean[0] == 7 && mean[1] == 7 && deviation[0] == 7);
 }
 
-/* ---- failing memory ------------------------------------------------------------
- */
+/* ---- failing memory ------------------------------------------------------ */
 
 /* The sanitizer's leak check sees what is not released. */
 static void expect_clean_failures(fal_status (*make)(fal_dataset **))

@@ -48,8 +48,7 @@ static void assert_has(const char *text, const char *part)
         fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
 }
 
-/* ---- help ---------------------------------------------------------------------
- */
+/* ---- help ---------------------------------------------------------------- */
 
 static void assert_fits(const char *text)
 {
@@ -89,8 +88,7 @@ static void version_is_the_librarys(void **state)
     assert_string_equal(tool->out, "falign 0.1.0\n");
 }
 
-/* ---- bad input ----------------------------------------------------------------
- */
+/* ---- bad input ----------------------------------------------------------- */
 
 struct refusal {
     const char *line;
@@ -202,8 +200,7 @@ static void no_platform_is_said(void **state)
     assert_has(tool->out, "no OpenCL platform");
 }
 
-/* ---- run folders --------------------------------------------------------------
- */
+/* ---- run folders --------------------------------------------------------- */
 
 static const char run_files[] =
     "config.yaml metrics.jsonl model.safetensors start.safetensors";
@@ -384,8 +381,7 @@ static void dry_run_makes_nothing(void **state)
     assert_int_not_equal(stat("dry", &facts), 0);
 }
 
-/* ---- ends before the end ------------------------------------------------------
- */
+/* ---- ends before the end ------------------------------------------------- */
 
 static void a_diverging_run_keeps_the_last_good_epoch(void **state)
 {
@@ -438,8 +434,7 @@ static void a_closed_pipe_ends_the_run(void **state)
     assert_null(strstr(tool_list("pipe"), "lock"));
 }
 
-/* ---- results ------------------------------------------------------------------
- */
+/* ---- results ------------------------------------------------------------- */
 
 static double number(const cJSON *json, const char *key)
 {
@@ -547,8 +542,7 @@ static void one_run_has_no_deviation(void **state)
     free(text);
 }
 
-/* ---- devices and bench --------------------------------------------------------
- */
+/* ---- devices and bench --------------------------------------------------- */
 
 static void devices_are_probed(void **state)
 {

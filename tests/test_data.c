@@ -429,8 +429,7 @@ static void sample_is_fashion_mnist(void **state)
     fal_dataset_destroy(test);
 }
 
-/* ---- failing memory ------------------------------------------------------------
- */
+/* ---- failing memory ------------------------------------------------------ */
 
 /* The sanitizer's leak check sees what is not released. */
 static void expect_clean_failures(fal_status (*make)(fal_dataset **))

@@ -25,7 +25,7 @@ static void expect_finite(fal_model *model)
     fal_release(w);
 }
 
-/* ---- divergence ----------------------------------------------------------- */
+/* ---- divergence ---------------------------------------------------------- */
 
 /* Through relu a huge weight makes a huge loss at once; a bounded activation would
  * let the loss stay finite while the next update overflows. */
@@ -165,7 +165,7 @@ static void divergence_wins_over_a_stop(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- options -------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------- */
 
 static void refuse(fal_model *model, const fal_trainer_options *options,
                    const char *part)
@@ -279,7 +279,7 @@ static void steps_that_cannot_be_are_refused(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- memory --------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
 static void too_big_networks_name_their_bytes(void **state)
 {
@@ -358,7 +358,7 @@ static void arenas_of_several_buffers(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- every call failing once ---------------------------------------------- */
+/* ---- every call failing once --------------------------------------------- */
 
 /* Everything from nothing to a trained, evaluated model. */
 static fal_status whole_life(const fal_arrays *arrays)

@@ -5,8 +5,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
-/* ---- files --------------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 static fal_status write_text(const char *to, const char *text)
 {
@@ -111,8 +110,7 @@ static void test_read_refused(void **state)
     assert_int_equal(size, 7);
 }
 
-/* ---- JSON ---------------------------------------------------------------------
- */
+/* ---- JSON ---------------------------------------------------------------- */
 
 static void put_document(fal_json *j)
 {

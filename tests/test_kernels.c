@@ -76,7 +76,7 @@ static void judge(const fal_device *device, uint64_t allocated, fal_status statu
     assert_int_equal(device->allocated, allocated);
 }
 
-/* ---- elementwise ------------------------------------------------------------- */
+/* ---- elementwise --------------------------------------------------------- */
 
 static void activations_agree(void **state)
 {
@@ -195,7 +195,7 @@ static void updates_that_lack_room_are_refused(void **state)
     assert_int_equal(list.count, 0);
 }
 
-/* ---- sums -------------------------------------------------------------------- */
+/* ---- sums ---------------------------------------------------------------- */
 
 static void losses_agree(void **state)
 {
@@ -414,7 +414,7 @@ static void sums_do_not_depend_on_units(void **state)
     }
 }
 
-/* ---- data -------------------------------------------------------------------- */
+/* ---- data ---------------------------------------------------------------- */
 
 /* Uniform numbers equal the reference to the bit: so they are equal everywhere. */
 static void random_numbers_agree(void **state)
@@ -475,8 +475,7 @@ static void channels_that_do_not_divide_are_refused(void **state)
     assert_int_equal(fal_gather_add(&list, &gather, &start), FAL_ERROR_ARGUMENT);
 }
 
-/* ---- large offsets, the table, failures ---------------------------------------
- */
+/* ---- large offsets, the table, failures ---------------------------------- */
 
 /* Past 2^31 bytes; only the end of the buffer is ever touched. */
 static void offsets_may_be_large(void **state)

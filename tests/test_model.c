@@ -18,7 +18,7 @@ static twin open_twin(const char *loss, fal_arrays arrays)
     return twin_open(layers, 3, options, arrays);
 }
 
-/* ---- evaluation ----------------------------------------------------------- */
+/* ---- evaluation ---------------------------------------------------------- */
 
 static size_t largest(const float *a, size_t n)
 {
@@ -123,7 +123,7 @@ static void real_targets_are_learned(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- files ---------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 static void models_survive_files(void **state)
 {
@@ -164,7 +164,7 @@ static void models_survive_files(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- tensors by name ------------------------------------------------------ */
+/* ---- tensors by name ----------------------------------------------------- */
 
 static void tensors_have_names_and_shapes(void **state)
 {
@@ -242,7 +242,7 @@ static void tensors_of_a_trainer(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- what does not fit ---------------------------------------------------- */
+/* ---- what does not fit --------------------------------------------------- */
 
 /* Every way in refuses the data with the same words. */
 static void refuse_data(fal_model *model, fal_trainer *trainer, fal_arrays *arrays,

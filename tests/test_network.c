@@ -208,7 +208,7 @@ static void networks_that_cannot_be_are_refused(void **state)
     refuse("mlp-2x5x5", &images, "mlp-2x5x5", "width");
 }
 
-/* ---- freezing -------------------------------------------------------------- */
+/* ---- freezing ------------------------------------------------------------ */
 
 /* Rules of the layers from the first on, one letter each: b, f, d, s; which are
  * frozen: 1 or 0. */

@@ -25,7 +25,7 @@ static void step(twin *t)
         fail_msg("loss %.9g, expected %.9g", loss, expected);
 }
 
-/* ---- gradient check ------------------------------------------------------- */
+/* ---- gradient check ------------------------------------------------------ */
 
 /* Numbers for every parameter, layer after layer, weights before biases. */
 static size_t parameters(const fal_reference_layer *own)
@@ -222,7 +222,7 @@ static void gradients_through_two_activations_and_onehot_squares(void **state)
     check_gradient(3, FAL_TANH, FAL_LINEAR, 0, "mse");
 }
 
-/* ---- feedback rules ------------------------------------------------------- */
+/* ---- feedback rules ------------------------------------------------------ */
 
 static const fal_reference_layer odd[] = {
     {.in = 33, .out = 37, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
@@ -361,7 +361,7 @@ static void shallow_leaves_hidden_weights(void **state)
     twin_close(&t);
 }
 
-/* ---- twenty recorded states ----------------------------------------------- */
+/* ---- twenty recorded states ---------------------------------------------- */
 
 typedef struct way {
     const char *optimizer;
@@ -472,7 +472,7 @@ static void twenty_states_one_step_each(void **state)
         }
 }
 
-/* ---- all seeds equal ------------------------------------------------------ */
+/* ---- all seeds equal ----------------------------------------------------- */
 
 static double correlation(const float *a, const float *b, size_t n)
 {

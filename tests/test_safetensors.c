@@ -2,8 +2,7 @@
 #include "folder.h"
 #include "files/safetensors.h"
 
-/* ---- safetensors: what is written comes back ----------------------------------
- */
+/* ---- safetensors: what is written comes back ----------------------------- */
 
 static const float weight[6] = {1, -2.5f, 3e-8f, 4, 5, 6};
 static const int64_t steps[2] = {-1, INT64_C(1) << 60};
@@ -149,8 +148,7 @@ static void test_sources_refused(void **state)
     assert_int_equal(entries(), 0);
 }
 
-/* ---- safetensors: what goes wrong ---------------------------------------------
- */
+/* ---- safetensors: what goes wrong ---------------------------------------- */
 
 static void test_write_memory(void **state)
 {

@@ -41,7 +41,7 @@ static int differ(fal_model *a, fal_model *b)
     return differs;
 }
 
-/* ---- repeatability -------------------------------------------------------- */
+/* ---- repeatability ------------------------------------------------------- */
 
 static void same_seeds_give_the_same_bits(void **state)
 {
@@ -153,7 +153,7 @@ static void streaming_gives_the_same_bits(void **state)
     free_arrays(&real);
 }
 
-/* ---- partial batches ------------------------------------------------------ */
+/* ---- partial batches ----------------------------------------------------- */
 
 static void a_partial_batch_has_its_own_mean(void **state)
 {
@@ -223,7 +223,7 @@ static void an_epoch_is_the_mean_over_samples(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- saved starts --------------------------------------------------------- */
+/* ---- saved starts -------------------------------------------------------- */
 
 static void a_saved_start_repeats_the_run(void **state)
 {
@@ -278,7 +278,7 @@ static void feedback_of_another_shape_is_refused(void **state)
     unlink(file);
 }
 
-/* ---- events --------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------- */
 
 /* One letter an event: ^ start, . step, L log, E epoch. */
 static void expect_events(const seen *s, const char *letters)
@@ -387,7 +387,7 @@ static void a_callback_stops(void **state)
     free_arrays(&arrays);
 }
 
-/* ---- learning rates ------------------------------------------------------- */
+/* ---- learning rates ------------------------------------------------------ */
 
 /* ‖ΔW‖/‖g‖ of one step of plain sgd: the rate. */
 static double observed_rate(fal_model *model, fal_trainer *trainer,

@@ -8,8 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- the line -----------------------------------------------------------------
- */
+/* ---- the line ------------------------------------------------------------ */
 
 static char words_text[8192];
 
@@ -50,8 +49,7 @@ static void split(char **words)
     words[count] = NULL;
 }
 
-/* ---- the process --------------------------------------------------------------
- */
+/* ---- the process --------------------------------------------------------- */
 
 static pid_t start(const char *line, int out, int error)
 {
@@ -117,8 +115,7 @@ const struct tool *tool_run_with(const char *name, const char *value,
     return tool;
 }
 
-/* ---- files --------------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 char *tool_read(const char *path)
 {

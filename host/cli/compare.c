@@ -29,8 +29,7 @@ struct comparison {
     int silent;
 };
 
-/* ---- which runs ---------------------------------------------------------------
- */
+/* ---- which runs ---------------------------------------------------------- */
 
 static fal_status add_rule(const char *part, void *user)
 {
@@ -71,8 +70,7 @@ static void print_head(const struct comparison *c, const cli_job *job)
               c->seeds == 1 ? "" : "s");
 }
 
-/* ---- one run ------------------------------------------------------------------
- */
+/* ---- one run ------------------------------------------------------------- */
 
 static void note_outcome(cli_outcome *outcome, const cli_job *job,
                          fal_status status)
@@ -142,8 +140,7 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     return FAL_OK;
 }
 
-/* ---- all runs -----------------------------------------------------------------
- */
+/* ---- all runs ------------------------------------------------------------ */
 
 /* The seeds of a rule follow each other in the results; rules take turns in time,
  * so that a machine that grows slower treats all alike. */

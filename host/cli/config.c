@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- writing ------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 static int is_recorded(const cli_options *options, int id)
 {
@@ -92,8 +91,7 @@ void cli_config_json(const cli_options *options, fal_json *json)
     fal_json_end_object(json);
 }
 
-/* ---- reading ------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 void cli_config_loss(const char *folder, char *loss, size_t size)
 {

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- listing ------------------------------------------------------------------
- */
+/* ---- listing ------------------------------------------------------------- */
 
 struct listing {
     fal_json *json; /* NULL: text */
@@ -110,8 +109,7 @@ static fal_status list_devices(const cli_options *options)
     return status;
 }
 
-/* ---- checking -----------------------------------------------------------------
- */
+/* ---- checking ------------------------------------------------------------ */
 
 struct checking {
     fal_json *json; /* NULL: text */

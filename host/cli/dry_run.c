@@ -5,8 +5,7 @@
 
 #include <stdio.h>
 
-/* ---- text ---------------------------------------------------------------------
- */
+/* ---- text ---------------------------------------------------------------- */
 
 static void shape_text(fal_shape shape, char text[64])
 {
@@ -60,8 +59,7 @@ static void print_text(const cli_job *job, const fal_footprint *f)
     cli_print("%-12s %16zu a step\n", "launches", f->launches);
 }
 
-/* ---- JSON ---------------------------------------------------------------------
- */
+/* ---- JSON ---------------------------------------------------------------- */
 
 static void add_layer(fal_json *json, const fal_layer *layer)
 {

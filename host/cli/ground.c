@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- data ---------------------------------------------------------------------
- */
+/* ---- data ---------------------------------------------------------------- */
 
 /* Where names of data sets are looked for. */
 struct places {
@@ -54,8 +53,7 @@ fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
     return status;
 }
 
-/* ---- device -------------------------------------------------------------------
- */
+/* ---- device -------------------------------------------------------------- */
 
 static void print_log(const char *line, void *user)
 {
@@ -72,8 +70,7 @@ fal_status cli_device_open(fal_device **device, const cli_options *options)
     return fal_device_open(device, &given);
 }
 
-/* ---- both ---------------------------------------------------------------------
- */
+/* ---- both ---------------------------------------------------------------- */
 
 static fal_status open_splits(cli_ground *ground, const cli_options *options)
 {

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the file -----------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------ */
 
 static int is_file(const char *path)
 {
@@ -37,8 +36,7 @@ static fal_status find_file(const char *path, const char *first, const char *sec
     return *file ? FAL_OK : FAL_ERROR_MEMORY;
 }
 
-/* ---- weights ------------------------------------------------------------------
- */
+/* ---- weights ------------------------------------------------------------- */
 
 /* The item of a network's text at `at`, for messages. */
 static void copy_item(const char *text, size_t at, char *item, size_t size)
@@ -114,8 +112,7 @@ fal_status cli_init_model(fal_model **model, const cli_ground *ground,
     return status;
 }
 
-/* ---- feedback -----------------------------------------------------------------
- */
+/* ---- feedback ------------------------------------------------------------ */
 
 static int is_feedback(const char *name)
 {

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making -------------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------- */
 
 static fal_status make_model(cli_job *job)
 {
@@ -60,8 +59,7 @@ void cli_job_release(cli_job *job)
     job->model = NULL;
 }
 
-/* ---- what is said -------------------------------------------------------------
- */
+/* ---- what is said -------------------------------------------------------- */
 
 /* Characters of the network's text that are shown. */
 enum { NETWORK_SHOWN = 66 };
@@ -92,8 +90,7 @@ void cli_job_explain(const cli_job *job)
             (unsigned long long)job->last.step, folder, folder);
 }
 
-/* ---- while it runs ------------------------------------------------------------
- */
+/* ---- while it runs ------------------------------------------------------- */
 
 static fal_status write_config(cli_job *job)
 {

@@ -45,8 +45,7 @@ void cli_live_begin(cli_live *live, const char *label, int silent)
                        .test_accuracy = NAN};
 }
 
-/* ---- parts of a line ----------------------------------------------------------
- */
+/* ---- parts of a line ----------------------------------------------------- */
 
 struct line {
     char text[LINE];
@@ -115,8 +114,7 @@ static void add_time_left(struct line *line, const cli_live *live,
         add(line, "  %lu:%02lu left", left / 60, left % 60);
 }
 
-/* ---- the live line ------------------------------------------------------------
- */
+/* ---- the live line ------------------------------------------------------- */
 
 static size_t terminal_width(void)
 {

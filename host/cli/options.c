@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- reading ------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 static fal_status set_defaults(cli_options *options)
 {
@@ -132,8 +131,7 @@ fal_status cli_options_read(cli_options *options, unsigned command, int count,
     return status;
 }
 
-/* ---- asking and setting -------------------------------------------------------
- */
+/* ---- asking and setting -------------------------------------------------- */
 
 const char *cli_text(const cli_options *options, cli_id id)
 {

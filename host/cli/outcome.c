@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* ---- figures ------------------------------------------------------------------
- */
+/* ---- figures ------------------------------------------------------------- */
 
 /* A figure of run i; `offset` is its place in cli_outcome. */
 static double value_of(const cli_outcome *runs, size_t i, size_t offset)
@@ -47,8 +46,7 @@ static const struct column columns[] = {
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-/* ---- the table ----------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------- */
 
 static void print_accuracy(cli_spread accuracy)
 {
@@ -87,8 +85,7 @@ void cli_outcomes_print(const cli_outcome *runs, size_t rules, size_t seeds)
         print_rule(runs + r * seeds, seeds);
 }
 
-/* ---- compare.json -------------------------------------------------------------
- */
+/* ---- compare.json -------------------------------------------------------- */
 
 static void add_run(const cli_outcome *run, fal_json *json)
 {

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- printing -----------------------------------------------------------------
- */
+/* ---- printing ------------------------------------------------------------ */
 
 static int print_error; /* errno of the first failure */
 
@@ -61,8 +60,7 @@ void cli_json_number(fal_json *json, const char *key, double value)
     fal_json_number(json, value);
 }
 
-/* ---- ending -------------------------------------------------------------------
- */
+/* ---- ending -------------------------------------------------------------- */
 
 /* Whoever closed the pipe has what they want: no message. */
 static int end_broken(void)
@@ -87,8 +85,7 @@ int cli_end(fal_status status)
     return status == FAL_ERROR_ARGUMENT ? CLI_WRONG_USE : CLI_FAILED;
 }
 
-/* ---- signals ------------------------------------------------------------------
- */
+/* ---- signals ------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 

@@ -20,8 +20,7 @@ extern char **environ;
 enum { REPORT = 3 };                /* the child's file descriptor */
 static const double PATIENCE = 120; /* seconds, for kernels that compile slowly */
 
-/* ---- the child ----------------------------------------------------------------
- */
+/* ---- the child ----------------------------------------------------------- */
 
 static fal_status probe(const char *selector, double *worst)
 {
@@ -51,8 +50,7 @@ int cli_probe(const char *selector)
     return written < 0 ? CLI_WRONG_USE : CLI_FAILED;
 }
 
-/* ---- the parent ---------------------------------------------------------------
- */
+/* ---- the parent ---------------------------------------------------------- */
 
 /* What the driver prints belongs to nobody. */
 static int start_child(const char *selector, int report, pid_t *child)

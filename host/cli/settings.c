@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- checking -----------------------------------------------------------------
- */
+/* ---- checking ------------------------------------------------------------ */
 
 static fal_status check_optimizer(const cli_options *options)
 {
@@ -36,8 +35,7 @@ fal_status cli_runs_check(const cli_options *options)
     return status ? status : check_optimizer(options);
 }
 
-/* ---- resolving ----------------------------------------------------------------
- */
+/* ---- resolving ----------------------------------------------------------- */
 
 static double standard_rate(const cli_options *options)
 {
@@ -96,8 +94,7 @@ void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
     resolve_seeds(run, offset);
 }
 
-/* ---- the library's options ----------------------------------------------------
- */
+/* ---- the library's options ----------------------------------------------- */
 
 void cli_model_options(fal_model_options *model, const cli_options *run,
                        const fal_dataset *data)
@@ -145,8 +142,7 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->noise_seed = cli_whole(run, CLI_SEED_NOISE);
 }
 
-/* ---- folders ------------------------------------------------------------------
- */
+/* ---- folders ------------------------------------------------------------- */
 
 enum { NAME_LIMIT = 40 };
 

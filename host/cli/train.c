@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* ---- what is printed ----------------------------------------------------------
- */
+/* ---- what is printed ----------------------------------------------------- */
 
 static void print_lengths(const cli_options *run)
 {
@@ -65,8 +64,7 @@ static fal_status print_json(const cli_job *job, const fal_run *folder)
     return cli_print_json(&json);
 }
 
-/* ---- running ------------------------------------------------------------------
- */
+/* ---- running ------------------------------------------------------------- */
 
 static fal_status train(cli_job *job, fal_run *folder)
 {

@@ -9,8 +9,7 @@
 
 enum { NAME_LIMIT = 64, NAMES = 32, PART_LIMIT = 256 };
 
-/* ---- parts --------------------------------------------------------------------
- */
+/* ---- parts --------------------------------------------------------------- */
 
 fal_status cli_parts(const char *text, char separator, cli_part_visit visit,
                      void *user)
@@ -30,8 +29,7 @@ fal_status cli_parts(const char *text, char separator, cli_part_visit visit,
     return status;
 }
 
-/* ---- names --------------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 struct names {
     char texts[NAMES][NAME_LIMIT];
@@ -98,8 +96,7 @@ static fal_status check_listed_rule(const char *part, void *user)
     return FAL_OK;
 }
 
-/* ---- numbers ------------------------------------------------------------------
- */
+/* ---- numbers ------------------------------------------------------------- */
 
 static fal_status whole_failed(const cli_option *option, const char *text,
                                const char *why)
@@ -205,8 +202,7 @@ double cli_rate_read(const char *text, const char *rule)
     return rate.own > 0 ? rate.own : rate.general;
 }
 
-/* ---- all kinds ----------------------------------------------------------------
- */
+/* ---- all kinds ----------------------------------------------------------- */
 
 static fal_status check_text(const cli_option *option, const char *text)
 {

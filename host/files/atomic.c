@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- writing ------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 static _Thread_local long until_failure;
 
@@ -148,8 +147,7 @@ fal_status fal_file_commit(fal_file_writer *w)
     return FAL_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 static fal_status read_failed(const char *path, const char *why)
 {

@@ -41,8 +41,7 @@ static void append_value(fal_json *j, const char *text, int comma)
     j->comma = comma;
 }
 
-/* ---- strings ------------------------------------------------------------------
- */
+/* ---- strings ------------------------------------------------------------- */
 
 static int continues(const unsigned char *text, size_t count)
 {
@@ -128,8 +127,7 @@ void fal_json_key(fal_json *j, const char *key)
     j->comma = 0;
 }
 
-/* ---- numbers ------------------------------------------------------------------
- */
+/* ---- numbers ------------------------------------------------------------- */
 
 /* The program that uses the library may have set a locale with a decimal comma. */
 static void use_decimal_point(char *text)
@@ -174,8 +172,7 @@ void fal_json_unsigned(fal_json *j, uint64_t value)
     append_value(j, text, 1);
 }
 
-/* ---- the rest -----------------------------------------------------------------
- */
+/* ---- the rest ------------------------------------------------------------ */
 
 void fal_json_bool(fal_json *j, int value)
 {

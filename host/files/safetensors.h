@@ -18,8 +18,7 @@ typedef struct fal_metadata {
     const char *key, *value;
 } fal_metadata;
 
-/* ---- writing ------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* Fills `values` with a tensor's bytes, for example from the device. */
 typedef fal_status (*fal_tensor_fetch)(void *user, void *values, size_t bytes);
@@ -41,8 +40,7 @@ fal_status fal_safetensors_write(const char *path, const fal_tensor_source *tens
                                  size_t count, const fal_metadata *metadata,
                                  size_t metadata_count);
 
-/* ---- reading ------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 typedef struct fal_safetensors fal_safetensors;
 

@@ -27,8 +27,7 @@ char *fal_folder_path(const char *folder, const char *name)
     return path;
 }
 
-/* ---- making -------------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------- */
 
 static int is_folder(const char *path)
 {
@@ -104,8 +103,7 @@ void fal_folder_unmake(const char *folder, size_t made)
     fal_release(path);
 }
 
-/* ---- locking ------------------------------------------------------------------
- */
+/* ---- locking ------------------------------------------------------------- */
 
 /* The file may have been removed by the one who held it before us. */
 static int still_there(const char *path, int file)
@@ -172,8 +170,7 @@ void fal_folder_unlock(const char *folder, int lock)
     close(lock);
 }
 
-/* ---- looking and clearing -----------------------------------------------------
- */
+/* ---- looking and clearing ------------------------------------------------ */
 
 /* Calls `visit` with each file of a run that is in the folder. */
 typedef fal_status (*file_visit)(const char *path, void *user);

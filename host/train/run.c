@@ -22,8 +22,7 @@ struct fal_run {
     int metrics;
 };
 
-/* ---- opening ------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------- */
 
 static fal_status run_allocate(fal_run **run, const char *folder)
 {
@@ -120,8 +119,7 @@ const char *fal_run_folder(const fal_run *run)
     return run->folder;
 }
 
-/* ---- writing ------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 static fal_status open_metrics(fal_run *run)
 {
@@ -246,8 +244,7 @@ fal_status fal_run_save_model(fal_run *run, fal_model *model)
     return status;
 }
 
-/* ---- closing ------------------------------------------------------------------
- */
+/* ---- closing ------------------------------------------------------------- */
 
 void fal_run_close(fal_run *run)
 {
