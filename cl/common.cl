@@ -88,3 +88,40 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
     }
     return delta;
 }
+
+/* ---- products: what cl/gemm.cl and cl/gemm_tile.cl share -------------------- */
+
+/* An operand is read as it is stored, or it is stored transposed */
+#define FROM_ROWS 0
+#define FROM_COLUMNS 1
+typedef struct operand {
+    int source;
+    uint pitch;
+} operand;
+
+/* Bits of `parts`: what there is beside the sum (host/ops/gemm.c: PART_…) */
+#define ADDS_OLD 1
+#define ADDS_BIAS 2
+#define DERIVES 4
+typedef struct epilogue {
+    int parts, activation;
+    float slope;
+    int derivative;
+    float derivative_slope;
+    uint pitch; /* of C and of the stored output */
+} epilogue;
+
+/* What is stored for the sum v at c; bias and h are read where parts say so */
+INLINE floatv finish(floatv v, __global const float *c, __global const float *bias,
+                     __global const float *h, epilogue e)
+{
+    if (e.parts & ADDS_OLD)
+        v += vloadv(0, c);
+    if (e.parts & ADDS_BIAS)
+        v += vloadv(0, bias);
+    if (e.activation != LINEAR)
+        v = activate(e.activation, e.slope, v);
+    if (e.parts & DERIVES)
+        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, h));
+    return v;
+}

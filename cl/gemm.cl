@@ -58,26 +58,6 @@
 typedef __global const float *readable;
 typedef __global float *writable;
 
-/* Sources: stored as the product reads it, or transposed */
-#define ROWS 0
-#define COLUMNS 1
-typedef struct operand {
-    int source;
-    uint pitch;
-} operand;
-
-/* Bits of `parts`: what there is beside the sum */
-#define ACCUMULATE 1
-#define BIAS 2
-#define OUTPUT 4
-typedef struct epilogue {
-    int parts, activation;
-    float slope;
-    int derivative;
-    float derivative_slope;
-    uint pitch; /* of C and of the stored output */
-} epilogue;
-
 /* A group's rectangle, and the blocks it is worked through in */
 typedef struct blocking {
     uint rows, columns;
@@ -143,7 +123,7 @@ typedef struct part {
 INLINE void fill(part p)
 {
     const size_t ld = p.of.pitch;
-    if (p.of.source == COLUMNS)
+    if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else
         copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
@@ -162,32 +142,6 @@ INLINE void fill_blocks(int with_a, part block, part panels)
 }
 
 /* ---- register tile ----------------------------------------------------------- */
-
-INLINE void put(writable p, floatv v, int n)
-{
-    if (n >= VW) {
-        vstorev(v, 0, p);
-        return;
-    }
-    float lanes[VW];
-    vstorev(v, 0, lanes);
-    ROLL for (int j = 0; j < n; j++) p[j] = lanes[j];
-}
-
-/* n of the VW lanes are C's */
-INLINE void finish(floatv v, writable c, readable bias, readable h, int n,
-                   epilogue e)
-{
-    if (e.parts & ACCUMULATE)
-        v += vloadv(0, c);
-    if (e.parts & BIAS)
-        v += vloadv(0, bias);
-    if (e.activation != LINEAR)
-        v = activate(e.activation, e.slope, v);
-    if (e.parts & OUTPUT)
-        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, h));
-    put(c, v, n);
-}
 
 /* The sums of MR rows and V vectors; V is a constant, so the loops unroll */
 INLINE void multiply(const int V, readable a, readable b, uint kn, floatv *done)
@@ -220,8 +174,10 @@ INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
         multiply(NV, a, b, kn, done);
     ROLL for (int i = 0; i < rows; i++, C += e.pitch, h += e.pitch)
         ROLL for (int j = 0; j * VW < columns; j++)
-            finish(done[i * NV + j], C + j * VW, bias + j * VW, h + j * VW,
-                   columns - j * VW, e);
+            store_lanes(C + j * VW,
+                        finish(done[i * NV + j], C + j * VW, bias + j * VW,
+                               h + j * VW, e),
+                        columns - j * VW);
 }
 
 /* ---- entry ------------------------------------------------------------------- */
@@ -230,8 +186,8 @@ INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
  * added, the others what the first left there; the last does the rest */
 INLINE epilogue at_block(epilogue e, int first, int last)
 {
-    e.parts = (first ? e.parts & ACCUMULATE : ACCUMULATE) |
-              (last ? e.parts & (BIAS | OUTPUT) : 0);
+    e.parts = (first ? e.parts & ADDS_OLD : ADDS_OLD) |
+              (last ? e.parts & (ADDS_BIAS | DERIVES) : 0);
     e.activation = last ? e.activation : LINEAR;
     return e;
 }
@@ -275,9 +231,4 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
 #undef FETCH
 #undef WANT
 #undef WANT_STORE
-#undef ROWS
-#undef COLUMNS
-#undef ACCUMULATE
-#undef BIAS
-#undef OUTPUT
 #endif

@@ -23,36 +23,17 @@
 typedef __global const float *readable;
 typedef __global float *writable;
 
-/* As in cl/gemm.cl */
-#define ROWS 0
-#define COLUMNS 1
-typedef struct operand {
-    int source;
-    uint pitch;
-} operand;
-
-#define ACCUMULATE 1
-#define BIAS 2
-#define OUTPUT 4
-typedef struct epilogue {
-    int parts, activation;
-    float slope;
-    int derivative;
-    float derivative_slope;
-    uint pitch;
-} epilogue;
-
 /* ---- sources ----------------------------------------------------------------- */
 
 INLINE float load_a(operand of, readable A, uint m, uint k)
 {
-    return of.source == COLUMNS ? A[(size_t)k * of.pitch + m]
+    return of.source == FROM_COLUMNS ? A[(size_t)k * of.pitch + m]
                                 : A[(size_t)m * of.pitch + k];
 }
 
 INLINE float load_b(operand of, readable B, uint k, uint n)
 {
-    return of.source == COLUMNS ? B[(size_t)n * of.pitch + k]
+    return of.source == FROM_COLUMNS ? B[(size_t)n * of.pitch + k]
                                 : B[(size_t)k * of.pitch + n];
 }
 
@@ -65,7 +46,7 @@ INLINE uint2 place(uint i, int along_k)
 INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
                     uint k, uint K, uint i)
 {
-    const uint2 p = place(i, of.source == ROWS);
+    const uint2 p = place(i, of.source == FROM_ROWS);
     const int inside = m + p.x < M && k + p.y < K;
     a[p.y * BLOCK + p.x] = inside ? load_a(of, A, m + p.x, k + p.y) : 0;
 }
@@ -73,7 +54,7 @@ INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
 INLINE void fetch_b(__local float *b, operand of, readable B, uint n, uint N,
                     uint k, uint K, uint i)
 {
-    const uint2 p = place(i, of.source == COLUMNS);
+    const uint2 p = place(i, of.source == FROM_COLUMNS);
     const int inside = n + p.x < N && k + p.y < K;
     b[p.y * BLOCK + p.x] = inside ? load_b(of, B, k + p.y, n + p.x) : 0;
 }
@@ -128,19 +109,6 @@ INLINE void four_steps(float4 sum[4], __local const float *a,
     step(sum, a, b, k + 3);
 }
 
-INLINE void finish(float v, writable c, readable bias, readable h, epilogue e)
-{
-    if (e.parts & ACCUMULATE)
-        v += *c;
-    if (e.parts & BIAS)
-        v += *bias;
-    if (e.activation != LINEAR)
-        v = activate(e.activation, e.slope, v);
-    if (e.parts & OUTPUT)
-        v = derive(e.derivative, e.derivative_slope, v, *h);
-    *c = v;
-}
-
 /* ---- entry ------------------------------------------------------------------- */
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
@@ -172,8 +140,8 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
         const uint row = m + down + i / 4, column = n + across + i % 4;
         const size_t at = (size_t)row * e.pitch + column;
         if (row < M && column < N)
-            finish(done[i], C + c_at + at, bias + bias_at + column,
-                   output + output_at + at, e);
+            C[c_at + at] = finish(done[i], C + c_at + at, bias + bias_at + column,
+                                  output + output_at + at, e);
     }
 }
 
@@ -181,9 +149,4 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
 #undef DEPTH
 #undef ITEMS
 #undef SIDE
-#undef ROWS
-#undef COLUMNS
-#undef ACCUMULATE
-#undef BIAS
-#undef OUTPUT
 #endif

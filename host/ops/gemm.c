@@ -24,7 +24,7 @@ enum {
 /* cl/gemm_tile.cl: BLOCK and ITEMS */
 enum { TILE_BLOCK = 32, TILE_ITEMS = 64 };
 
-/* cl/gemm.cl's `operand`, `epilogue` and `blocking` */
+/* `operand` and `epilogue` of cl/common.cl, `blocking` of cl/gemm.cl */
 typedef struct kernel_operand {
     cl_int source;
     cl_uint pitch;
