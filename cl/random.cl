@@ -1,5 +1,6 @@
 /* Random tensors: the value of [rows][columns] at (r, c) is element c*rows + r
- * (turned) or r*columns + c of a stream of Philox4x32-10 (Salmon et al. 2011).
+ * (turned; with rows of `channels` the row order is that of [channel][position]) or
+ * r*columns + c of a stream of Philox4x32-10 (Salmon et al. 2011).
  * Counter i = (i low, i high, draw, stream), key = (seed low, seed high), gives the
  * four words of elements 4i ... 4i + 3.
  *
@@ -37,10 +38,18 @@ INLINE void normal_pair(uintv a, uintv b, float scale, floatv *x, floatv *y)
     *y = radius * sinpi(angle);
 }
 
+/* Row [channel][position] as it is stored, [position][channel] */
+INLINE ulong stored_row(ulong row, ulong rows, uint channels)
+{
+    const ulong positions = rows / channels;
+    return row % positions * channels + row / positions;
+}
+
 /* `scale`: the bound / 2^23 of uniform numbers, the deviation of normal ones */
 __kernel void random_fill(int distribution, float scale, uint seed_low,
                           uint seed_high, uint draw, uint stream, ulong rows,
-                          ulong columns, int turned, __global float *values,
+                          ulong columns, int turned, uint channels,
+                          __global float *values,
                           ulong at)
 {
     const ulong n = rows * columns, counters = (n + 3) / 4;
@@ -72,7 +81,9 @@ __kernel void random_fill(int distribution, float scale, uint seed_low,
         ALL for (uint w = 0; w < 4; w++) vstorev(v[w], 0, drawn[w]);
         ROLL for (uint j = 0; j < 4 * VW; j++) {
             const ulong e = first * 4 + j;
-            const ulong to = turned ? e % rows * columns + e / rows : e;
+            const ulong to = turned ? stored_row(e % rows, rows, channels) * columns +
+                                          e / rows
+                                    : e;
             if (e < n)
                 values[to] = drawn[j % 4][j / 4];
         }

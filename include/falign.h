@@ -5,7 +5,8 @@
  * untouched when it fails; fal_error_message() then says what, where, why and what
  * to do. The library never prints, exits or aborts, reads no environment but
  * FALIGN_DEVICE, FALIGN_KERNELS and FALIGN_VECTOR (where the device options leave
- * them open), and keeps no global state. Every *_destroy(NULL) is fine. A device
+ * them open) and what says whether PoCL can compile (PATH, POCL_CACHE_DIR,
+ * XDG_CACHE_HOME, HOME), and keeps no global state. Every *_destroy(NULL) is fine. A device
  * and all that was made from it belong to one thread at a time; different devices
  * are independent. Destroy trainers before their model, models before their device.
  * Callbacks run on the caller's thread.
@@ -243,9 +244,8 @@ FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const fal_model_options *options);
 
 /* Reads a model written by fal_model_save (network, weights, standardisation), or a
- * run folder that holds a model.safetensors. It counts as standardised, by 0 and 1
- * where it was saved before fal_trainer_fit or fal_model_standardize. The file does not
- * say the weight law: feedback of the law "weights" is then drawn as "fan-in". */
+ * run folder that holds a model.safetensors. The file does not say the weight law:
+ * feedback of the law "weights" is then drawn as "fan-in". */
 FAL_API fal_status fal_model_load(fal_model **model, fal_device *device,
                                   const char *path);
 

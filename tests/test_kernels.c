@@ -130,7 +130,7 @@ static const fal_update RULES[] = {
 
 static void updates_agree(void **state)
 {
-    static const uint64_t steps[] = {1, 2, 10, 1000, 1000000};
+    static const uint64_t steps[] = {1, 2, 10, 1000, 1000000, 0};
     (void)state;
     for (size_t d = 0; d < device_count; d++)
         for (size_t r = 0; r < COUNT(RULES); r++)
@@ -430,7 +430,8 @@ static void random_numbers_agree(void **state)
                                  0xfedcba9876543210u + i,
                                  4,
                                  65536,
-                                 1000000};
+                                 1000000,
+                                 0};
             uint64_t before = devices[d]->allocated;
             double worst = 0;
             fal_status status = fal_check_random(devices[d], &random, rows, columns,
@@ -527,8 +528,8 @@ static fal_status small_check(fal_device *device, size_t which)
 {
     const fal_activation tanh_ = {FAL_TANH, 0};
     const fal_update adam = {.rule = FAL_ADAM, .count = 5};
-    const fal_random normal = {FAL_NORMAL, 1, 1, 0, 0, 0};
-    const fal_random zero = {FAL_ZERO, 1, 1, 0, 0, 0};
+    const fal_random normal = {FAL_NORMAL, 1, 1, 0, 0, 0, 0};
+    const fal_random zero = {FAL_ZERO, 1, 1, 0, 0, 0, 0};
     double worst = 0;
     switch (which) {
     case 0:

@@ -61,11 +61,15 @@ void cli_runs_resolve(cli_options *all, const cli_options *options,
 
 /* A model that comes from a file was made by a law that is not known here, so the
  * one given stands in its place. */
-static void resolve_feedback(cli_options *run, const char *name)
+static void resolve_feedback(cli_options *run, const char *name, int comparing)
 {
     const fal_rule *rule;
-    if (cli_flag(run, CLI_FEEDBACK_LAW) || fal_rule_find(name, &rule) != FAL_OK ||
-        rule->carrier != FAL_CARRIER_FEEDBACK)
+    if (fal_rule_find(name, &rule) != FAL_OK)
+        return;
+    /* A comparison's law is for those of its rules that have feedback. */
+    if (rule->carrier != FAL_CARRIER_FEEDBACK && comparing)
+        cli_unset(run, CLI_FEEDBACK_LAW);
+    if (rule->carrier != FAL_CARRIER_FEEDBACK || cli_flag(run, CLI_FEEDBACK_LAW))
         return;
     const char *law = rule->path == FAL_PATH_DIRECT ? "units" : "weights";
     if (rule->path != FAL_PATH_DIRECT && cli_flag(run, CLI_INIT))
@@ -90,7 +94,7 @@ void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
     run->command = CLI_TRAIN;
     cli_set_text(run, CLI_RULE_NAME, rule);
     cli_set_real(run, CLI_RATE, rate > 0 ? rate : standard_rate(all));
-    resolve_feedback(run, rule);
+    resolve_feedback(run, rule, all->command == CLI_COMPARE);
     resolve_seeds(run, offset);
 }
 

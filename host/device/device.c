@@ -26,8 +26,9 @@ static fal_status from_environment(fal_device_options *options)
     const char *vector = fal_environment("FALIGN_VECTOR");
     if (options->vector || !vector)
         return FAL_OK;
-    options->vector = atoi(vector);
-    if (options->vector == 0)
+    char *end;
+    options->vector = (int)strtol(vector, &end, 10);
+    if (options->vector == 0 || *end)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "FALIGN_VECTOR is '%.40s': it can be 4, 8 or 16", vector);
     return FAL_OK;
@@ -95,6 +96,9 @@ fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
     fal_device_options options;
     fal_status status = fal_options_read(&options, sizeof options, &defaults, given,
                                          "fal_device_options");
+    if (!status && !opened)
+        status = fal_fail(FAL_ERROR_ARGUMENT, "fal_device_open: needs a place for "
+                                              "the device");
     if (!status)
         status = from_environment(&options);
     if (status)

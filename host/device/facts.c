@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct fact_list {
     fal_facts *items;
@@ -178,11 +179,12 @@ static int contains(const char *text, const char *part)
 static int meant(const fal_facts *facts, const char *name)
 {
     size_t length = strlen(name);
-    if (strcmp(name, "cpu") == 0 || strcmp(name, "gpu") == 0)
-        return strncmp(facts->selector, name, length) == 0;
+    if (strcasecmp(name, "cpu") == 0 || strcasecmp(name, "gpu") == 0)
+        return strncasecmp(facts->selector, name, length) == 0;
     const char *colon = strchr(name, ':');
-    if (colon && (strncmp(name, "cpu", 3) == 0 || strncmp(name, "gpu", 3) == 0))
-        return strcmp(facts->selector, name) == 0;
+    if (colon &&
+        (strncasecmp(name, "cpu", 3) == 0 || strncasecmp(name, "gpu", 3) == 0))
+        return strcasecmp(facts->selector, name) == 0;
     return contains(facts->name, name) || contains(facts->vendor, name) ||
            contains(facts->platform_name, name);
 }

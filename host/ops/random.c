@@ -46,6 +46,7 @@ fal_status fal_random_fill(fal_device *device, const fal_random *random,
     fal_launch_ulong(&list, rows);
     fal_launch_ulong(&list, columns);
     fal_launch_int(&list, turned != 0);
+    fal_launch_uint(&list, random->channels ? random->channels : 1);
     fal_launch_view(&list, values);
     fal_status status = end(&list, rows * columns);
     if (!status)

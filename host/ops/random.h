@@ -16,10 +16,12 @@ typedef struct fal_random {
     float scale;
     uint64_t seed;
     uint32_t purpose, layer, draw;
+    uint32_t channels; /* of a turned tensor's rows, [position][channel]; 0: 1 */
 } fal_random;
 
 /* Fills values [rows][columns]. The element number of (r, c) is c·rows + r if
- * `turned` (our [in][out] numbered in PyTorch's order [out][in]), else
+ * `turned` (our [in][out] numbered in PyTorch's order [out][in], images as
+ * [channel][height][width]), else
  * r·columns + c. Enqueues, does not wait. */
 fal_status fal_random_fill(fal_device *device, const fal_random *random,
                            fal_view values, size_t rows, size_t columns,

@@ -5,9 +5,11 @@
  * loop stays below the 32,768 turns that every device makes. */
 enum { COLUMNS = 16, SHARES = FAL_GROUP / COLUMNS, MOST_TURNS = 32768 };
 
-static fal_status check(size_t rows, size_t columns)
+/* Only work-items that share a group have a limit of turns. */
+static fal_status check(const fal_launches *list, size_t rows, size_t columns)
 {
-    if (rows < (size_t)MOST_TURNS * SHARES && columns <= INT32_MAX)
+    int few = fal_is_cpu_like(list) || rows < (size_t)MOST_TURNS * SHARES;
+    if (few && rows <= INT32_MAX && columns <= INT32_MAX)
         return FAL_OK;
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "sums over the rows of %zu x %zu: rows must stay below %d, "
@@ -18,7 +20,7 @@ static fal_status check(size_t rows, size_t columns)
 fal_status fal_column_sums_add(fal_launches *list, fal_view x, size_t rows,
                                size_t columns, fal_view sums)
 {
-    fal_status status = check(rows, columns);
+    fal_status status = check(list, rows, columns);
     if (status)
         return status;
     size_t span = fal_span(list->device, columns, rows ? rows : 1, 64);

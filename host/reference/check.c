@@ -85,7 +85,7 @@ static fal_status random_fill(fal_device *device, double *worst)
     for (int kind = FAL_ZERO; kind <= FAL_NORMAL; kind++)
         for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
             fal_random random = {
-                (fal_distribution)kind, .3f, 0x123456789abcdef0, 2, 7, 3};
+                (fal_distribution)kind, .3f, 0x123456789abcdef0, 2, 7, 3, 1};
             status = fal_check_random(device, &random, shapes[i / 2][0],
                                       shapes[i / 2][1], i % 2, worst);
         }

@@ -255,6 +255,8 @@ static fal_status send_rows(fal_feed *feed, size_t start, size_t rows)
     /* The queue is in order: when the last has arrived, all have. */
     if (!status)
         status = write_later(feed, feed->stored, inputs, from, event);
+    if (status) /* what was sent may still be on its way */
+        clFinish(feed->device->queue);
     return status;
 }
 

@@ -44,6 +44,7 @@ static fal_status resolve_law(const fal_trainer *trainer, const fal_layer *layer
     random->seed = trainer->options.feedback_seed;
     random->purpose = FAL_PURPOSE_FEEDBACK;
     random->layer = layer->number;
+    random->channels = (uint32_t)layer->in.channels;
     return FAL_OK;
 }
 
@@ -56,6 +57,7 @@ static fal_status place(fal_trainer *trainer, const fal_layer *layer)
     tensor.shape[0] = direct ? outputs : layer->outputs;
     tensor.shape[1] = direct ? layer->outputs : layer->inputs;
     tensor.turned = !direct;
+    tensor.channels = layer->in.channels;
     fal_status status = fal_arena_place(
         &trainer->feedback, (uint64_t)tensor.shape[0] * tensor.shape[1], slot);
     tensor.slot = *slot;

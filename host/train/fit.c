@@ -84,6 +84,13 @@ static fal_status report_epoch(fit *f)
                                               &correct);
         if (status)
             return status;
+        if (!isfinite(progress.test_loss))
+            return fal_fail(
+                FAL_ERROR_DIVERGED,
+                "training, step %llu: the loss on the test set is no longer "
+                "finite, the last update was too large; lower the learning "
+                "rate",
+                (unsigned long long)f->trainer->step);
         progress.test_accuracy = (double)correct / (double)f->test.feed.data.count;
     }
     f->resumed = now();
@@ -205,8 +212,6 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
 {
     fal_trainer *t = f->trainer;
     fal_status status = check(t, train, test);
-    if (!status && !t->model->standardized)
-        status = fal_model_standardize(t->model, train, t->options.standardize);
     if (!status)
         status = fal_feed_open(&f->feed, t->model, &t->workspace, &train->arrays,
                                1);
@@ -220,6 +225,9 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
         f->order = fal_allocate(f->samples, sizeof *f->order);
         status = f->order ? FAL_OK : FAL_ERROR_MEMORY;
     }
+    /* Last, so that a failure leaves the model as it was. */
+    if (!status && !t->model->standardized)
+        status = fal_model_standardize(t->model, train, t->options.standardize);
     return status;
 }
 

@@ -39,11 +39,13 @@ static fal_status draw_layer(fal_model *model, const fal_layer *layer,
     random.seed = seed;
     random.layer = layer->number;
     random.purpose = FAL_PURPOSE_WEIGHT;
+    random.channels = (uint32_t)layer->in.channels;
     fal_status status = fill(model, random, &layer->weight, layer->inputs,
                              layer->outputs);
     if (status || !layer->has_bias)
         return status;
     random.purpose = FAL_PURPOSE_BIAS;
+    random.channels = 1;
     if (model->weight_law.kind != FAL_LAW_FAN_IN)
         random.distribution = FAL_ZERO;
     return fill(model, random, &layer->bias, 1, layer->outputs);
@@ -120,7 +122,8 @@ static fal_status list_tensors(fal_model *model)
                              .slot = layer->weight,
                              .shape = {layer->outputs, layer->inputs},
                              .dimensions = 2,
-                             .turned = 1};
+                             .turned = 1,
+                             .channels = layer->in.channels};
         fal_tensor bias = {.arena = &model->parameters,
                            .slot = layer->bias,
                            .shape = {layer->outputs},
@@ -165,7 +168,7 @@ fal_status fal_model_create(fal_model **created, fal_device *device,
                                          "fal_model_options");
     if (status)
         return status;
-    if (!device || !network)
+    if (!created || !device || !network)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_model_create: needs a device and a network's text");
     fal_model *model = fal_allocate(1, sizeof *model);
@@ -195,7 +198,7 @@ void fal_model_destroy(fal_model *model)
 
 const char *fal_model_network(const fal_model *model)
 {
-    return model->network.text;
+    return model ? model->network.text : NULL;
 }
 
 fal_status fal_loss_find(const char *name, int *loss)
@@ -275,19 +278,28 @@ fal_status fal_model_standardize(fal_model *model, const fal_dataset *data,
 
 size_t fal_model_tensor_count(const fal_model *model)
 {
-    return model->tensors.count;
+    return model ? model->tensors.count : 0;
 }
 
 const char *fal_model_tensor_name(const fal_model *model, size_t index)
 {
-    return index < model->tensors.count ? model->tensors.items[index].name : NULL;
+    return model && index < model->tensors.count ? model->tensors.items[index].name
+                                                 : NULL;
+}
+
+static fal_status find_tensor(const fal_model *model, const char *name,
+                              const fal_tensor **tensor)
+{
+    if (!model)
+        return fal_fail(FAL_ERROR_ARGUMENT, "tensors need a model and a name");
+    return fal_tensor_find(&model->tensors, name, tensor);
 }
 
 fal_status fal_model_tensor_shape(const fal_model *model, const char *name,
                                   size_t shape[4], size_t *dimensions)
 {
     const fal_tensor *tensor;
-    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    fal_status status = find_tensor(model, name, &tensor);
     if (!status)
         fal_tensor_shape(tensor, shape, dimensions);
     return status;
@@ -297,7 +309,7 @@ fal_status fal_model_tensor(fal_model *model, const char *name, float *values,
                             size_t count)
 {
     const fal_tensor *tensor;
-    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    fal_status status = find_tensor(model, name, &tensor);
     return status ? status : fal_tensor_read(tensor, values, count);
 }
 
@@ -305,6 +317,6 @@ fal_status fal_model_tensor_set(fal_model *model, const char *name,
                                 const float *values, size_t count)
 {
     const fal_tensor *tensor;
-    fal_status status = fal_tensor_find(&model->tensors, name, &tensor);
+    fal_status status = find_tensor(model, name, &tensor);
     return status ? status : fal_tensor_write(tensor, values, count);
 }

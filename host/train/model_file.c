@@ -40,10 +40,12 @@ static fal_status write_sources(const fal_model *model, const char *path,
         {"mean", mean.text},
         {"deviation", deviation.text},
         {"falign", fal_version()},
+        {"standardized", "no"}, /* only where it is not: see load_scales */
     };
+    size_t entries = sizeof metadata / sizeof *metadata -
+                     (model->standardized != 0);
     if (!status)
-        status = fal_safetensors_write(path, sources, count, metadata,
-                                       sizeof metadata / sizeof *metadata);
+        status = fal_safetensors_write(path, sources, count, metadata, entries);
     fal_json_release(&mean);
     fal_json_release(&deviation);
     return status;
@@ -157,7 +159,7 @@ static fal_status load_scales(fal_model *model, const fal_safetensors *file,
     if (!status)
         status = fal_model_set_scales(model, values, values + n);
     if (!status)
-        model->standardized = 1;
+        model->standardized = !fal_safetensors_metadata(file, "standardized");
     fal_release(values);
     return status;
 }

@@ -98,7 +98,9 @@ fal_status fal_ring_end(fal_ring *ring)
     if (ring->begun % HALF)
         return FAL_OK;
     size_t first = (ring->begun - HALF) % FAL_RING_SLOTS;
-    return read_slots(ring, first, HALF, &ring->reading[first / HALF]);
+    fal_status status = read_slots(ring, first, HALF, &ring->reading[first / HALF]);
+    ring->lost = ring->lost || status;
+    return status;
 }
 
 fal_status fal_ring_flush(fal_ring *ring)
@@ -110,7 +112,11 @@ fal_status fal_ring_flush(fal_ring *ring)
     if (!status && rest)
         status = read_slots(ring, (ring->begun - rest) % FAL_RING_SLOTS, rest,
                             NULL);
-    if (!status)
+    if (!status && ring->lost)
+        status = read_slots(ring, 0, FAL_RING_SLOTS, NULL);
+    if (!status) {
+        ring->lost = 0;
         sum_until(ring, ring->begun);
+    }
     return status;
 }

@@ -21,6 +21,7 @@ typedef struct fal_ring {
     uint64_t begun, summed; /* steps */
     fal_tally last;         /* the step summed last */
     fal_tally log, epoch;   /* the trainer resets them */
+    int lost;               /* reading a half failed: the next flush reads all */
     int diverged;           /* a step's loss was not finite … */
     uint64_t diverged_at;   /* … the first such step, counted as `begun` does */
 } fal_ring;

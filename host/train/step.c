@@ -76,16 +76,16 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
         status = fal_plan_run(plan, slot);
     if (!status)
         status = run_update(t);
-    if (!status)
-        status = fal_ring_end(&t->ring);
+    if (status)
+        return status;
+    /* From here the step counts, whatever becomes of reading its loss. */
+    t->last_rows = rows;
+    t->step++;
+    status = fal_ring_end(&t->ring);
     if (!status)
         status = fal_cl(t->model->device, clFlush(t->model->device->queue),
                         "clFlush", NULL);
-    if (status)
-        return status;
-    t->last_rows = rows;
-    t->step++;
-    return FAL_OK;
+    return status;
 }
 
 static fal_status all_finite(const fal_arena *arena, fal_slot slot, int *finite)

@@ -12,19 +12,37 @@ size_t fal_tensor_floats(const fal_tensor *tensor)
     return floats;
 }
 
-/* to[c][r] <- from[r][c], in blocks that stay in the cache. */
-static void turn(const float *from, size_t rows, size_t columns, float *to)
+/* Place of stored input i = position·channels + channel outside. */
+static size_t outside(const fal_tensor *tensor, size_t i)
 {
-    enum { BLOCK = 32 };
-    for (size_t r0 = 0; r0 < rows; r0 += BLOCK)
-        for (size_t c0 = 0; c0 < columns; c0 += BLOCK)
-            for (size_t r = r0; r < rows && r < r0 + BLOCK; r++)
-                for (size_t c = c0; c < columns && c < c0 + BLOCK; c++)
-                    to[c * rows + r] = from[r * columns + c];
+    size_t positions = tensor->shape[1] / tensor->channels;
+    return i % tensor->channels * positions + i / tensor->channels;
 }
 
-static fal_status check_count(const fal_tensor *tensor, size_t count)
+/* Between stored [in][out] and values [out][in], in blocks that stay in the cache. */
+static void turn(const fal_tensor *tensor, float *stored, float *values,
+                 int to_values)
 {
+    enum { BLOCK = 32 };
+    size_t out = tensor->shape[0], in = tensor->shape[1];
+    for (size_t i0 = 0; i0 < in; i0 += BLOCK)
+        for (size_t o0 = 0; o0 < out; o0 += BLOCK)
+            for (size_t i = i0; i < in && i < i0 + BLOCK; i++) {
+                size_t place = outside(tensor, i);
+                for (size_t o = o0; o < out && o < o0 + BLOCK; o++)
+                    if (to_values)
+                        values[o * in + place] = stored[i * out + o];
+                    else
+                        stored[i * out + o] = values[o * in + place];
+            }
+}
+
+static fal_status check_values(const fal_tensor *tensor, const float *values,
+                               size_t count)
+{
+    if (!values)
+        return fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: no array of numbers",
+                        tensor->name);
     if (count == fal_tensor_floats(tensor))
         return FAL_OK;
     return fal_fail(FAL_ERROR_ARGUMENT, "tensor %s has %zu numbers, not %zu",
@@ -33,7 +51,7 @@ static fal_status check_count(const fal_tensor *tensor, size_t count)
 
 fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count)
 {
-    fal_status status = check_count(tensor, count);
+    fal_status status = check_values(tensor, values, count);
     if (status)
         return status;
     fal_slot slot = tensor->slot;
@@ -45,7 +63,7 @@ fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count
         return FAL_ERROR_MEMORY;
     status = fal_arena_read(tensor->arena, slot, stored);
     if (!status)
-        turn(stored, tensor->shape[1], tensor->shape[0], values);
+        turn(tensor, stored, values, 1);
     fal_release(stored);
     return status;
 }
@@ -53,7 +71,7 @@ fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count
 fal_status fal_tensor_write(const fal_tensor *tensor, const float *values,
                             size_t count)
 {
-    fal_status status = check_count(tensor, count);
+    fal_status status = check_values(tensor, values, count);
     if (status)
         return status;
     if (!tensor->turned)
@@ -61,7 +79,7 @@ fal_status fal_tensor_write(const fal_tensor *tensor, const float *values,
     float *stored = fal_allocate(count, sizeof *stored);
     if (!stored)
         return FAL_ERROR_MEMORY;
-    turn(values, tensor->shape[0], tensor->shape[1], stored);
+    turn(tensor, stored, (float *)values, 0);
     status = fal_arena_write(tensor->arena, tensor->slot, stored);
     fal_release(stored);
     return status;

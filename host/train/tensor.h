@@ -4,13 +4,15 @@
 
 #include "device/arena.h"
 
-/* One tensor of an arena. `turned`: stored [in][out], outside [out][in]. */
+/* One tensor of an arena. `turned`: stored [in][out], outside [out][in]; where `in` is
+ * an image it is stored [height][width][channels], outside [channels][height][width]. */
 typedef struct fal_tensor {
     char name[96];
     const fal_arena *arena;
     fal_slot slot;
     size_t shape[4], dimensions; /* outside */
     int turned;
+    size_t channels; /* of a turned tensor's input */
 } fal_tensor;
 
 size_t fal_tensor_floats(const fal_tensor *tensor);

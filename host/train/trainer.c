@@ -53,6 +53,20 @@ static fal_status check_numbers(const fal_trainer_options *o,
     return FAL_OK;
 }
 
+/* The trainer keeps no text of the caller's. */
+static fal_status keep_standardize(fal_trainer_options *o)
+{
+    static const char *const known[] = {"channel", "global", "none"};
+    const char *given = o->standardize ? o->standardize : known[0];
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(given, known[i]) == 0) {
+            o->standardize = known[i];
+            o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law = NULL;
+            return FAL_OK;
+        }
+    return fal_fail_unknown("standardisation", given, known, 3);
+}
+
 static fal_status resolve(fal_trainer *t, const fal_rule **rule)
 {
     fal_trainer_options *o = &t->options;
@@ -81,7 +95,7 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
         o->learning_rate = t->optimizer == FAL_SGD ? .01 : .001;
     if (o->momentum < 0)
         o->momentum = t->optimizer == FAL_SGD ? .9 : 0;
-    return status;
+    return status ? status : keep_standardize(o);
 }
 
 /* An arena with a number for each parameter, laid out as the parameters are. */
@@ -172,7 +186,8 @@ static fal_status list_layer(fal_trainer *t, size_t index)
                          .slot = layer->weight,
                          .shape = {layer->outputs, layer->inputs},
                          .dimensions = 2,
-                         .turned = 1};
+                         .turned = 1,
+                         .channels = layer->in.channels};
     fal_tensor bias = {.arena = &t->gradients,
                        .slot = layer->bias,
                        .shape = {layer->outputs},
