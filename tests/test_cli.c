@@ -486,6 +486,34 @@ static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
                 1e-9 * (fabs(mean) + 1));
 }
 
+/* A law of feedback is for those rules that have feedback. */
+static void compare_takes_a_feedback_law(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,fa,dfa,shallow "
+        "--feedback-law xavier --steps 2 --out law");
+    assert_int_equal(tool->code, 0);
+    char *text = tool_read("law/fa-1/config.yaml");
+    assert_has(text, "\nfeedback-law: \"xavier\"\n");
+    free(text);
+    text = tool_read("law/bp-1/config.yaml");
+    assert_has(text, "\nfeedback-law: null\n");
+    free(text);
+}
+
+/* The last update of a run can break the weights: no training loss shows it. */
+static void a_broken_last_step_is_seen(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "train --data $D --net mlp-2x8 --optimizer sgd --lr 1e30 --steps 1 "
+        "--out last");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "step 1: the loss on the test set is no longer finite");
+    assert_null(strstr(tool_list("last"), "model.safetensors"));
+}
+
 static void compare_sums_up(void **state)
 {
     (void)state;
@@ -601,6 +629,8 @@ int main(void)
         TEST(a_closed_pipe_ends_the_run),
         TEST(evaluate_agrees_with_training),
         TEST(compare_sums_up),
+        TEST(compare_takes_a_feedback_law),
+        TEST(a_broken_last_step_is_seen),
         TEST(one_run_has_no_deviation),
         TEST(devices_are_probed),
         TEST(check_runs_every_kernel),

@@ -1,7 +1,10 @@
 /* Models: evaluation and prediction against each other and against double, files,
  * tensors by name, sizes that do not fit. */
+#include "data/random.h"
+#include "train/model.h"
 #include "twin.h"
 
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -323,6 +326,59 @@ static void data_fills_the_text(void **state)
     free_arrays(&arrays);
 }
 
+/* Images are stored [height][width][channels]; names, numbers and random draws are
+ * PyTorch's [channels][height][width]. */
+static void columns_are_in_pytorchs_order(void **state)
+{
+    enum { H = 2, W = 3, C = 4, OUT = 5, IN = H * W * C };
+    (void)state;
+    fal_model *model = model_of("input 2x3x4, dense 5 nobias", 7);
+    float weight[OUT * IN], image[IN], found[OUT];
+    float bound = (float)(1 / sqrt(IN));
+    must(fal_model_tensor(model, "dense1.weight", weight, OUT * IN));
+    for (size_t i = 0; i < OUT * IN; i++)
+        assert_true(weight[i] ==
+                    fal_random_uniform(7, FAL_PURPOSE_WEIGHT, 1, 0, i, bound));
+    for (size_t p = 0; p < H * W; p++)
+        for (size_t c = 0; c < C; c++) {
+            memset(image, 0, sizeof image);
+            image[p * C + c] = 1;
+            must(fal_model_predict(model, image, FAL_FLOATS, 1, found));
+            for (size_t o = 0; o < OUT; o++)
+                assert_true(found[o] == weight[o * IN + c * H * W + p]);
+        }
+    must(fal_model_tensor_set(model, "dense1.weight", weight, OUT * IN));
+    must(fal_model_predict(model, image, FAL_FLOATS, 1, found));
+    assert_true(found[0] == weight[IN - 1]);
+    fal_model_destroy(model);
+}
+
+/* Saved before any fit, a model is standardised by the first fit after loading. */
+static void an_unfitted_model_stays_so(void **state)
+{
+    char path[] = "/tmp/falign-model-XXXXXX";
+    (void)state;
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    fal_model *model = model_of("input 6, dense 4", 1), *loaded = NULL;
+    must(fal_model_save(model, path));
+    must(fal_model_load(&loaded, device, path));
+    assert_int_equal(loaded->standardized, 0);
+    fal_arrays arrays = random_arrays(9, 6, 4, 0);
+    fal_dataset *data = dataset_of(&arrays);
+    must(fal_model_standardize(loaded, data, "none"));
+    must(fal_model_save(loaded, path));
+    fal_model_destroy(loaded);
+    must(fal_model_load(&loaded, device, path));
+    assert_int_equal(loaded->standardized, 1);
+    fal_model_destroy(loaded);
+    fal_model_destroy(model);
+    fal_dataset_destroy(data);
+    free_arrays(&arrays);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +392,8 @@ int main(void)
         cmocka_unit_test(data_that_does_not_fit_is_refused),
         cmocka_unit_test(test_data_is_checked_too),
         cmocka_unit_test(data_fills_the_text),
+        cmocka_unit_test(columns_are_in_pytorchs_order),
+        cmocka_unit_test(an_unfitted_model_stays_so),
     };
     return cmocka_run_group_tests_name("model", tests, open_device, close_device);
 }
