@@ -381,7 +381,7 @@ FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *trai
 /* One step on a batch of the caller's: arrays->count rows, at most options.batch,
  * raw values. *loss, if asked for, is the batch mean before the step; without it
  * the call does not wait for the device. With schedule "cosine" options.steps must
- * be given. */
+ * be given, and a step past their end is an error. */
 FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
                                     double *loss);
 

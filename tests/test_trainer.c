@@ -432,7 +432,9 @@ static void rates_follow_the_schedule(void **state)
     for (int t = 0; t < STEPS; t++)
         expect_rate(observed_rate(model, trainer, &batch),
                     .125 * (1 + cos(3.14159265358979 * t / STEPS)));
-    expect_rate(observed_rate(model, trainer, &batch), 0); /* past the end */
+    assert_int_equal(fal_trainer_step(trainer, &batch, NULL), FAL_ERROR_ARGUMENT);
+    assert_non_null(
+        strstr(fal_error_message(), "the schedule's 10 steps are done"));
     must(fal_trainer_learning_rate(trainer, .125));
     expect_rate(observed_rate(model, trainer, &batch), .125);
     expect_rate(observed_rate(model, trainer, &batch), .125);

@@ -1,8 +1,8 @@
 #include "files/json.h"
 #include "device/memory.h"
+#include "device/number.h"
 
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,18 +129,6 @@ void fal_json_key(fal_json *j, const char *key)
 
 /* ---- numbers ------------------------------------------------------------- */
 
-/* The program that uses the library may have set a locale with a decimal comma. */
-static void use_decimal_point(char *text)
-{
-    const char *point = localeconv()->decimal_point;
-    char *found = *point ? strstr(text, point) : NULL;
-    if (!found)
-        return;
-    size_t length = strlen(point);
-    *found = '.';
-    memmove(found + 1, found + length, strlen(found + length) + 1);
-}
-
 void fal_json_number(fal_json *j, double value)
 {
     static const int digits[] = {9, 15, 17};
@@ -150,11 +138,10 @@ void fal_json_number(fal_json *j, double value)
         return;
     }
     for (size_t i = 0; i < 3; i++) {
-        snprintf(text, sizeof text, "%.*g", digits[i], value);
-        if (strtod(text, NULL) == value)
+        fal_number_print(text, sizeof text, digits[i], value);
+        if (fal_number_parse(text, NULL) == value)
             break;
     }
-    use_decimal_point(text);
     append_value(j, text, 1);
 }
 

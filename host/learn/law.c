@@ -1,8 +1,8 @@
 #include "learn/law.h"
+#include "device/number.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const names[] = {"fan-in",    "xavier",        "xavier-normal",
@@ -16,7 +16,7 @@ static fal_status parse_value(const char *text, const char *what, double *value)
 {
     const char *number = strchr(text, ':') + 1;
     char *end;
-    *value = strtod(number, &end);
+    *value = fal_number_parse(number, &end);
     if (*end || end == number || !isfinite(*value) || *value <= 0)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "%s '%.60s': a number above 0 must follow the colon", what,

@@ -1,10 +1,9 @@
 /* relu, leaky, tanh, sigmoid, linear: h = phi(a). Right behind a layer with weights
  * they are that layer's epilogue and cost no launch. */
+#include "device/number.h"
 #include "net/layer.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static fal_status refuse_arguments(size_t count)
 {
@@ -34,7 +33,7 @@ static fal_status parse_leaky(fal_layer *layer, char *const *words, size_t count
     char *end = NULL;
     layer->is_activation = 1;
     if (count > 0)
-        slope = strtod(words[0], &end);
+        slope = fal_number_parse(words[0], &end);
     /* The derivative is read off the output's sign, so the slope must keep it. */
     if (count > 1 || (end && (*end || end == words[0])) ||
         !(slope > 0 && slope < 1))
@@ -52,10 +51,11 @@ static fal_status shape(fal_layer *layer)
 
 static void print(const fal_layer *layer, char *text, size_t size)
 {
-    if (layer->activation.phi == FAL_LEAKY)
-        snprintf(text, size, " %.9g", (double)layer->activation.slope);
-    else
-        text[0] = 0;
+    text[0] = 0;
+    if (layer->activation.phi != FAL_LEAKY)
+        return;
+    text[0] = ' ';
+    fal_number_print(text + 1, size - 1, 9, (double)layer->activation.slope);
 }
 
 static size_t floats(const fal_plan_build *build, size_t index)

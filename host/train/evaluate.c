@@ -150,11 +150,18 @@ fal_status fal_model_predict(fal_model *model, const void *inputs, fal_type type
                          .channels = in.channels,
                          .type = type,
                          .inputs = inputs};
+    size_t bytes = model->network.outputs * sizeof *outputs;
+    float *found = fal_allocate(count, bytes);
+    if (!found)
+        return FAL_ERROR_MEMORY;
     fal_evaluator evaluator = {0};
     fal_status status = fal_evaluator_open(&evaluator, model, &arrays,
                                            FAL_CROSS_ENTROPY, 0);
     if (!status)
-        status = read_outputs(&evaluator, outputs);
+        status = read_outputs(&evaluator, found);
     fal_evaluator_close(&evaluator);
+    if (!status)
+        memcpy(outputs, found, count * bytes);
+    fal_release(found);
     return status;
 }

@@ -85,24 +85,31 @@ fal_status fal_model_save(fal_model *model, const char *path)
     return fal_model_write(model, path, lists, 1);
 }
 
+/* Reads a tensor's numbers and, if `write`, hands them to the device. */
+static fal_status load_tensor(const fal_tensor *tensor, const fal_safetensors *file,
+                              int write)
+{
+    size_t floats = fal_tensor_floats(tensor);
+    float *values = fal_allocate(floats, sizeof *values);
+    if (!values)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_safetensors_floats(file, tensor->name, tensor->shape,
+                                               tensor->dimensions, values);
+    if (!status && write)
+        status = fal_tensor_write(tensor, values, floats);
+    fal_release(values);
+    return status;
+}
+
+/* All are looked at before the first is changed. */
 fal_status fal_tensor_list_load(const fal_tensor_list *list,
                                 const fal_safetensors *file, int required)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < list->count && !status; i++) {
-        const fal_tensor *tensor = &list->items[i];
-        if (!required && !fal_safetensors_find(file, tensor->name))
-            continue;
-        size_t floats = fal_tensor_floats(tensor);
-        float *values = fal_allocate(floats, sizeof *values);
-        if (!values)
-            return FAL_ERROR_MEMORY;
-        status = fal_safetensors_floats(file, tensor->name, tensor->shape,
-                                        tensor->dimensions, values);
-        if (!status)
-            status = fal_tensor_write(tensor, values, floats);
-        fal_release(values);
-    }
+    for (int write = 0; write < 2; write++)
+        for (size_t i = 0; i < list->count && !status; i++)
+            if (required || fal_safetensors_find(file, list->items[i].name))
+                status = load_tensor(&list->items[i], file, write);
     return status;
 }
 

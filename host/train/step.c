@@ -190,6 +190,14 @@ static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
             FAL_ERROR_ARGUMENT,
             "fal_trainer_step: a schedule needs options.steps; give them, "
             "or use the schedule constant");
+    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 &&
+        t->step - t->schedule_start >= t->schedule_length)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "fal_trainer_step: the schedule's %llu steps are done; set a "
+            "rate by fal_trainer_learning_rate, or use the schedule "
+            "constant",
+            (unsigned long long)t->schedule_length);
     return FAL_OK;
 }
 
