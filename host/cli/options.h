@@ -32,17 +32,21 @@ enum {
     CLI_ALL = 31
 };
 
+typedef struct cli_bounds {
+    double low, high;
+    int open;
+} cli_bounds;
+
 typedef struct cli_option {
     const char *name;     /* without dashes */
     const char *argument; /* as --help shows it; NULL for flags */
     const char *standard; /* the default as it would be typed; NULL: none */
-    const char *meaning;  /* one or two lines of --help */
     cli_kind kind;
+    const cli_bounds *bounds; /* of COUNT, EVERY, REAL and RATES */
     unsigned commands;
-    const char *group; /* a heading of --help */
-    double low, high;
-    int open;
-    int recorded; /* 1: part of a run, stands in config.yaml */
+    const char *group;   /* a heading of --help */
+    int recorded;        /* 1: part of a run, stands in config.yaml */
+    const char *meaning; /* one or two lines of --help */
 } cli_option;
 
 typedef enum cli_id {

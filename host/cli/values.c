@@ -109,7 +109,8 @@ static fal_status whole_failed(const cli_option *option, const char *text,
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "option --%s: '%.100s' %s; give a whole number from %.0f to "
                     "%.0f%s",
-                    option->name, text, why, option->low, option->high,
+                    option->name, text, why, option->bounds->low,
+                    option->bounds->high,
                     option->kind == CLI_EVERY ? ", or 'epoch'" : "");
 }
 
@@ -124,9 +125,9 @@ static fal_status read_whole(const cli_option *option, const char *text,
     errno = 0;
     unsigned long long value = strtoull(digits, NULL, 10);
     int bounded = option->kind != CLI_SEED;
-    if (errno == ERANGE || (bounded && (double)value > option->high))
+    if (errno == ERANGE || (bounded && (double)value > option->bounds->high))
         return whole_failed(option, text, "is too large");
-    if (bounded && (double)value < option->low)
+    if (bounded && (double)value < option->bounds->low)
         return whole_failed(option, text, "is too small");
     *whole = value;
     return FAL_OK;
@@ -134,14 +135,14 @@ static fal_status read_whole(const cli_option *option, const char *text,
 
 static fal_status real_failed(const cli_option *option, const char *text)
 {
+    const cli_bounds *range = option->bounds;
     char bounds[96] = "";
-    if (option->high < 1e30)
-        snprintf(bounds, sizeof bounds, "from %g to %s%g", option->low,
-                 option->open & CLI_HIGH_OPEN ? "below " : "", option->high);
+    if (range->high < 1e30)
+        snprintf(bounds, sizeof bounds, "from %g to %s%g", range->low,
+                 range->open & CLI_HIGH_OPEN ? "below " : "", range->high);
     else
         snprintf(bounds, sizeof bounds, "%s %g",
-                 option->open & CLI_LOW_OPEN ? "above" : "of at least",
-                 option->low);
+                 range->open & CLI_LOW_OPEN ? "above" : "of at least", range->low);
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "option --%s: '%.100s' will not do; give a number %s",
                     option->name, text, bounds);
@@ -150,13 +151,14 @@ static fal_status real_failed(const cli_option *option, const char *text)
 static fal_status read_real(const cli_option *option, const char *text,
                             double *real)
 {
+    const cli_bounds *range = option->bounds;
     char *end;
     double value = strtod(text, &end);
     /* strtod would also take blanks, "nan" and hexadecimal numbers. */
     int good = *text && strspn(text, "0123456789.eE+-") == strlen(text) && !*end &&
-               isfinite(value) && value >= option->low && value <= option->high &&
-               !(option->open & CLI_LOW_OPEN && value <= option->low) &&
-               !(option->open & CLI_HIGH_OPEN && value >= option->high);
+               isfinite(value) && value >= range->low && value <= range->high &&
+               !(range->open & CLI_LOW_OPEN && value <= range->low) &&
+               !(range->open & CLI_HIGH_OPEN && value >= range->high);
     if (!good)
         return real_failed(option, text);
     *real = value;
