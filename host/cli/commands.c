@@ -5,31 +5,57 @@
 #include <string.h>
 
 const cli_command cli_commands[] = {
-    {"devices", "[--check [NAME]]",
-     "list OpenCL platforms and devices, or check one",
-     "Each device is tried in a process of its own, so that a driver that crashes "
-     "marks only its device. With --check every kernel runs there against its "
-     "reference in plain C.",
-     CLI_DEVICES, 0, cli_devices},
-    {"train", "--data D --net N [OPTIONS]", "train a network: one run",
-     "Writes a run folder: config.yaml, metrics.jsonl, start.safetensors (weights "
-     "and "
-     "feedback before the first step) and model.safetensors, which is rewritten "
-     "after each epoch. Ctrl-C finishes the step and saves.",
-     CLI_TRAIN, 0, cli_train},
-    {"compare", "--data D --net N [OPTIONS]",
-     "several learning rules from one start",
-     "Every rule starts from the same weights and sees the samples in the same "
-     "order. Ends with a table; writes compare.json and a run folder RULE-SEED for "
-     "each run.",
-     CLI_COMPARE, 0, cli_compare},
-    {"evaluate", "MODEL --data D [OPTIONS]", "loss and accuracy on the test split",
-     "MODEL is a .safetensors file or a run folder.", CLI_EVALUATE, 1,
-     cli_evaluate},
-    {"bench", "gemm --m M --n N --k K [OPTIONS]", "time a matrix product",
-     "Prints the median and the fastest tenth in milliseconds, and GFLOP/s. All "
-     "packing is inside the time.",
-     CLI_BENCH, 1, cli_bench},
+    {.name = "devices",
+     .usage = "[--check [NAME]]",
+     .summary = "list OpenCL platforms and devices, or check one",
+     .details =
+         "Each device is tried in a process of its own, so that a driver "
+         "that crashes marks only its device. With --check every kernel runs "
+         "there against its reference in plain C.",
+     .examples = "devices\n"
+                 "devices --check gpu:0\n",
+     .bit = CLI_DEVICES,
+     .run = cli_devices},
+    {.name = "train",
+     .usage = "--data D --net N [OPTIONS]",
+     .summary = "train a network: one run",
+     .details =
+         "Writes a run folder: config.yaml, metrics.jsonl, start.safetensors "
+         "(weights and feedback before the first step) and "
+         "model.safetensors, which is rewritten after each epoch. Ctrl-C "
+         "finishes the step and saves.",
+     .examples = "train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
+                 "train --data fashion-mnist --net 'dense 256, tanh, dense 10'\n"
+                 "train --data DIR --net mlp-1x64 --epochs 20 --out runs/mine\n",
+     .bit = CLI_TRAIN,
+     .run = cli_train},
+    {.name = "compare",
+     .usage = "--data D --net N [OPTIONS]",
+     .summary = "several learning rules from one start",
+     .details = "Every rule starts from the same weights and sees the samples in "
+                "the same order. Ends with a table; writes compare.json and a run "
+                "folder RULE-SEED for each run.",
+     .examples = "compare --data fashion-mnist --net mlp-2x512 --seeds 3\n"
+                 "compare --data fashion-mnist --net mlp-2x512 --rules bp,dfa\n",
+     .bit = CLI_COMPARE,
+     .run = cli_compare},
+    {.name = "evaluate",
+     .usage = "MODEL --data D [OPTIONS]",
+     .summary = "loss and accuracy on the test split",
+     .details = "MODEL is a .safetensors file or a run folder.",
+     .examples = "evaluate runs/mine --data fashion-mnist\n",
+     .bit = CLI_EVALUATE,
+     .arguments = 1,
+     .run = cli_evaluate},
+    {.name = "bench",
+     .usage = "gemm --m M --n N --k K [OPTIONS]",
+     .summary = "time a matrix product",
+     .details = "Prints the median and the fastest tenth in milliseconds, and "
+                "GFLOP/s. All packing is inside the time.",
+     .examples = "bench gemm --m 128 --n 512 --k 784\n",
+     .bit = CLI_BENCH,
+     .arguments = 1,
+     .run = cli_bench},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

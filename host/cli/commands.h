@@ -6,9 +6,10 @@
 
 typedef struct cli_command {
     const char *name;
-    const char *usage;   /* what follows the name */
-    const char *summary; /* one line */
-    const char *details; /* a paragraph for --help; NULL: none */
+    const char *usage;    /* what follows the name */
+    const char *summary;  /* one line */
+    const char *details;  /* a paragraph for --help */
+    const char *examples; /* lines of at most 70 columns, without "falign " */
     unsigned bit;
     size_t arguments; /* at most so many without dashes */
 

@@ -52,15 +52,24 @@ static void print_group(const cli_command *command, int first)
             print_option(&cli_table[id]);
 }
 
+static void print_examples(const char *examples, size_t lines)
+{
+    for (; *examples && lines > 0; lines--) {
+        size_t length = strcspn(examples, "\n");
+        cli_print("  falign %.*s\n", (int)length, examples);
+        examples += length + (examples[length] != 0);
+    }
+}
+
 void cli_help_command(const cli_command *command)
 {
     cli_print("falign %s%s%s\n\n", command->name, *command->usage ? " " : "",
               command->usage);
     print_words(command->summary, 0, 0);
-    if (command->details) {
-        cli_print("\n");
-        print_words(command->details, 0, 0);
-    }
+    cli_print("\n");
+    print_words(command->details, 0, 0);
+    cli_print("\nFor example\n");
+    print_examples(command->examples, SIZE_MAX);
     for (int id = 0; id < CLI_OPTIONS; id++)
         if (cli_table[id].commands & command->bit)
             print_group(command, id);
@@ -83,7 +92,7 @@ void cli_help(void)
         print_words(cli_commands[i].summary, 12, 12);
     }
     cli_print("\nfalign COMMAND --help says more; falign --version prints the "
-              "version.\n\nFor example:\n\n"
-              "  falign train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
-              "  falign compare --data fashion-mnist --net mlp-2x512 --seeds 3\n");
+              "version.\n\nFor example\n\n");
+    for (size_t i = 0; i < cli_command_count; i++)
+        print_examples(cli_commands[i].examples, 1);
 }

@@ -3,10 +3,15 @@
 #include <string.h>
 
 const fal_rule fal_rules[] = {
-    {"bp", FAL_PATH_LAYERS, FAL_CARRIER_WEIGHTS, FAL_LEARNS_NEVER},
-    {"fa", FAL_PATH_LAYERS, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER},
-    {"dfa", FAL_PATH_DIRECT, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER},
-    {"shallow", FAL_PATH_NONE, FAL_CARRIER_NONE, FAL_LEARNS_NEVER},
+    {"bp", FAL_PATH_LAYERS, FAL_CARRIER_WEIGHTS, FAL_LEARNS_NEVER,
+     "the transposed weights: backpropagation"},
+    {"fa", FAL_PATH_LAYERS, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER,
+     "fixed random matrices of the weights' shapes, layer to layer (Lillicrap "
+     "2016)"},
+    {"dfa", FAL_PATH_DIRECT, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER,
+     "fixed random matrices straight from the output (Nøkland 2016)"},
+    {"shallow", FAL_PATH_NONE, FAL_CARRIER_NONE, FAL_LEARNS_NEVER,
+     "nothing: only the output layer learns, the control every table needs"},
 };
 
 enum { RULES = sizeof fal_rules / sizeof *fal_rules };

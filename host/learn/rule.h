@@ -26,9 +26,10 @@ typedef struct fal_rule {
     fal_path path;
     fal_carrier carrier;
     fal_carrier_learning learning;
+    const char *meaning; /* what carries the error down: a line of the manual */
 } fal_rule;
 
-extern const fal_rule fal_rules[];
+extern const fal_rule fal_rules[]; /* fal_rule_count() */
 
 fal_status fal_rule_find(const char *name, const fal_rule **rule);
 

@@ -83,11 +83,17 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
                           fal_plan_output(build, index), floats(build, index));
 }
 
-#define KIND(phi_name, arguments)                                                  \
-    const fal_layer_kind fal_##phi_name##_kind = {                                 \
-        #phi_name, arguments, parse_##phi_name, shape, print, forward, backward}
-KIND(relu, "");
-KIND(leaky, "[.01]");
-KIND(tanh, "");
-KIND(sigmoid, "");
-KIND(linear, "");
+#define KIND(phi_name, takes, formula)                                             \
+    const fal_layer_kind fal_##phi_name##_kind = {.name = #phi_name,               \
+                                                  .arguments = takes,              \
+                                                  .meaning = formula,              \
+                                                  .parse = parse_##phi_name,       \
+                                                  .shape = shape,                  \
+                                                  .print = print,                  \
+                                                  .forward = forward,              \
+                                                  .backward = backward}
+KIND(relu, "", "max(0, a)");
+KIND(leaky, "[S]", "a where a > 0, else S a; 0 < S < 1 (.01)");
+KIND(tanh, "", "the hyperbolic tangent of a");
+KIND(sigmoid, "", "1/(1 + exp(-a))");
+KIND(linear, "", "a itself");

@@ -77,5 +77,12 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
     return status;
 }
 
-const fal_layer_kind fal_dense_kind = {"dense", "N [nobias]", parse,   shape,
-                                       print,   forward,      backward};
+const fal_layer_kind fal_dense_kind = {
+    .name = "dense",
+    .arguments = "N [nobias]",
+    .meaning = "N units, each connected to every input; images are flattened",
+    .parse = parse,
+    .shape = shape,
+    .print = print,
+    .forward = forward,
+    .backward = backward};

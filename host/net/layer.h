@@ -8,6 +8,7 @@
 typedef struct fal_layer_kind {
     const char *name;
     const char *arguments; /* for texts: "N [nobias]" */
+    const char *meaning;   /* a line of the manual */
 
     /* Reads the words after the kind; messages say what is wrong with them. */
     fal_status (*parse)(fal_layer *layer, char *const *words, size_t count);
