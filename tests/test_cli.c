@@ -50,27 +50,19 @@ static void assert_has(const char *text, const char *part)
 
 /* ---- help ---------------------------------------------------------------- */
 
-static void assert_fits(const char *text)
-{
-    for (size_t column = 0; *text; text++) {
-        column = *text == '\n' ? 0 : column + 1;
-        assert_true(column <= 80);
-    }
-}
-
 static void help_fits_and_names_all(void **state)
 {
     (void)state;
     const struct tool *tool = tool_run("--help");
     assert_int_equal(tool->code, 0);
-    assert_fits(tool->out);
+    assert_true(tool_fits(tool->out));
     for (size_t i = 0; i < cli_command_count; i++) {
         char line[64], flag[64];
         assert_has(tool_run("--help")->out, cli_commands[i].name);
         snprintf(line, sizeof line, "%s --help", cli_commands[i].name);
         tool = tool_run(line);
         assert_int_equal(tool->code, 0);
-        assert_fits(tool->out);
+        assert_true(tool_fits(tool->out));
         assert_has(tool->out, "2147483647");
         for (int id = 0; id < CLI_OPTIONS; id++) {
             snprintf(flag, sizeof flag, "  --%s", cli_table[id].name);
@@ -180,11 +172,35 @@ static void bad_input_is_refused(void **state)
             fail_msg("%s: message '%s'", r->line, tool->error);
         for (int part = 0; part < 3 && r->parts[part]; part++)
             assert_has(tool->error, r->parts[part]);
+        if (!tool_fits(tool->lines))
+            fail_msg("%s: does not fit 80 columns: %s", r->line, tool->lines);
         assert_string_equal(tool->out, "");
         if (strcmp(tool_list("."), "plain") != 0)
             fail_msg("%s: leaves %s", r->line, tool_list("."));
     }
     unlink("plain");
+}
+
+/* Columns are characters, a long word stays whole, nothing steers the terminal. */
+static void messages_are_wrapped(void **state)
+{
+    (void)state;
+#define DEEP                                                                       \
+    "/tmp/\xC3\xA4\xC3\xB6/0123456789012345678901234567890123456789/"              \
+    "0123456789012345678901234567890123456789"
+    assert_string_equal(tool_run("train --data " DEEP " --net x")->lines,
+                        "falign: opening data set\n  '" DEEP
+                        "':\n  No such file or directory; give a folder with IDX "
+                        "files, or a known name\n");
+#undef DEEP
+    assert_has(tool_run("'\033[31m\nx'")->lines, "unknown command '?[31m\n  x'");
+    /* 80 characters, 82 bytes; and one more */
+#define NAME "'\xC3\xA4\xC3\xA4 ------------------------------------"
+    assert_string_equal(tool_run("bench " NAME "'")->lines,
+                        "falign: unknown benchmark " NAME "'; known: gemm\n");
+    assert_string_equal(tool_run("bench " NAME "-'")->lines,
+                        "falign: unknown benchmark " NAME "-'; known:\n  gemm\n");
+#undef NAME
 }
 
 static void no_platform_is_said(void **state)
@@ -617,6 +633,7 @@ int main(void)
         TEST(help_fits_and_names_all),
         TEST(version_is_the_librarys),
         TEST(bad_input_is_refused),
+        TEST(messages_are_wrapped),
         TEST(no_platform_is_said),
         TEST(same_seed_same_bytes),
         TEST(saved_start_repeats_the_run),

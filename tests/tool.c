@@ -88,6 +88,17 @@ static void read_back(FILE *file, char *text)
     fclose(file);
 }
 
+/* Undoes the tool's wrapping: lines that go on are indented by two blanks. */
+static void unwrap(const char *lines, char *text)
+{
+    while (*lines) {
+        int goes_on = strncmp(lines, "\n  ", 3) == 0;
+        *text++ = goes_on ? ' ' : *lines;
+        lines += goes_on ? 3 : 1;
+    }
+    *text = 0;
+}
+
 const struct tool *tool_run(const char *line)
 {
     static struct tool tool;
@@ -96,7 +107,8 @@ const struct tool *tool_run(const char *line)
         abort();
     tool.code = tool_wait(start(line, fileno(out), fileno(error)));
     read_back(out, tool.out);
-    read_back(error, tool.error);
+    read_back(error, tool.lines);
+    unwrap(tool.lines, tool.error);
     return &tool;
 }
 
@@ -113,6 +125,26 @@ const struct tool *tool_run_with(const char *name, const char *value,
         unsetenv(name);
     free(kept);
     return tool;
+}
+
+static size_t characters(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+int tool_fits(const char *text)
+{
+    for (size_t bytes; *text; text += bytes + (text[bytes] == '\n')) {
+        bytes = strcspn(text, "\n");
+        size_t indent = strspn(text, " ");
+        int one_word = indent + strcspn(text + indent, " \n") == bytes;
+        if (characters(text, bytes) > 80 && !one_word)
+            return 0;
+    }
+    return 1;
 }
 
 /* ---- files --------------------------------------------------------------- */

@@ -9,7 +9,9 @@ enum { TOOL_OUTPUT = 1 << 16, TOOL_WORDS = 48 };
 
 struct tool {
     int code; /* exit code; 1000 + signal when one ended it */
-    char out[TOOL_OUTPUT], error[TOOL_OUTPUT];
+    char out[TOOL_OUTPUT];
+    char error[TOOL_OUTPUT]; /* each message in one line */
+    char lines[TOOL_OUTPUT]; /* the same as it was printed, wrapped */
 };
 
 /* Runs "falign LINE"; $D in the line is the sample data set, $T a run of a tiny
@@ -25,6 +27,9 @@ const struct tool *tool_run_with(const char *name, const char *value,
  * `output`, a file descriptor, -1: nowhere. */
 pid_t tool_start(const char *line, int output);
 int tool_wait(pid_t child);
+
+/* 1: no line of `text` is longer than 80 characters, single words excepted. */
+int tool_fits(const char *text);
 
 /* The text of a file, "" if it is not there; the caller frees it. */
 char *tool_read(const char *path);

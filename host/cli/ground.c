@@ -1,4 +1,5 @@
 #include "cli/ground.h"
+#include "cli/output.h"
 #include "device/memory.h"
 #include "train/folder.h"
 
@@ -58,7 +59,7 @@ fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
 static void print_log(const char *line, void *user)
 {
     (void)user;
-    fprintf(stderr, "falign: %s\n", line);
+    cli_say("%s", line);
 }
 
 fal_status cli_device_open(fal_device **device, const cli_options *options)

@@ -1,26 +1,22 @@
 /* --help, from the table: at most 80 columns. */
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/wrap.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { WIDTH = 79, COLUMN = 27 };
 
-/* Words of `text` from column `column` on; `at`: where the line stands. */
-static void print_words(const char *text, size_t column, size_t at)
+/* Words of `text` from column `column` on, where the line stands. */
+static void print_words(const char *text, size_t column)
 {
-    while (*text) {
-        size_t length = strcspn(text, " ");
-        if (at > column && at + 1 + length > WIDTH) {
-            cli_print("\n%*s", (int)column, "");
-            at = column;
-        }
-        cli_print("%s%.*s", at > column ? " " : "", (int)length, text);
-        at += length + (at > column ? 1 : 0);
-        text += length + strspn(text + length, " ");
+    for (int indent = 0; *text; indent = (int)column) {
+        size_t length = cli_line_length(text, WIDTH - column);
+        cli_print("%*s%.*s\n", indent, "", (int)length, text);
+        text += length;
+        text += *text ? 1 : 0;
     }
-    cli_print("\n");
 }
 
 static void print_option(const cli_option *option)
@@ -36,7 +32,7 @@ static void print_option(const cli_option *option)
         cli_print("\n%*s", COLUMN, "");
     else
         cli_print("%*s", (int)(COLUMN - strlen(flag)), "");
-    print_words(meaning, COLUMN, COLUMN);
+    print_words(meaning, COLUMN);
 }
 
 /* Options of the group that row `first` is in, where it is the group's first. */
@@ -65,9 +61,9 @@ void cli_help_command(const cli_command *command)
 {
     cli_print("falign %s%s%s\n\n", command->name, *command->usage ? " " : "",
               command->usage);
-    print_words(command->summary, 0, 0);
+    print_words(command->summary, 0);
     cli_print("\n");
-    print_words(command->details, 0, 0);
+    print_words(command->details, 0);
     cli_print("\nFor example\n");
     print_examples(command->examples, SIZE_MAX);
     for (int id = 0; id < CLI_OPTIONS; id++)
@@ -79,7 +75,7 @@ void cli_help_command(const cli_command *command)
         "the default. Sizes go up to 2147483647 in each dimension, bytes to "
         "what size_t holds; seeds have 64 bits; paths are UTF-8. Exit codes: "
         "0 done, 1 failed, 2 wrong use, 130 interrupted.",
-        0, 0);
+        0);
 }
 
 void cli_help(void)
@@ -89,7 +85,7 @@ void cli_help(void)
               fal_version());
     for (size_t i = 0; i < cli_command_count; i++) {
         cli_print("  %-10s", cli_commands[i].name);
-        print_words(cli_commands[i].summary, 12, 12);
+        print_words(cli_commands[i].summary, 12);
     }
     cli_print("\nfalign COMMAND --help says more; falign --version prints the "
               "version.\n\nFor example\n\n");

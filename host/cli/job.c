@@ -84,9 +84,8 @@ void cli_job_explain(const cli_job *job)
     const char *folder = fal_run_folder(job->run);
     if (cli_flag(&job->options, CLI_QUIET) || cli_broken())
         return;
-    fprintf(stderr,
-            "falign: interrupted after step %llu; its weights are saved in "
-            "%s/model.safetensors; go on from them with --init %s\n",
+    cli_say("interrupted after step %llu; its weights are saved in "
+            "%s/model.safetensors; go on from them with --init %s",
             (unsigned long long)job->last.step, folder, folder);
 }
 

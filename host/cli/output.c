@@ -1,4 +1,5 @@
 #include "cli/output.h"
+#include "cli/wrap.h"
 #include "device/error.h"
 
 #include <errno.h>
@@ -6,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { COLUMNS = 80, INDENT = 2, SAID = 9000 };
 
 /* ---- printing ------------------------------------------------------------ */
 
@@ -28,9 +31,35 @@ int cli_broken(void)
     return print_error != 0;
 }
 
+/* What messages quote must not steer the terminal. */
+static void hide_control(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' && *text != '\n')
+            *text = *text == '\t' ? ' ' : '?';
+}
+
+void cli_say(const char *format, ...)
+{
+    char text[SAID] = "falign: ";
+    const size_t head = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + head, sizeof text - head, format, arguments);
+    va_end(arguments);
+    hide_control(text);
+    const char *rest = text;
+    for (int indent = 0; *rest; indent = INDENT) {
+        size_t length = cli_line_length(rest, (size_t)(COLUMNS - indent));
+        fprintf(stderr, "%*s%.*s\n", indent, "", (int)length, rest);
+        rest += length;
+        rest += *rest ? 1 : 0;
+    }
+}
+
 void cli_complain(void)
 {
-    fprintf(stderr, "falign: %s\n", fal_error_message());
+    cli_say("%s", fal_error_message());
 }
 
 fal_status cli_print_json(fal_json *json)
@@ -66,10 +95,8 @@ void cli_json_number(fal_json *json, const char *key, double value)
 static int end_broken(void)
 {
     if (print_error != EPIPE)
-        fprintf(
-            stderr,
-            "falign: writing standard output: %s; make room or print elsewhere\n",
-            strerror(print_error));
+        cli_say("writing standard output: %s; make room or print elsewhere",
+                strerror(print_error));
     return CLI_FAILED;
 }
 

@@ -13,7 +13,11 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USE = 2, CLI_INTERRUPTED = 130 };
 void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_broken(void);
 
-/* "falign: " and the error message on standard error. */
+/* "falign: " and a text on standard error, in lines of 80 columns; a word longer
+ * than that, such as a path, stays whole. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same with the error message. */
 void cli_complain(void);
 
 /* Prints a finished JSON text, with a newline at its end, and releases it. */
