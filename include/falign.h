@@ -170,8 +170,9 @@ FAL_API void fal_dataset_options_init(fal_dataset_options *options, size_t size)
 
 /* Opens a split of a data set: a known name ("fashion-mnist", "mnist"), looked for
  * in the folders, or a folder with IDX files, gzipped or not
- * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…). All of it is read
- * into memory. Errors: ARGUMENT (unknown name), FILE (not found: says where it
+ * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…) and, if wanted,
+ * classes.txt: the names of the classes, UTF-8, one a line. All of it is read into
+ * memory. Errors: ARGUMENT (unknown name), FILE (not found: says where it
  * looked), FORMAT (says the file). */
 FAL_API fal_status fal_dataset_open(fal_dataset **dataset, const char *name,
                                     fal_split split);
@@ -193,11 +194,14 @@ typedef struct fal_arrays {
     size_t outputs;
     int borrow; /* 1: the arrays stay the caller's and outlive the data set and all
                  * trainers that saw it; 0: they are copied */
+    const char *const *class_names; /* [classes], UTF-8; copied even if borrowed;
+                                     * NULL: unknown */
 } fal_arrays;
 
 #define FAL_ARRAYS                                                                 \
     {                                                                              \
-        sizeof(fal_arrays), 0, 1, 1, 0, FAL_FLOATS, NULL, NULL, 0, NULL, 0, 0      \
+        sizeof(fal_arrays), 0, 1, 1, 0, FAL_FLOATS, NULL, NULL, 0, NULL, 0, 0,     \
+            NULL                                                                   \
     }
 FAL_API void fal_arrays_init(fal_arrays *arrays, size_t size);
 FAL_API fal_status fal_dataset_create(fal_dataset **dataset,

@@ -375,7 +375,7 @@ static void names_are_looked_for_in_folders(void **state)
         fal_dataset_open_with(&dataset, "mnist", FAL_SPLIT_TRAIN, &options),
         FAL_OK);
     assert_int_equal(dataset->arrays.classes, 10);
-    assert_string_equal(dataset->class_names[9], "9");
+    assert_string_equal(dataset->arrays.class_names[9], "9");
     fal_dataset_destroy(dataset);
     options.folder_count = 0;
     expect_open_failure("mnist", &options, FAL_ERROR_FILE,

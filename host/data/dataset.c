@@ -1,4 +1,5 @@
 #include "data/dataset.h"
+#include "data/class_names.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "device/options.h"
@@ -128,6 +129,11 @@ static fal_status check_pointers(const char *what, const fal_arrays *a)
                         "%s: arrays.classes is %zu with targets; classes go with "
                         "labels, set it to 0",
                         what, a->classes);
+    if (a->targets && a->class_names)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "%s: arrays.class_names are given with targets; names go "
+                        "with labels, set them to NULL",
+                        what);
     return FAL_OK;
 }
 
@@ -148,6 +154,8 @@ fal_status fal_arrays_read(fal_arrays *into, const fal_arrays *given,
         status = check_bytes(what, &arrays);
     if (!status && arrays.labels)
         status = check_labels(what, &arrays);
+    if (!status && arrays.class_names)
+        status = fal_class_names_check(what, arrays.class_names, arrays.classes);
     if (!status)
         *into = arrays;
     return status;
@@ -163,8 +171,13 @@ fal_status fal_dataset_adopt(fal_dataset **dataset, const fal_arrays *arrays,
     made->inputs = inputs;
     made->labels = labels;
     made->targets = targets;
-    *dataset = made;
-    return FAL_OK;
+    fal_status status = fal_class_names_copy(&made->arrays.class_names,
+                                             arrays->class_names, arrays->classes);
+    if (status)
+        fal_release(made);
+    else
+        *dataset = made;
+    return status;
 }
 
 /* A copy of `count` items, or NULL for NULL. */
@@ -232,5 +245,6 @@ void fal_dataset_destroy(fal_dataset *dataset)
     fal_release(dataset->inputs);
     fal_release(dataset->labels);
     fal_release(dataset->targets);
+    fal_release((void *)dataset->arrays.class_names);
     fal_release(dataset);
 }

@@ -6,13 +6,12 @@
 
 /* `arrays` is what everyone reads: complete (size is that of this library's struct)
  * and sound. The pointers below it are what the data set itself has to release;
- * NULL where the array is the caller's. */
+ * NULL where the array is the caller's. The names of classes are always its own. */
 struct fal_dataset {
     fal_arrays arrays;
     void *inputs;
     int32_t *labels;
     float *targets;
-    const char *const *class_names; /* [arrays.classes], static; NULL: unknown */
 };
 
 /* into = given, complete and checked: sizes, pointers, labels. Every public
@@ -23,7 +22,7 @@ fal_status fal_arrays_read(fal_arrays *into, const fal_arrays *given,
 
 /* Makes a data set of sound `arrays` whose pointers, made by fal_allocate, are
  * given away: they are the data set's on success, and stay the caller's on failure.
- */
+ * The names of classes are copied. */
 fal_status fal_dataset_adopt(fal_dataset **dataset, const fal_arrays *arrays,
                              void *inputs, int32_t *labels, float *targets);
 

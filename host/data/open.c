@@ -1,5 +1,6 @@
 /* Data sets by name or folder. A name is a folder FOLDER/NAME that holds IDX files;
  * what is known about it beyond its files stands in one table. */
+#include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/idx.h"
 #include "device/error.h"
@@ -160,9 +161,9 @@ static fal_status check_counts(const struct request *request,
 }
 
 /* Gives images->values away on success. */
-static fal_status adopt(fal_dataset **dataset, const struct request *request,
-                        const fal_idx *images, const fal_idx *labels,
-                        size_t classes)
+static fal_status adopt(fal_dataset **dataset, const fal_idx *images,
+                        const fal_idx *labels, size_t classes,
+                        const char *const *class_names)
 {
     fal_arrays arrays = FAL_ARRAYS;
     arrays.count = images->kept;
@@ -172,6 +173,7 @@ static fal_status adopt(fal_dataset **dataset, const struct request *request,
     arrays.type = FAL_BYTES;
     arrays.inputs = images->values;
     arrays.classes = classes;
+    arrays.class_names = class_names;
     int32_t *wide = fal_allocate(images->kept, sizeof *wide);
     if (!wide)
         return FAL_ERROR_MEMORY;
@@ -182,8 +184,20 @@ static fal_status adopt(fal_dataset **dataset, const struct request *request,
                                           NULL);
     if (status)
         fal_release(wide);
-    else if (request->known)
-        (*dataset)->class_names = request->known->class_names;
+    return status;
+}
+
+static fal_status adopt_named(fal_dataset **dataset, const struct request *request,
+                              const char *folder, const fal_idx *images,
+                              const fal_idx *labels, size_t classes)
+{
+    const char *const *names;
+    if (request->known)
+        return adopt(dataset, images, labels, classes, request->known->class_names);
+    fal_status status = fal_class_names_load(&names, folder, classes);
+    if (!status)
+        status = adopt(dataset, images, labels, classes, names);
+    fal_release((void *)names);
     return status;
 }
 
@@ -203,7 +217,7 @@ static fal_status join_labels(fal_dataset **dataset, const struct request *reque
     else if (!status)
         status = count_classes(request, folder, &labels, &classes);
     if (!status)
-        status = adopt(dataset, request, images, &labels, classes);
+        status = adopt_named(dataset, request, folder, images, &labels, classes);
     fal_release(labels.values);
     return status;
 }
