@@ -19,4 +19,8 @@ typedef struct fal_idx {
 fal_status fal_idx_read(fal_idx *idx, const char *path, size_t least, size_t most,
                         size_t keep);
 
+/* The header only: `kept` is 0, `values` NULL. */
+fal_status fal_idx_inspect(fal_idx *idx, const char *path, size_t least,
+                           size_t most);
+
 #endif
