@@ -29,4 +29,5 @@ install_packages() {
 
 # What building and running falign takes.
 BUILD_PACKAGES="gcc libc6-dev binutils meson ninja-build pkg-config python3
-    ocl-icd-opencl-dev opencl-headers pocl-opencl-icd zlib1g-dev libcjson-dev"
+    ocl-icd-opencl-dev opencl-headers pocl-opencl-icd zlib1g-dev libcjson-dev
+    libyaml-dev"

@@ -1,12 +1,13 @@
 #include "cli/config.h"
 #include "cli/values.h"
+#include "cli/yaml.h"
 #include "device/error.h"
 #include "device/memory.h"
-#include "files/atomic.h"
 #include "train/folder.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -93,17 +94,34 @@ void cli_config_json(const cli_options *options, fal_json *json)
 
 /* ---- reading ------------------------------------------------------------- */
 
-void cli_config_loss(const char *folder, char *loss, size_t size)
+struct search {
+    const char *key;
+    char *text;
+};
+
+static fal_status find_key(const cli_yaml_entry *entry, void *user)
 {
-    unsigned char *text = NULL;
-    size_t length = 0;
+    struct search *search = user;
+    if (search->text || !entry->text || strcmp(entry->key, search->key) != 0)
+        return FAL_OK;
+    search->text = fal_copy_text(entry->text);
+    return search->text ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+fal_status cli_config_text(const char *folder, const char *key, char **text)
+{
+    struct search search = {.key = key};
+    fal_status status = FAL_OK;
     char *path = fal_folder_path(folder, "config.yaml");
-    *loss = 0;
-    if (path && fal_file_read(path, 1 << 20, &text, &length) == FAL_OK) {
-        const char *line = strstr((const char *)text, "\nloss: \"");
-        line = line ? line + strlen("\nloss: \"") : "";
-        snprintf(loss, size, "%.*s", (int)strcspn(line, "\"\n"), line);
-    }
-    fal_release(text);
+    *text = NULL;
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    if (access(path, F_OK) == 0)
+        status = cli_yaml_read(path, find_key, &search);
     fal_release(path);
+    if (status)
+        fal_release(search.text);
+    else
+        *text = search.text;
+    return status;
 }

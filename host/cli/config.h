@@ -13,7 +13,8 @@ fal_status cli_config_yaml(const cli_options *options, const char *head,
 /* The same as one JSON object. */
 void cli_config_json(const cli_options *options, fal_json *json);
 
-/* The loss that FOLDER/config.yaml names, empty where there is none. */
-void cli_config_loss(const char *folder, char *loss, size_t size);
+/* What FOLDER/config.yaml has under `key`: *text is for fal_release, NULL where the
+ * file or the key is not there, or null. Errors: FILE, FORMAT, MEMORY. */
+fal_status cli_config_text(const char *folder, const char *key, char **text);
 
 #endif

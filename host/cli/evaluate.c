@@ -4,18 +4,9 @@
 #include "cli/ground.h"
 #include "cli/output.h"
 #include "device/error.h"
+#include "device/memory.h"
 
 #include <stdio.h>
-#include <string.h>
-
-/* What the run was trained with, where nothing else is asked for. */
-static const char *choose_loss(const cli_options *options, char *text, size_t size)
-{
-    cli_config_loss(options->arguments[0], text, size);
-    if (cli_given(options, CLI_LOSS) || !*text)
-        return cli_text(options, CLI_LOSS);
-    return text;
-}
 
 static fal_status print_result(const cli_options *options, const fal_evaluation *e)
 {
@@ -39,13 +30,17 @@ static fal_status evaluate(const cli_options *options, const fal_dataset *data,
                            fal_device *device)
 {
     fal_model *model;
-    char loss[64];
+    char *loss = NULL; /* what the run was trained with */
     fal_evaluation result = {.size = sizeof result};
     fal_status status = fal_model_load(&model, device, options->arguments[0]);
     if (status)
         return status;
-    status = fal_model_evaluate(model, data,
-                                choose_loss(options, loss, sizeof loss), &result);
+    if (!cli_given(options, CLI_LOSS))
+        status = cli_config_text(options->arguments[0], "loss", &loss);
+    if (!status)
+        status = fal_model_evaluate(
+            model, data, loss ? loss : cli_text(options, CLI_LOSS), &result);
+    fal_release(loss);
     fal_model_destroy(model);
     return status ? status : print_result(options, &result);
 }
