@@ -261,6 +261,21 @@ FAL_API void fal_model_destroy(fal_model *model);
 /* The network's text, complete: input, every layer with its name. */
 FAL_API const char *fal_model_network(const fal_model *model);
 
+/* What goes in and what comes out. */
+typedef struct fal_model_info {
+    size_t size;
+    size_t height, width, channels; /* of one input sample */
+    size_t outputs;                 /* numbers that fal_model_predict gives */
+    int real_targets; /* 1: learned real targets; 0: the outputs are classes */
+} fal_model_info;
+
+/* `info->size` must be set. */
+FAL_API fal_status fal_model_describe(const fal_model *model, fal_model_info *info);
+
+/* The name of a class, as of the data set that the model was made for or last
+ * fitted to; saved with the model. NULL where it is unknown. */
+FAL_API const char *fal_model_class_name(const fal_model *model, size_t index);
+
 /* Mean and population deviation of the data, by "channel", "global" or "none" (0
  * and 1); inputs are then used as (v − mean)/deviation. fal_trainer_fit does this
  * for a model that has none. A deviation of 0 counts as 1. */

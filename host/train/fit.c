@@ -226,8 +226,8 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
         status = f->order ? FAL_OK : FAL_ERROR_MEMORY;
     }
     /* Last, so that a failure leaves the model as it was. */
-    if (!status && !t->model->standardized)
-        status = fal_model_standardize(t->model, train, t->options.standardize);
+    if (!status)
+        status = fal_model_adapt(t->model, train, t->options.standardize);
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* Models: creation, standardisation, tensors by name. */
 #include "train/model.h"
+#include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/random.h"
 #include "data/standardize.h"
@@ -157,6 +158,8 @@ static fal_status build(fal_model *model, const char *network,
                             options->seed);
     if (!status)
         status = list_tensors(model);
+    if (!status && options->data)
+        status = fal_model_adapt(model, options->data, NULL);
     return status ? status : make_scales(model);
 }
 
@@ -193,12 +196,54 @@ void fal_model_destroy(fal_model *model)
     fal_tensor_list_release(&model->tensors);
     fal_release(model->mean);
     fal_release(model->deviation);
+    fal_release((void *)model->class_names);
     fal_release(model);
 }
 
 const char *fal_model_network(const fal_model *model)
 {
     return model ? model->network.text : NULL;
+}
+
+fal_status fal_model_describe(const fal_model *model, fal_model_info *info)
+{
+    if (!model || !info)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_model_describe: needs a model and an info");
+    fal_shape in = model->network.input;
+    const fal_model_info found = {.size = sizeof found,
+                                  .height = in.height,
+                                  .width = in.width,
+                                  .channels = in.channels,
+                                  .outputs = model->network.outputs,
+                                  .real_targets = model->real_targets};
+    return fal_options_write(info, &found, sizeof found, "fal_model_info");
+}
+
+const char *fal_model_class_name(const fal_model *model, size_t index)
+{
+    int known = model && model->class_names && index < model->network.outputs;
+    return known ? model->class_names[index] : NULL;
+}
+
+fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
+                           const char *standardize)
+{
+    const fal_arrays *arrays = &data->arrays;
+    int fits = arrays->classes == model->network.outputs;
+    const char *const *names;
+    fal_status status = fal_class_names_copy(
+        &names, fits ? arrays->class_names : NULL, arrays->classes);
+    if (!status && standardize && !model->standardized)
+        status = fal_model_standardize(model, data, standardize);
+    if (status) {
+        fal_release((void *)names);
+        return status;
+    }
+    fal_release((void *)model->class_names);
+    model->class_names = names;
+    model->real_targets = arrays->targets != NULL;
+    return FAL_OK;
 }
 
 fal_status fal_loss_find(const char *name, int *loss)

@@ -18,7 +18,17 @@ struct fal_model {
     double *mean, *deviation;
     fal_arena scales; /* [3][channels]: see the slots */
     fal_slot byte_scale, float_scale, shift;
+
+    /* What the outputs stand for. */
+    const char *const *class_names; /* [outputs], the model's; NULL: unknown */
+    int real_targets;               /* numbers rather than classes */
 };
+
+/* Takes from the data what the outputs stand for (names only where there is one for
+ * each output) and, unless there is one or `standardize` is NULL, the
+ * standardisation; all or, in case of failure, nothing. */
+fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
+                           const char *standardize);
 
 /* Sets mean and deviation and their copies on the device. */
 fal_status fal_model_set_scales(fal_model *model, const double *mean,

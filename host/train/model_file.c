@@ -1,4 +1,5 @@
 #include "train/model_file.h"
+#include "data/class_names.h"
 #include "device/memory.h"
 #include "files/json.h"
 
@@ -22,10 +23,19 @@ static fal_status numbers_text(const double *values, size_t count, fal_json *jso
     return json->status;
 }
 
+static fal_status names_text(const fal_model *model, fal_json *json)
+{
+    fal_json_begin_array(json);
+    for (size_t i = 0; model->class_names && i < model->network.outputs; i++)
+        fal_json_string(json, model->class_names[i]);
+    fal_json_end_array(json);
+    return json->status;
+}
+
 static fal_status write_sources(const fal_model *model, const char *path,
                                 const fal_tensor_source *sources, size_t count)
 {
-    fal_json mean = FAL_JSON, deviation = FAL_JSON;
+    fal_json mean = FAL_JSON, deviation = FAL_JSON, names = FAL_JSON;
     char input[64], classes[32];
     fal_shape in = model->network.input;
     snprintf(input, sizeof input, "%zux%zux%zu", in.height, in.width, in.channels);
@@ -33,21 +43,29 @@ static fal_status write_sources(const fal_model *model, const char *path,
     fal_status status = numbers_text(model->mean, in.channels, &mean);
     if (!status)
         status = numbers_text(model->deviation, in.channels, &deviation);
-    const fal_metadata metadata[] = {
+    if (!status)
+        status = names_text(model, &names);
+    fal_metadata metadata[9] = {
         {"network", model->network.text},
         {"input", input},
         {"classes", classes},
         {"mean", mean.text},
         {"deviation", deviation.text},
         {"falign", fal_version()},
-        {"standardized", "no"}, /* only where it is not: see load_scales */
     };
-    size_t entries = sizeof metadata / sizeof *metadata -
-                     (model->standardized != 0);
+    size_t entries = 6;
+    /* The rest stands there only where it is so. */
+    if (!model->standardized)
+        metadata[entries++] = (fal_metadata){"standardized", "no"};
+    if (model->class_names)
+        metadata[entries++] = (fal_metadata){"class_names", names.text};
+    if (model->real_targets)
+        metadata[entries++] = (fal_metadata){"targets", "real"};
     if (!status)
         status = fal_safetensors_write(path, sources, count, metadata, entries);
     fal_json_release(&mean);
     fal_json_release(&deviation);
+    fal_json_release(&names);
     return status;
 }
 
@@ -171,6 +189,54 @@ static fal_status load_scales(fal_model *model, const fal_safetensors *file,
     return status;
 }
 
+/* Whether a JSON array is `count` good names; they stay the array's. */
+static int take_names(const cJSON *array, const char **names, size_t count)
+{
+    const cJSON *item = NULL;
+    size_t n = 0;
+    if (!cJSON_IsArray(array))
+        return 0;
+    cJSON_ArrayForEach(item, array)
+    {
+        if (n < count)
+            names[n] = cJSON_GetStringValue(item);
+        n++;
+    }
+    return n == count && !fal_class_names_check("metadata", names, count);
+}
+
+static fal_status load_names(fal_model *model, const fal_safetensors *file,
+                             const char *path)
+{
+    const char *text = fal_safetensors_metadata(file, "class_names");
+    size_t count = model->network.outputs;
+    if (!text)
+        return FAL_OK;
+    const char **names = fal_allocate(count, sizeof *names);
+    if (!names)
+        return FAL_ERROR_MEMORY;
+    cJSON *array = cJSON_Parse(text);
+    fal_status status = FAL_OK;
+    if (!take_names(array, names, count))
+        status = fal_fail(FAL_ERROR_FORMAT,
+                          "%s: metadata 'class_names' must be an array of %zu "
+                          "texts, none empty",
+                          path, count);
+    if (!status)
+        status = fal_class_names_copy(&model->class_names, names, count);
+    cJSON_Delete(array);
+    fal_release(names);
+    return status;
+}
+
+static fal_status load_meaning(fal_model *model, const fal_safetensors *file,
+                               const char *path)
+{
+    const char *targets = fal_safetensors_metadata(file, "targets");
+    model->real_targets = targets && strcmp(targets, "real") == 0;
+    return load_names(model, file, path);
+}
+
 static fal_status load(fal_model **loaded, fal_device *device,
                        const fal_safetensors *file, const char *path)
 {
@@ -186,6 +252,8 @@ static fal_status load(fal_model **loaded, fal_device *device,
     status = fal_tensor_list_load(&model->tensors, file, 1);
     if (!status)
         status = load_scales(model, file, path);
+    if (!status)
+        status = load_meaning(model, file, path);
     if (status)
         fal_model_destroy(model);
     else

@@ -214,6 +214,8 @@ fal_status fal_trainer_step(fal_trainer *t, const fal_arrays *given, double *los
         status = open_step_feed(t, &arrays);
     if (!status)
         status = fal_trainer_run(t, &t->step_feed, 0, arrays.count);
+    if (!status)
+        t->model->real_targets = arrays.targets != NULL;
     /* without a loss to hand back, what the ring happens to know is enough */
     if (status || (!loss && !t->ring.diverged))
         return status;
