@@ -48,38 +48,6 @@ static void assert_has(const char *text, const char *part)
         fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
 }
 
-/* ---- help ---------------------------------------------------------------- */
-
-static void help_fits_and_names_all(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run("--help");
-    assert_int_equal(tool->code, 0);
-    assert_true(tool_fits(tool->out));
-    for (size_t i = 0; i < cli_command_count; i++) {
-        char line[64], flag[64];
-        assert_has(tool_run("--help")->out, cli_commands[i].name);
-        snprintf(line, sizeof line, "%s --help", cli_commands[i].name);
-        tool = tool_run(line);
-        assert_int_equal(tool->code, 0);
-        assert_true(tool_fits(tool->out));
-        assert_has(tool->out, "2147483647");
-        for (int id = 0; id < CLI_OPTIONS; id++) {
-            snprintf(flag, sizeof flag, "  --%s", cli_table[id].name);
-            if (cli_table[id].commands & cli_commands[i].bit)
-                assert_has(tool->out, flag);
-        }
-    }
-}
-
-static void version_is_the_librarys(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run("--version");
-    assert_int_equal(tool->code, 0);
-    assert_string_equal(tool->out, "falign 0.1.0\n");
-}
-
 /* ---- bad input ----------------------------------------------------------- */
 
 struct refusal {
@@ -630,8 +598,6 @@ static void bench_gives_figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(help_fits_and_names_all),
-        TEST(version_is_the_librarys),
         TEST(bad_input_is_refused),
         TEST(messages_are_wrapped),
         TEST(no_platform_is_said),

@@ -9,7 +9,7 @@ typedef struct cli_command {
     const char *usage;    /* what follows the name */
     const char *summary;  /* one line */
     const char *details;  /* a paragraph for --help */
-    const char *examples; /* lines of at most 70 columns, without "falign " */
+    const char *examples; /* lines of at most 64 columns, without "falign " */
     unsigned bit;
     size_t arguments; /* at most so many without dashes */
 

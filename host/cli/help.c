@@ -1,5 +1,5 @@
 /* --help, from the table: at most 80 columns. */
-#include "cli/commands.h"
+#include "cli/facts.h"
 #include "cli/output.h"
 #include "cli/wrap.h"
 
@@ -21,10 +21,11 @@ static void print_words(const char *text, size_t column)
 
 static void print_option(const cli_option *option)
 {
-    char flag[80], meaning[512];
+    char flag[80], meaning[512], text[400];
     snprintf(flag, sizeof flag, "  --%s%s%s", option->name,
              option->argument ? " " : "", option->argument ? option->argument : "");
-    snprintf(meaning, sizeof meaning, "%s%s%s%s", option->meaning,
+    cli_option_meaning(option, text, sizeof text);
+    snprintf(meaning, sizeof meaning, "%s%s%s%s", text,
              option->standard ? " (" : "", option->standard ? option->standard : "",
              option->standard ? ")" : "");
     cli_print("%s", flag);
@@ -57,6 +58,15 @@ static void print_examples(const char *examples, size_t lines)
     }
 }
 
+static void print_exits(void)
+{
+    cli_print("Exit codes:");
+    for (const cli_fact *exit = cli_exits; exit->name; exit++)
+        cli_print("%s %s %s", exit == cli_exits ? "" : ",", exit->name,
+                  exit->meaning);
+    cli_print(".\n");
+}
+
 void cli_help_command(const cli_command *command)
 {
     cli_print("falign %s%s%s\n\n", command->name, *command->usage ? " " : "",
@@ -70,12 +80,8 @@ void cli_help_command(const cli_command *command)
         if (cli_table[id].commands & command->bit)
             print_group(command, id);
     cli_print("\n");
-    print_words(
-        "Options are written --batch 64 or --batch=64; in brackets stands "
-        "the default. Sizes go up to 2147483647 in each dimension, bytes to "
-        "what size_t holds; seeds have 64 bits; paths are UTF-8. Exit codes: "
-        "0 done, 1 failed, 2 wrong use, 130 interrupted.",
-        0);
+    print_words(cli_conventions, 0);
+    print_exits();
 }
 
 void cli_help(void)

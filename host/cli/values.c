@@ -98,20 +98,37 @@ static fal_status check_listed_rule(const char *part, void *user)
 
 /* ---- numbers ------------------------------------------------------------- */
 
+static void real_range(const cli_bounds *bounds, char *text, size_t size)
+{
+    if (bounds->high < 1e30)
+        snprintf(text, size, "a number from %g to %s%g", bounds->low,
+                 bounds->open & CLI_HIGH_OPEN ? "below " : "", bounds->high);
+    else
+        snprintf(text, size, "a number %s %g",
+                 bounds->open & CLI_LOW_OPEN ? "above" : "of at least",
+                 bounds->low);
+}
+
+void cli_value_range(const cli_option *option, char *text, size_t size)
+{
+    const cli_bounds *bounds = option->bounds;
+    *text = 0;
+    if (option->kind == CLI_SEED)
+        snprintf(text, size, "a whole number from 0 to 18446744073709551615");
+    else if (option->kind == CLI_COUNT || option->kind == CLI_EVERY)
+        snprintf(text, size, "a whole number from %.0f to %.0f%s", bounds->low,
+                 bounds->high, option->kind == CLI_EVERY ? ", or 'epoch'" : "");
+    else if (bounds)
+        real_range(bounds, text, size);
+}
+
 static fal_status whole_failed(const cli_option *option, const char *text,
                                const char *why)
 {
-    if (option->kind == CLI_SEED)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "option --%s: '%.100s' %s; give a whole number from 0 to "
-                        "18446744073709551615",
-                        option->name, text, why);
-    return fal_fail(FAL_ERROR_ARGUMENT,
-                    "option --%s: '%.100s' %s; give a whole number from %.0f to "
-                    "%.0f%s",
-                    option->name, text, why, option->bounds->low,
-                    option->bounds->high,
-                    option->kind == CLI_EVERY ? ", or 'epoch'" : "");
+    char range[96];
+    cli_value_range(option, range, sizeof range);
+    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: '%.100s' %s; give %s",
+                    option->name, text, why, range);
 }
 
 static fal_status read_whole(const cli_option *option, const char *text,
@@ -135,17 +152,11 @@ static fal_status read_whole(const cli_option *option, const char *text,
 
 static fal_status real_failed(const cli_option *option, const char *text)
 {
-    const cli_bounds *range = option->bounds;
-    char bounds[96] = "";
-    if (range->high < 1e30)
-        snprintf(bounds, sizeof bounds, "from %g to %s%g", range->low,
-                 range->open & CLI_HIGH_OPEN ? "below " : "", range->high);
-    else
-        snprintf(bounds, sizeof bounds, "%s %g",
-                 range->open & CLI_LOW_OPEN ? "above" : "of at least", range->low);
+    char range[96];
+    cli_value_range(option, range, sizeof range);
     return fal_fail(FAL_ERROR_ARGUMENT,
-                    "option --%s: '%.100s' will not do; give a number %s",
-                    option->name, text, bounds);
+                    "option --%s: '%.100s' will not do; give %s", option->name,
+                    text, range);
 }
 
 static fal_status read_real(const cli_option *option, const char *text,

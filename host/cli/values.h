@@ -9,6 +9,10 @@
 fal_status cli_value_read(cli_value *value, const cli_option *option,
                           const char *text);
 
+/* What would do: "a whole number from 1 to 2147483647"; "" where the kind has no
+ * bounds. */
+void cli_value_range(const cli_option *option, char *text, size_t size);
+
 /* Calls `visit` with each part of `text` between separators; a status other than
  * FAL_OK ends it. */
 typedef fal_status (*cli_part_visit)(const char *part, void *user);

@@ -5,11 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[] = {"fan-in",    "xavier",        "xavier-normal",
-                                    "normal:SD", "uniform:BOUND", "zero",
-                                    "weights",   "units"};
+const fal_law_row fal_laws[] = {
+    {"fan-in", 0, "uniform, ±1/sqrt(fan_in); biases too"},
+    {"xavier", 0, "uniform, ±sqrt(6/(fan_in + fan_out)); biases 0"},
+    {"xavier-normal", 0, "normal, variance 2/(fan_in + fan_out); biases 0"},
+    {"normal:SD", 0, "normal, standard deviation SD; biases 0"},
+    {"uniform:BOUND", 0, "uniform, ±BOUND; biases 0"},
+    {"zero", 0, "all 0"},
+    {"weights", 1, "the weight law of the run; fa's default, not for direct rules"},
+    {"units", 1,
+     "uniform, ±1/sqrt(units of the layer); dfa's default, for direct "
+     "rules only"},
+};
 
-enum { WEIGHT_LAWS = 6, FEEDBACK_LAWS = 8 };
+enum { LAWS = sizeof fal_laws / sizeof *fal_laws };
+
+const size_t fal_law_count = LAWS;
 
 /* "normal:0.1": the name up to the colon, then a number. */
 static fal_status parse_value(const char *text, const char *what, double *value)
@@ -27,17 +38,20 @@ static fal_status parse_value(const char *text, const char *what, double *value)
 fal_status fal_law_parse(const char *text, int feedback, const char *what,
                          fal_law *law)
 {
-    size_t count = feedback ? FEEDBACK_LAWS : WEIGHT_LAWS;
-    for (size_t i = 0; i < count; i++) {
-        const char *colon = strchr(names[i], ':');
-        size_t length = colon ? (size_t)(colon - names[i]) + 1
-                              : strlen(names[i]) + 1;
-        if (strncmp(text, names[i], length) != 0)
+    const char *known[LAWS];
+    size_t count = 0;
+    for (size_t i = 0; i < LAWS; i++) {
+        const char *name = fal_laws[i].name, *colon = strchr(name, ':');
+        size_t length = colon ? (size_t)(colon - name) + 1 : strlen(name) + 1;
+        if (fal_laws[i].feedback_only && !feedback)
+            continue;
+        known[count++] = name;
+        if (strncmp(text, name, length) != 0)
             continue;
         *law = (fal_law){.kind = (fal_law_kind)i};
         return colon ? parse_value(text, what, &law->value) : FAL_OK;
     }
-    return fal_fail_unknown(what, text, names, count);
+    return fal_fail_unknown(what, text, known, count);
 }
 
 fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out, size_t units)

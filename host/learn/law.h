@@ -20,6 +20,16 @@ typedef struct fal_law {
     double value;
 } fal_law;
 
+/* By kind. `name` ends in : and what stands for a number where the law takes one. */
+typedef struct fal_law_row {
+    const char *name;
+    int feedback_only;
+    const char *meaning; /* a line of the manual */
+} fal_law_row;
+
+extern const fal_law_row fal_laws[];
+extern const size_t fal_law_count;
+
 /* `feedback`: "weights" and "units" are known too. `what` names the option. */
 fal_status fal_law_parse(const char *text, int feedback, const char *what,
                          fal_law *law);

@@ -10,12 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* All that falign ever writes into a run folder, but for the lock. */
-static const char *const run_files[] = {"config.yaml", "metrics.jsonl",
-                                        "start.safetensors", "model.safetensors",
-                                        "compare.json"};
-
-enum { RUN_FILES = sizeof run_files / sizeof *run_files };
+const fal_run_file fal_run_files[] = {
+    {"config.yaml", "every option of the run, resolved"},
+    {"metrics.jsonl", "one JSON object a line: after every --log steps and after "
+                      "each epoch"},
+    {"start.safetensors", "weights and feedback before the first step"},
+    {"model.safetensors", "weights after the last epoch; what evaluate and --init "
+                          "take"},
+    {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
+                     "options, runs, and mean and deviation by rule"},
+};
+const size_t fal_run_file_count = sizeof fal_run_files / sizeof *fal_run_files;
 
 static const char lock_name[] = ".falign-lock";
 
@@ -178,9 +183,9 @@ typedef fal_status (*file_visit)(const char *path, void *user);
 static fal_status visit_files(const char *folder, file_visit visit, void *user)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < RUN_FILES && !status; i++) {
+    for (size_t i = 0; i < fal_run_file_count && !status; i++) {
         struct stat facts;
-        char *path = fal_folder_path(folder, run_files[i]);
+        char *path = fal_folder_path(folder, fal_run_files[i].name);
         if (!path)
             return FAL_ERROR_MEMORY;
         if (lstat(path, &facts) == 0)

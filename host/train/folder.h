@@ -4,6 +4,15 @@
 
 #include "falign.h"
 
+/* All that falign ever writes into a run folder, but for the lock. */
+typedef struct fal_run_file {
+    const char *name;
+    const char *meaning; /* a line of the manual */
+} fal_run_file;
+
+extern const fal_run_file fal_run_files[];
+extern const size_t fal_run_file_count;
+
 /* FOLDER/NAME; for fal_release. */
 char *fal_folder_path(const char *folder, const char *name);
 

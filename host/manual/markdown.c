@@ -1,0 +1,202 @@
+/* The tables as Markdown. */
+#include "cli/facts.h"
+#include "cli/values.h"
+#include "learn/law.h"
+#include "learn/rule.h"
+#include "learn/schedule.h"
+#include "manual/manual.h"
+#include "net/layer.h"
+#include "train/folder.h"
+
+#include <string.h>
+
+/* ---- cells --------------------------------------------------------------- */
+
+static void print_escaped(FILE *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        fprintf(out, "%s%c", text[i] == '|' ? "\\" : "", text[i]);
+}
+
+static void code_cell(FILE *out, const char *text, const char *more)
+{
+    int empty = !*text && !*more;
+    fprintf(out, "| %s", empty ? "" : "`");
+    print_escaped(out, text, strlen(text));
+    fprintf(out, "%s", *more && *text ? " " : "");
+    print_escaped(out, more, strlen(more));
+    fprintf(out, "%s ", empty ? "" : "`");
+}
+
+/* Words like --net and $HOME are set as code. */
+static void text_cell(FILE *out, const char *text)
+{
+    fprintf(out, "| ");
+    while (*text) {
+        size_t length = strcspn(text, " "), bare = length;
+        while (bare > 1 && strchr(",;:.)", text[bare - 1]))
+            bare--;
+        int code = strncmp(text, "--", 2) == 0 || *text == '$';
+        fprintf(out, "%s", code ? "`" : "");
+        print_escaped(out, text, code ? bare : length);
+        fprintf(out, "%s", code ? "`" : "");
+        if (code)
+            print_escaped(out, text + bare, length - bare);
+        fprintf(out, " ");
+        text += length + (text[length] == ' ');
+    }
+}
+
+/* `heads`: the columns' names with | between them. */
+static void begin(FILE *out, const char *heads)
+{
+    fprintf(out, "| %s |\n|", heads);
+    for (const char *at = heads; at; at = strchr(at + 1, '|'))
+        fprintf(out, " --- |");
+    fprintf(out, "\n");
+}
+
+static void pair(FILE *out, const char *name, const char *meaning)
+{
+    code_cell(out, name, "");
+    text_cell(out, meaning);
+    fprintf(out, "|\n");
+}
+
+/* ---- options ------------------------------------------------------------- */
+
+static void commands_cell(FILE *out, unsigned commands)
+{
+    size_t count = 0;
+    fprintf(out, "| ");
+    for (size_t i = 0; i < cli_command_count && commands != CLI_ALL; i++)
+        if (commands & cli_commands[i].bit)
+            fprintf(out, "%s%s", count++ ? ", " : "", cli_commands[i].name);
+    fprintf(out, "%s ", commands == CLI_ALL ? "all" : "");
+}
+
+static void print_option(FILE *out, const cli_option *option)
+{
+    char name[64], meaning[400], range[96];
+    snprintf(name, sizeof name, "--%s", option->name);
+    cli_option_meaning(option, meaning, sizeof meaning);
+    cli_value_range(option, range, sizeof range);
+    code_cell(out, name, option->argument ? option->argument : "");
+    code_cell(out, option->standard ? option->standard : "", "");
+    commands_cell(out, option->commands);
+    fprintf(out, "| %s", option->recorded ? "yes " : "");
+    text_cell(out, meaning);
+    fprintf(out, "%s%s%s|\n", *range ? "(" : "", range, *range ? ") " : "");
+}
+
+/* The group whose first row is `first`. */
+static void print_group(FILE *out, int first)
+{
+    const char *group = cli_table[first].group;
+    for (int id = 0; id < first; id++)
+        if (cli_table[id].group == group)
+            return;
+    fprintf(out, "%s### %s\n\n", first ? "\n" : "", group);
+    begin(out, "option | default | commands | of a run | meaning");
+    for (int id = first; id < CLI_OPTIONS; id++)
+        if (cli_table[id].group == group)
+            print_option(out, &cli_table[id]);
+}
+
+static void options(FILE *out)
+{
+    for (int id = 0; id < CLI_OPTIONS; id++)
+        print_group(out, id);
+}
+
+/* ---- the other tables ---------------------------------------------------- */
+
+static void commands(FILE *out)
+{
+    begin(out, "command | does");
+    for (size_t i = 0; i < cli_command_count; i++) {
+        fprintf(out, "| `falign ");
+        print_escaped(out, cli_commands[i].name, strlen(cli_commands[i].name));
+        fprintf(out, " ");
+        print_escaped(out, cli_commands[i].usage, strlen(cli_commands[i].usage));
+        fprintf(out, "` ");
+        text_cell(out, cli_commands[i].summary);
+        fprintf(out, "|\n");
+    }
+}
+
+static void facts(FILE *out, const char *head, const cli_fact *list)
+{
+    begin(out, head);
+    for (; list->name; list++)
+        pair(out, list->name, list->meaning);
+}
+
+static void exits(FILE *out)
+{
+    facts(out, "code | means", cli_exits);
+}
+
+static void variables(FILE *out)
+{
+    facts(out, "variable | meaning", cli_variables);
+}
+
+static void layers(FILE *out)
+{
+    begin(out, "item | meaning");
+    for (size_t i = 0; i < fal_layer_kind_count; i++) {
+        code_cell(out, fal_layer_kinds[i]->name, fal_layer_kinds[i]->arguments);
+        text_cell(out, fal_layer_kinds[i]->meaning);
+        fprintf(out, "|\n");
+    }
+}
+
+static void rules(FILE *out)
+{
+    begin(out, "rule | what carries the error down to a hidden layer");
+    for (size_t i = 0; i < fal_rule_count(); i++)
+        pair(out, fal_rules[i].name, fal_rules[i].meaning);
+}
+
+static void laws(FILE *out)
+{
+    begin(out, "law | for | values");
+    for (size_t i = 0; i < fal_law_count; i++) {
+        code_cell(out, fal_laws[i].name, "");
+        text_cell(out, fal_laws[i].feedback_only ? "feedback" : "both");
+        text_cell(out, fal_laws[i].meaning);
+        fprintf(out, "|\n");
+    }
+}
+
+static void schedules(FILE *out)
+{
+    begin(out, "schedule | rate");
+    for (size_t i = 0; i < fal_schedule_count; i++)
+        pair(out, fal_schedules[i].name, fal_schedules[i].meaning);
+}
+
+static void files(FILE *out)
+{
+    begin(out, "file | holds");
+    for (size_t i = 0; i < fal_run_file_count; i++)
+        pair(out, fal_run_files[i].name, fal_run_files[i].meaning);
+}
+
+static const struct {
+    const char *name;
+    void (*print)(FILE *out);
+} tables[] = {{"commands", commands},   {"options", options},     {"exits", exits},
+              {"variables", variables}, {"layers", layers},       {"rules", rules},
+              {"laws", laws},           {"schedules", schedules}, {"files", files}};
+
+int manual_table(const char *name, FILE *out)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(tables[i].name, name) == 0) {
+            tables[i].print(out);
+            return 1;
+        }
+    return 0;
+}
