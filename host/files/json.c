@@ -129,6 +129,17 @@ void fal_json_key(fal_json *j, const char *key)
 
 /* ---- numbers ------------------------------------------------------------- */
 
+/* 1e-05 becomes 1.0e-05: without a point YAML 1.1 takes it for a text. */
+static void add_point(char *text, size_t size)
+{
+    char rest[64];
+    size_t digits = strcspn(text, ".e");
+    if (text[digits] != 'e')
+        return;
+    snprintf(rest, sizeof rest, "%s", text + digits);
+    snprintf(text + digits, size - digits, ".0%s", rest);
+}
+
 void fal_json_number(fal_json *j, double value)
 {
     static const int digits[] = {9, 15, 17};
@@ -142,6 +153,7 @@ void fal_json_number(fal_json *j, double value)
         if (fal_number_parse(text, NULL) == value)
             break;
     }
+    add_point(text, sizeof text);
     append_value(j, text, 1);
 }
 
