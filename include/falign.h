@@ -169,16 +169,41 @@ typedef struct fal_dataset_options {
 FAL_API void fal_dataset_options_init(fal_dataset_options *options, size_t size);
 
 /* Opens a split of a data set: a known name ("fashion-mnist", "mnist"), looked for
- * in the folders, or a folder with IDX files, gzipped or not
- * (train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…) and, if wanted,
- * classes.txt: the names of the classes, UTF-8, one a line. All of it is read into
- * memory. Errors: ARGUMENT (unknown name), FILE (not found: says where it
- * looked), FORMAT (says the file). */
+ * in the folders, or a folder with the files of one format:
+ *   IDX  train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, gzipped or not
+ *   NPY  train-x.npy, train-y.npy, test-x.npy, test-y.npy, by numpy.save in C order:
+ *        x uint8 or float32 [n][height][width][channels], [n][height][width] or
+ *        [n][numbers]; y labels [n] of any integer type, or real targets
+ *        [n][outputs] or [n], float32 or float64
+ * and, if wanted, classes.txt: the names of the classes, UTF-8, one a line. A folder
+ * has as many classes as its highest label, of both splits, asks for. All of the
+ * split is read into memory. Errors: ARGUMENT (unknown name), FILE (not found: says
+ * where it looked), FORMAT (says the file). */
 FAL_API fal_status fal_dataset_open(fal_dataset **dataset, const char *name,
                                     fal_split split);
 FAL_API fal_status fal_dataset_open_with(fal_dataset **dataset, const char *name,
                                          fal_split split,
                                          const fal_dataset_options *options);
+
+/* A known data set in one place, from its files' headers. */
+typedef struct fal_dataset_info {
+    size_t size;
+    const char *name;
+    const char *folder;  /* where it is, or was looked for */
+    const char *missing; /* why it cannot be used: not there, or the file that is
+                          * damaged; NULL: it can. Then the numbers count */
+    size_t train, test;  /* samples */
+    size_t height, width, channels; /* of one sample */
+    size_t classes;
+} fal_dataset_info;
+
+/* A non-zero return stops the listing: FAL_STOPPED. The texts are valid until then. */
+typedef int (*fal_dataset_visit)(const fal_dataset_info *info, void *user);
+
+/* Visits, for every known name in turn, the folder that fal_dataset_open takes, or
+ * where there is none, every folder it looked at. */
+FAL_API fal_status fal_dataset_list(const fal_dataset_options *options,
+                                    fal_dataset_visit visit, void *user);
 
 /* A data set of the caller's arrays. Give labels with classes, or targets with
  * outputs. */
