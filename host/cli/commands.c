@@ -105,10 +105,10 @@ static int run_general(const char *word)
 
 int cli_main(int count, char **words)
 {
+    cli_begin();
     if (count < 2)
         return cli_end(
             fal_fail(FAL_ERROR_ARGUMENT, "no command given; see falign --help"));
-    cli_signals_catch();
     if (strcmp(words[1], "--probe") == 0 && count == 3)
         return cli_probe(words[2]);
     int code = run_general(words[1]);

@@ -25,6 +25,7 @@ struct comparison {
     size_t rule_count, seeds;
     cli_outcome *runs; /* [rule_count][seeds] */
     int started;       /* something has been written */
+    size_t done;       /* runs that came to their end */
     size_t failed;     /* runs that diverged */
     int silent;
 };
@@ -40,6 +41,16 @@ static fal_status add_rule(const char *part, void *user)
     return FAL_OK;
 }
 
+static void name_outcomes(struct comparison *c)
+{
+    for (size_t i = 0; i < c->rule_count * c->seeds; i++)
+        c->runs[i] = (cli_outcome){.rule = c->rules[i / c->seeds],
+                                   .test_accuracy = NAN,
+                                   .train_loss = NAN,
+                                   .samples_per_second = NAN,
+                                   .seconds = NAN};
+}
+
 static fal_status plan_runs(struct comparison *c)
 {
     const char *list = cli_text(c->options, CLI_RULE_LIST);
@@ -48,7 +59,10 @@ static fal_status plan_runs(struct comparison *c)
     cli_parts(list, ',', add_rule, c);
     c->seeds = (size_t)cli_whole(c->options, CLI_SEED_COUNT);
     c->runs = fal_allocate(c->rule_count * c->seeds, sizeof *c->runs);
-    return c->runs ? FAL_OK : FAL_ERROR_MEMORY;
+    if (!c->runs)
+        return FAL_ERROR_MEMORY;
+    name_outcomes(c);
+    return FAL_OK;
 }
 
 /* The list that was meant, for compare.json. */
@@ -76,11 +90,14 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
                          fal_status status)
 {
     const fal_progress *p = &job->epoch;
-    int trained = status == FAL_OK && p->step > 0;
-    outcome->test_accuracy = trained ? p->test_accuracy : NAN;
-    outcome->train_loss = trained ? p->train_loss : NAN;
-    outcome->samples_per_second = trained ? p->samples_per_second : NAN;
-    outcome->seconds = trained ? p->seconds : NAN;
+    outcome->begun = job->started;
+    outcome->failed = status == FAL_ERROR_DIVERGED;
+    if (status != FAL_OK || p->step == 0)
+        return;
+    outcome->test_accuracy = p->test_accuracy;
+    outcome->train_loss = p->train_loss;
+    outcome->samples_per_second = p->samples_per_second;
+    outcome->seconds = p->seconds;
 }
 
 /* The first run's folder is made only after all that can refuse it. */
@@ -98,14 +115,13 @@ static fal_status open_folder(struct comparison *c, const cli_outcome *outcome,
 static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outcome)
 {
     fal_run *run;
-    char label[96];
     fal_status status = open_folder(c, outcome, &run);
     if (status)
         return status;
-    snprintf(label, sizeof label, "%-9s", outcome->folder);
-    status = cli_job_run(job, run, label);
+    status = cli_job_run(job, run, outcome->folder);
     note_outcome(outcome, job, status);
     c->started |= job->started;
+    c->done += status == FAL_OK;
     if (status == FAL_STOPPED)
         cli_job_explain(job);
     if (job->started)
@@ -121,7 +137,6 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     cli_job job;
     cli_outcome *outcome = &c->runs[rule * c->seeds + offset];
     cli_run_resolve(&options, c->options, c->rules[rule], offset);
-    outcome->rule = c->rules[rule];
     outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
     snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
              (unsigned long long)outcome->seed);
@@ -149,8 +164,16 @@ static fal_status run_all(struct comparison *c)
     fal_status status = FAL_OK;
     for (uint64_t s = 0; s < c->seeds && !status; s++)
         for (size_t r = 0; r < c->rule_count && !status; r++)
-            status = run_one(c, r, s);
+            status = c->started && cli_interrupted() ? FAL_STOPPED
+                                                     : run_one(c, r, s);
     return status;
+}
+
+static void explain(const struct comparison *c)
+{
+    if (!cli_flag(c->options, CLI_QUIET) && cli_interrupted())
+        cli_say("interrupted: %zu of %zu runs are done; %s/compare.json has them",
+                c->done, c->rule_count * c->seeds, fal_run_folder(c->folder));
 }
 
 static fal_status report(struct comparison *c)
@@ -181,8 +204,12 @@ static fal_status compare(struct comparison *c)
     cli_runs_resolve(c->options, &given, &c->ground);
     name_rules(c);
     status = run_all(c);
-    if (!status)
-        status = report(c);
+    if (status == FAL_OK || (status == FAL_STOPPED && c->started)) {
+        fal_status reported = report(c);
+        if (status == FAL_STOPPED && !reported)
+            explain(c);
+        status = reported ? reported : status;
+    }
     cli_ground_close(&c->ground);
     return status;
 }
@@ -194,6 +221,7 @@ int cli_compare(const cli_options *given)
                            .silent = cli_flag(given, CLI_QUIET) ||
                                      cli_flag(given, CLI_JSON)};
     fal_status status = cli_runs_check(given);
+    cli_catch_interrupts();
     if (!status)
         status = plan_runs(&c);
     if (!status)

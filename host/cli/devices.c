@@ -85,7 +85,7 @@ static int visit(const fal_device_info *info, void *user)
         add_device(listing->json, info, found);
     else
         print_device(info, found);
-    return listing->status != FAL_OK || cli_interrupted();
+    return listing->status != FAL_OK || cli_broken();
 }
 
 static fal_status list_devices(const cli_options *options)
@@ -141,7 +141,7 @@ static void report_check(struct checking *checking, const char *kernel,
 
 static void run_checks(fal_device *device, struct checking *checking)
 {
-    for (size_t i = 0; i < fal_check_count && !cli_interrupted(); i++) {
+    for (size_t i = 0; i < fal_check_count && !cli_broken(); i++) {
         double worst = 0;
         fal_status status = fal_checks[i].run(device, &worst);
         report_check(checking, fal_checks[i].kernel, status, worst);
@@ -208,6 +208,6 @@ int cli_devices(const cli_options *options)
     fal_status status = cli_flag(options, CLI_CHECK)
                             ? check_device(options, &failed)
                             : list_devices(options);
-    int code = cli_interrupted() ? CLI_INTERRUPTED : cli_end(status);
+    int code = cli_end(status);
     return code == CLI_DONE && failed ? CLI_FAILED : code;
 }

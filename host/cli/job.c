@@ -7,6 +7,7 @@
 #include "device/error.h"
 #include "device/memory.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,11 +83,17 @@ void cli_job_print_head(const cli_job *job, const char *what, const fal_run *fol
 void cli_job_explain(const cli_job *job)
 {
     const char *folder = fal_run_folder(job->run);
-    if (cli_flag(&job->options, CLI_QUIET) || cli_broken())
+    const char *what = cli_interrupted() ? "interrupted" : "stopped";
+    int unread = cli_broken() == EPIPE && !cli_interrupted();
+    if (cli_flag(&job->options, CLI_QUIET) || unread)
         return;
-    cli_say("interrupted after step %llu; its weights are saved in "
-            "%s/model.safetensors; go on from them with --init %s",
-            (unsigned long long)job->last.step, folder, folder);
+    if (!job->started)
+        cli_say("%s before the first step; nothing is left behind", what);
+    else
+        cli_say("%s after step %llu of %llu; its weights are saved in "
+                "%s/model.safetensors; go on from them with --init %s",
+                what, (unsigned long long)job->last.step,
+                (unsigned long long)job->last.steps, folder, folder);
 }
 
 /* ---- while it runs ------------------------------------------------------- */
@@ -159,11 +166,19 @@ static fal_status handle(cli_job *job, const fal_progress *progress)
     return FAL_OK;
 }
 
-/* fit will say that a callback stopped it; why, only we know. */
+static int is_unwanted(void)
+{
+    return cli_interrupted() || cli_broken();
+}
+
+/* fit will say that a callback stopped it; why, only we know. A run that is not to
+ * begin writes nothing, one that has made all its steps is not stopped. */
 static int on_progress(const fal_progress *progress, void *user)
 {
     cli_job *job = user;
     job->last = *progress;
+    if (progress->event == FAL_START && is_unwanted())
+        return 1;
     fal_status status = handle(job, progress);
     if (status) {
         job->write_error = status;
@@ -172,7 +187,7 @@ static int on_progress(const fal_progress *progress, void *user)
         return 1;
     }
     cli_live_show(&job->live, progress);
-    return cli_interrupted() || cli_broken();
+    return is_unwanted() && progress->step < progress->steps;
 }
 
 /* The same message, with what the folder holds now. */
@@ -209,6 +224,6 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
     fal_status status = fal_trainer_fit(
         job->trainer, job->ground->train, job->ground->test,
         cli_whole(&job->options, CLI_EPOCHS), on_progress, job);
-    cli_live_end(&job->live);
+    cli_live_erase();
     return job->started ? save_rest(job, status) : status;
 }

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR_LEAST = 4, BAR_MOST = 20, LINE = 512 };
+enum { BAR_LEAST = 4, BAR_MOST = 20, BAR_FRAME = 3, BAR_FROM = 40, LINE = 256 };
 
 static const double update_pause = 0.1; /* between two updates of the live line */
 
@@ -24,7 +24,14 @@ double cli_clock(void)
 static int is_terminal(void)
 {
     const char *type = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(type && strcmp(type, "dumb") == 0);
+    return isatty(STDOUT_FILENO) && type && *type && strcmp(type, "dumb") != 0;
+}
+
+/* Behind a shell's back the live line would go through what is typed there. */
+static int in_background(void)
+{
+    pid_t group = tcgetpgrp(STDOUT_FILENO);
+    return group > 0 && group != getpgrp();
 }
 
 static int wants_color(void)
@@ -49,21 +56,28 @@ void cli_live_begin(cli_live *live, const char *label, int silent)
 
 struct line {
     char text[LINE];
-    size_t used;
+    size_t used, most; /* characters, all of one column */
+    int whole;         /* nothing was left out */
 };
 
 static void add(struct line *line, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What does not fit is left out as a whole, the first part excepted. */
 static void add(struct line *line, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    size_t room = sizeof line->text - line->used;
-    int length = vsnprintf(line->text + line->used, room, format, arguments);
+    size_t room = line->most - line->used;
+    char *end = line->text + line->used;
+    size_t length = (size_t)vsnprintf(end, room + 1, format, arguments);
     va_end(arguments);
-    if (length > 0)
-        line->used += (size_t)length < room ? (size_t)length : room - 1;
+    line->whole &= length <= room;
+    if (length <= room)
+        line->used += length;
+    else if (line->used == 0)
+        line->used = room;
+    line->text[line->used] = 0;
 }
 
 /* `current`: the epoch that is being trained, else the one just done. */
@@ -91,11 +105,11 @@ static void add_figures(struct line *line, const cli_live *live,
 }
 
 /* The same, so short that it fits 80 columns with the bar. */
-static void add_short_figures(struct line *line, const cli_live *live)
+static void add_short_figures(struct line *line, const cli_live *live, int test)
 {
     if (!isnan(live->loss))
         add(line, "  loss %.4f  acc %.1f%%", live->loss, 100 * live->accuracy);
-    if (!isnan(live->test_accuracy))
+    if (test && !isnan(live->test_accuracy))
         add(line, "  test %.1f%%", 100 * live->test_accuracy);
     if (live->speed > 0)
         add(line, "  %.0f/s", live->speed);
@@ -116,48 +130,61 @@ static void add_time_left(struct line *line, const cli_live *live,
 
 /* ---- the live line ------------------------------------------------------- */
 
-static size_t terminal_width(void)
+/* One column stays free: some terminals wrap when the last one is filled. */
+static size_t line_width(void)
 {
     struct winsize size;
+    size_t width = 80;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
+        width = size.ws_col;
+    return width < LINE ? width - 1 : LINE - 1;
 }
 
-/* The bar takes what the text leaves. One column stays free: some terminals wrap
- * when the last one is filled. */
-static void print_live(const cli_live *live, const char *text, double done)
+/* The bar takes what the text leaves. */
+static void print_live(const cli_live *live, const struct line *line, size_t room,
+                       double done)
 {
     char bar[BAR_MOST + 1] = "";
-    int width = (int)terminal_width() - 1;
-    int size = width - 3 - (int)strlen(text);
-    size = size < BAR_LEAST ? BAR_LEAST : size > BAR_MOST ? BAR_MOST : size;
-    for (int i = 0; i < size; i++)
-        bar[i] = i < (int)(done * size + .5) ? '#' : '.';
-    if (width < size + 3)
-        cli_print("\r%.*s\033[K", width, text);
-    else
-        cli_print("\r%s[%s]%s %.*s\033[K", live->color ? "\033[36m" : "", bar,
-                  live->color ? "\033[0m" : "", width - size - 3, text);
+    size_t size = room < BAR_MOST ? room : BAR_MOST;
+    for (size_t i = 0; i < size; i++)
+        bar[i] = (double)i + .5 < done * (double)size ? '#' : '.';
+    cli_live_print("%s[%s]%s %s", live->color ? "\033[36m" : "", bar,
+                   live->color ? "\033[0m" : "", line->text);
 }
 
-static void show_live(cli_live *live, const fal_progress *p)
+static void compose(struct line *line, const cli_live *live, const fal_progress *p,
+                    int test)
 {
-    struct line line = {.used = 0};
+    line->used = 0;
+    line->whole = 1;
     if (live->label)
-        add(&line, "%s  ", live->label);
-    add_place(&line, p, 1);
-    add_short_figures(&line, live);
-    add_time_left(&line, live, p);
-    print_live(live, line.text, p->steps ? (double)p->step / (double)p->steps : 0);
-    live->shown = 1;
+        add(line, "%s  ", live->label);
+    add_place(line, p, 1);
+    add_short_figures(line, live, test);
+    add_time_left(line, live, p);
+}
+
+/* The accuracy on the test set is the first that gives way. */
+static void show_live(const cli_live *live, const fal_progress *p)
+{
+    size_t width = line_width();
+    size_t kept = width < BAR_FROM ? 0 : BAR_LEAST + BAR_FRAME;
+    struct line line = {.most = width - kept};
+    compose(&line, live, p, 1);
+    if (!line.whole)
+        compose(&line, live, p, 0);
+    if (kept)
+        print_live(live, &line, width - line.used - BAR_FRAME,
+                   p->steps ? (double)p->step / (double)p->steps : 0);
+    else
+        cli_live_print("%s", line.text);
 }
 
 static void show_plain(const cli_live *live, const fal_progress *p)
 {
-    struct line line = {.used = 0};
+    struct line line = {.most = LINE - 1};
     if (live->label)
-        add(&line, "%s  ", live->label);
+        add(&line, "%-9s  ", live->label);
     add_place(&line, p, 0);
     add_figures(&line, live, p);
     cli_print("%s\n", line.text);
@@ -178,17 +205,11 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
     if (progress->event == FAL_EPOCH)
         live->test_accuracy = progress->test_accuracy;
     double now = cli_clock();
-    if (live->terminal && now - live->updated >= update_pause) {
+    int draws = live->terminal && !in_background();
+    if (draws && now - live->updated >= update_pause) {
         live->updated = now;
         show_live(live, progress);
-    } else if (!live->terminal && progress->event == FAL_EPOCH) {
+    } else if (!draws && progress->event == FAL_EPOCH) {
         show_plain(live, progress);
     }
-}
-
-void cli_live_end(cli_live *live)
-{
-    if (live->shown)
-        cli_print("\r\033[K");
-    live->shown = 0;
 }

@@ -11,15 +11,11 @@ typedef struct cli_live {
     double began, updated; /* seconds of a clock */
     double loss, accuracy; /* last known, NAN: none yet */
     double test_accuracy, speed;
-    int shown; /* a live line stands there */
 } cli_live;
 
 /* `silent`: shows nothing. */
 void cli_live_begin(cli_live *live, const char *label, int silent);
 void cli_live_show(cli_live *live, const fal_progress *progress);
-
-/* Removes the live line, so that other lines can follow. */
-void cli_live_end(cli_live *live);
 
 /* Seconds since some moment. */
 double cli_clock(void);

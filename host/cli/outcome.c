@@ -48,10 +48,10 @@ enum { COLUMNS = sizeof columns / sizeof *columns };
 
 /* ---- the table ----------------------------------------------------------- */
 
-static void print_accuracy(cli_spread accuracy)
+static void print_accuracy(cli_spread accuracy, int failed)
 {
     if (accuracy.count == 0)
-        cli_print("%17s", "failed");
+        cli_print("%17s", failed ? "failed" : "-");
     else if (isnan(accuracy.deviation))
         cli_print("%10.2f       ", 100 * accuracy.mean);
     else
@@ -69,8 +69,11 @@ static void print_number(const char *format, double value, int width)
 
 static void print_rule(const cli_outcome *runs, size_t seeds)
 {
+    int failed = 0;
+    for (size_t s = 0; s < seeds; s++)
+        failed |= runs[s].failed;
     cli_print("%-10s", runs[0].rule);
-    print_accuracy(cli_spread_of(runs, seeds, columns[0].offset));
+    print_accuracy(cli_spread_of(runs, seeds, columns[0].offset), failed);
     print_number("%.4f", cli_spread_of(runs, seeds, columns[1].offset).mean, 13);
     print_number("%.0f", cli_spread_of(runs, seeds, columns[2].offset).mean, 11);
     print_number("%.1f", cli_spread_of(runs, seeds, columns[3].offset).mean, 9);
@@ -124,7 +127,8 @@ void cli_outcomes_json(const cli_outcome *runs, size_t rules, size_t seeds,
     fal_json_key(json, "runs");
     fal_json_begin_array(json);
     for (size_t i = 0; i < rules * seeds; i++)
-        add_run(&runs[i], json);
+        if (runs[i].begun)
+            add_run(&runs[i], json);
     fal_json_end_array(json);
     fal_json_key(json, "rules");
     fal_json_begin_array(json);

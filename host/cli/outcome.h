@@ -5,9 +5,12 @@
 #include "cli/options.h"
 #include "files/json.h"
 
-/* One run; the figures are those of its last epoch, NAN if it failed. */
+/* One run; the figures are those of its last epoch, NAN if it failed or did not come
+ * to its end. */
 typedef struct cli_outcome {
     const char *rule;
+    int begun;  /* the folder holds it */
+    int failed; /* it diverged */
     uint64_t seed;
     double test_accuracy, train_loss, samples_per_second, seconds;
     char folder[64]; /* within the comparison's */
@@ -21,7 +24,8 @@ typedef struct cli_spread {
 /* Of the finite values of a figure, a double at `offset` in each of the runs. */
 cli_spread cli_spread_of(const cli_outcome *runs, size_t count, size_t offset);
 
-/* `runs` is ordered by rule, `seeds` runs each. */
+/* `runs` is ordered by rule, `seeds` runs each; an interrupted comparison has not
+ * begun them all. */
 void cli_outcomes_print(const cli_outcome *runs, size_t rules, size_t seeds);
 void cli_outcomes_json(const cli_outcome *runs, size_t rules, size_t seeds,
                        const cli_options *options, fal_json *json);

@@ -3,22 +3,27 @@
 #include "device/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { COLUMNS = 80, INDENT = 2, SAID = 9000 };
+enum { COLUMNS = 80, INDENT = 2, SAID = 9000, LIVE = 512 };
 
 /* ---- printing ------------------------------------------------------------ */
 
-static int print_error; /* errno of the first failure */
+static int print_error;                      /* errno of the first failure */
+static volatile sig_atomic_t live_line;      /* 1: one stands on the terminal */
+static const char erase_live[] = "\r\033[J"; /* down to the end of the screen */
 
 void cli_print(const char *format, ...)
 {
+    va_list arguments;
+    cli_live_erase();
     if (print_error)
         return;
-    va_list arguments;
     va_start(arguments, format);
     int failed = vprintf(format, arguments) < 0;
     va_end(arguments);
@@ -26,9 +31,31 @@ void cli_print(const char *format, ...)
         print_error = errno ? errno : EIO;
 }
 
+/* The cursor goes back to the line's start: a terminal that is made narrower and
+ * breaks the line keeps the cursor there, so that the next one replaces all of it. */
+void cli_live_print(const char *format, ...)
+{
+    char line[LIVE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    live_line = 0;
+    cli_print("\r%s\033[J\r", line);
+    live_line = !print_error;
+}
+
+void cli_live_erase(void)
+{
+    if (!live_line)
+        return;
+    live_line = 0;
+    cli_print("%s", erase_live);
+}
+
 int cli_broken(void)
 {
-    return print_error != 0;
+    return print_error;
 }
 
 /* What messages quote must not steer the terminal. */
@@ -48,6 +75,7 @@ void cli_say(const char *format, ...)
     vsnprintf(text + head, sizeof text - head, format, arguments);
     va_end(arguments);
     hide_control(text);
+    cli_live_erase();
     const char *rest = text;
     for (int indent = 0; *rest; indent = INDENT) {
         size_t length = cli_line_length(rest, (size_t)(COLUMNS - indent));
@@ -102,33 +130,68 @@ static int end_broken(void)
 
 int cli_end(fal_status status)
 {
+    if (status == FAL_STOPPED && cli_interrupted())
+        return CLI_INTERRUPTED;
     if (print_error)
         return end_broken();
     if (status == FAL_OK)
         return CLI_DONE;
-    if (status == FAL_STOPPED && cli_interrupted())
-        return CLI_INTERRUPTED;
     cli_complain();
     return status == FAL_ERROR_ARGUMENT ? CLI_WRONG_USE : CLI_FAILED;
 }
 
-/* ---- signals ------------------------------------------------------------- */
+/* ---- beginning ----------------------------------------------------------- */
+
+/* A file that the run writes must not become its standard error. Standard output is
+ * opened for reading only, so that printing still fails. */
+static void open_missing_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0)
+            open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_RDWR);
+}
+
+void cli_begin(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    open_missing_streams();
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* ---- interruption -------------------------------------------------------- */
+
+static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
+
+enum { INTERRUPTS = sizeof interrupts / sizeof *interrupts };
 
 static volatile sig_atomic_t interrupted;
 
+/* A second Ctrl-C ends the process at once, as if nobody had caught it, and leaves
+ * no half line to whoever prints next. Of the others one event sends several:
+ * timeout(1) to the process and its group, a closing terminal through the shell. */
 static void note_interrupt(int number)
 {
-    (void)number;
+    if (interrupted && number == SIGINT) {
+        if (live_line &&
+            write(STDOUT_FILENO, erase_live, sizeof erase_live - 1) < 0)
+            live_line = 0;
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     interrupted = 1;
 }
 
-void cli_signals_catch(void)
+void cli_catch_interrupts(void)
 {
-    struct sigaction once = {.sa_handler = note_interrupt,
-                             .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &once, NULL);
-    sigaction(SIGPIPE, &ignore, NULL);
+    struct sigaction catch = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
+    for (int i = 0; i < INTERRUPTS; i++)
+        sigaddset(&catch.sa_mask, interrupts[i]);
+    for (int i = 0; i < INTERRUPTS; i++) {
+        struct sigaction old;
+        /* nohup, or a script that started it in the background */
+        if (sigaction(interrupts[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(interrupts[i], &catch, NULL);
+    }
 }
 
 int cli_interrupted(void)

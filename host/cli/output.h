@@ -8,10 +8,15 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USE = 2, CLI_INTERRUPTED = 130 };
 
-/* Prints and flushes. After a failure (a closed pipe) nothing more is printed and
- * cli_broken says so. */
+/* Prints and flushes. After a failure (EPIPE: nobody reads) nothing more is printed
+ * and cli_broken gives its errno; 0: none. */
 void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_broken(void);
+
+/* A line on the terminal that the next one replaces, and that goes before anything
+ * else is printed. It must fit the terminal. */
+void cli_live_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_live_erase(void);
 
 /* "falign: " and a text on standard error, in lines of 80 columns; a word longer
  * than that, such as a path, stays whole. */
@@ -27,9 +32,13 @@ fal_status cli_print_json(fal_json *json);
  * done. */
 int cli_end(fal_status status);
 
-/* A closed pipe is an error of printing; Ctrl-C is noted once, a second one ends
- * the process. */
-void cli_signals_catch(void);
+/* Before all else: standard streams that were closed lead nowhere, a closed pipe is
+ * an error of printing. */
+void cli_begin(void);
+
+/* From here on Ctrl-C, a polite kill and a terminal that goes away are only noted;
+ * a second Ctrl-C ends the process. */
+void cli_catch_interrupts(void);
 int cli_interrupted(void);
 
 /* Members of JSON objects. */

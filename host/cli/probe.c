@@ -81,7 +81,7 @@ static int read_report(int from, char *text, size_t size)
         struct pollfd wait = {.fd = from, .events = POLLIN};
         int left = (int)(1000 * (until - cli_clock()));
         int ready = left > 0 ? poll(&wait, 1, left) : 0;
-        if (ready < 0 && errno == EINTR && !cli_interrupted())
+        if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0)
             return 0;

@@ -109,6 +109,7 @@ int cli_train(const cli_options *options)
     fal_run *folder = NULL;
     int started = 0, dry = cli_flag(options, CLI_DRY_RUN);
     fal_status status = cli_runs_check(options);
+    cli_catch_interrupts();
     if (!status && !dry)
         status = cli_folder_open(&folder, options,
                                  cli_text(options, CLI_RULE_NAME));
