@@ -27,7 +27,7 @@ static int is_terminal(void)
     return isatty(STDOUT_FILENO) && type && *type && strcmp(type, "dumb") != 0;
 }
 
-/* Behind a shell's back the live line would go through what is typed there. */
+/* There a live line would go through what is typed. */
 static int in_background(void)
 {
     pid_t group = tcgetpgrp(STDOUT_FILENO);
@@ -205,11 +205,11 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
     if (progress->event == FAL_EPOCH)
         live->test_accuracy = progress->test_accuracy;
     double now = cli_clock();
-    int draws = live->terminal && !in_background();
-    if (draws && now - live->updated >= update_pause) {
+    if (!live->terminal) {
+        if (progress->event == FAL_EPOCH)
+            show_plain(live, progress);
+    } else if (now - live->updated >= update_pause && !in_background()) {
         live->updated = now;
         show_live(live, progress);
-    } else if (!draws && progress->event == FAL_EPOCH) {
-        show_plain(live, progress);
     }
 }
