@@ -34,7 +34,6 @@ static int remove_folder(void **state)
 {
     (void)state;
     fal_memory_fail_at(0);
-    fal_file_fail_at(0);
     unlink(path);
     return rmdir(folder); /* fails when anything was left behind */
 }

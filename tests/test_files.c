@@ -1,4 +1,5 @@
 /* Files written beside and renamed, JSON text. */
+#include "disk.h"
 #include "folder.h"
 #include "files/json.h"
 
@@ -73,18 +74,52 @@ static void test_write_refused(void **state)
 static void test_disk_full(void **state)
 {
     (void)state;
-    assert_int_equal(write_text(path, "old"), FAL_OK);
-    for (long n = 1; n <= 3; n++) {
-        fal_file_fail_at(n);
-        assert_int_equal(write_text(path, "new"), FAL_ERROR_FILE);
-        assert_message("No space left");
-        assert_message(path);
-        assert_file("old");
-        assert_int_equal(entries(), 1);
+    void (*const modes[])(long) = {disk_fail_at, disk_full_at};
+    for (size_t mode = 0; mode < 2; mode++) {
+        long n = 1;
+        assert_int_equal(write_text(path, "old"), FAL_OK);
+        for (modes[mode](n); write_text(path, "new") != FAL_OK; modes[mode](++n)) {
+            disk_fail_at(0);
+            assert_message("No space left");
+            assert_message("make room");
+            assert_message(path);
+            assert_file("old");
+            assert_int_equal(entries(), 1);
+        }
+        assert_int_equal(disk_failures(), 0);
+        assert_int_equal(n, 7); /* open, write, write, fsync, close, rename */
+        assert_file("new");
     }
-    fal_file_fail_at(4);
-    assert_int_equal(write_text(path, "new"), FAL_OK);
-    assert_file("new");
+    disk_fail_at(0);
+}
+
+/* The longest name there can be leaves none for what is written beside it. */
+static void test_longest_name(void **state)
+{
+    (void)state;
+    char longest[400];
+    snprintf(longest, sizeof longest, "%s/%0255d", folder, 0);
+    assert_int_equal(write_text(longest, "x"), FAL_OK);
+    assert_int_equal(write_text(longest, "y"), FAL_OK);
+    assert_int_equal(entries(), 1);
+    assert_int_equal(unlink(longest), 0);
+    snprintf(longest, sizeof longest, "%s/%0256d", folder, 0);
+    assert_int_equal(write_text(longest, "x"), FAL_ERROR_FILE);
+    assert_message("File name too long");
+    assert_int_equal(entries(), 0);
+}
+
+/* A process that was killed leaves its temporary file: another takes another name. */
+static void test_left_behind(void **state)
+{
+    (void)state;
+    char left[200];
+    snprintf(left, sizeof left, "%s.tmp-%ld-0", path, (long)getpid());
+    assert_int_equal(write_text(left, "half"), FAL_OK);
+    assert_int_equal(write_text(path, "whole"), FAL_OK);
+    assert_file("whole");
+    assert_int_equal(entries(), 2);
+    assert_int_equal(unlink(left), 0);
 }
 
 static void test_read_refused(void **state)
@@ -240,6 +275,8 @@ int main(void)
         TEST(test_abandon),
         TEST(test_write_refused),
         TEST(test_disk_full),
+        TEST(test_longest_name),
+        TEST(test_left_behind),
         TEST(test_read_refused),
         cmocka_unit_test(test_document),
         cmocka_unit_test(test_json_memory),

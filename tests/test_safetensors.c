@@ -1,6 +1,9 @@
 /* Safetensors files: what is written comes back, what is damaged is refused. */
+#include "disk.h"
 #include "folder.h"
 #include "files/safetensors.h"
+
+#include <math.h>
 
 /* ---- safetensors: what is written comes back ----------------------------- */
 
@@ -175,9 +178,9 @@ static void test_write_disk_full(void **state)
     long n = 1;
     put_file("old", 3);
     for (;; n++) {
-        fal_file_fail_at(n);
+        disk_full_at(n);
         fal_status status = write_all();
-        fal_file_fail_at(0);
+        disk_fail_at(0);
         assert_int_equal(entries(), 1);
         if (status == FAL_OK)
             break;
@@ -249,18 +252,40 @@ static const struct {
     {"{\"\xFF\":1}", "not UTF-8 at its byte 2"},
     {"{\"\xED\xA0\x80\":1}", "not UTF-8"},
     {"{\"a\\u0000b\":1}", "\\u0000 at its byte 3"},
+    {"{\"a\nb\":1}", "control character at its byte 3"},
+    {"{\v}", "control character at its byte 1"},
+    {"{\"a\\ud800\":1}", "header is not JSON"},
+    {" {}", "header is not a JSON object"},
+    {"{},", "header is not JSON, at its byte 2"},
+    {"{}{}", "header is not JSON, at its byte 2"},
+    {"{\"x\":1", "header is not JSON"},
+    {"{\"x", "header is not JSON"},
+    {"\"x\"", "header is not a JSON object"},
     {"{}", "last 12 bytes belong to no tensor"},
     {"{\"x\":3}", "tensor 'x': its description is not a JSON object"},
     {"{\"x\":{}}", "tensor 'x': it has no dtype"},
     {ONE("\"F99\"", "[3]", "[0,12]"), "tensor 'x': dtype 'F99' is none of"},
     {ONE("\"BF16\"", "[6]", "[0,12]"), "dtype 'BF16' is none of"},
+    {ONE("\"F64\"", "[1]", "[0,8]"), "dtype 'F64' is none of F32, I64, U8"},
+    {ONE("\"f32\"", "[3]", "[0,12]"), "dtype 'f32' is none of"},
     {ONE("4", "[3]", "[0,12]"), "no dtype text"},
     {ONE(F32, "3", "[0,12]"), "shape is not an array of whole numbers"},
     {ONE(F32, "[\"3\"]", "[0,12]"), "shape is not an array of whole"},
-    {ONE(F32, "[-3]", "[0,12]"), "shape is not an array of whole"},
-    {ONE(F32, "[-0]", "[0,0]"), "shape is not an array of whole"},
-    {ONE(F32, "[3.5]", "[0,12]"), "shape is not an array of whole"},
-    {ONE(F32, "[1e300]", "[0,12]"), "shape is not an array of whole"},
+    {ONE(F32, "[-3]", "[0,12]"), "number that is not whole at its byte 29"},
+    {ONE(F32, "[-0]", "[0,0]"), "number that is not whole"},
+    {ONE(F32, "[+3]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[03]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[3.]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[3.0]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[3.5]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[3e0]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[1e999]", "[0,12]"), "number that is not whole"},
+    {ONE(F32, "[NaN]", "[0,12]"), "header is not JSON, at its byte 29"},
+    {ONE(F32, "[Infinity]", "[0,12]"), "header is not JSON, at its byte 29"},
+    {ONE(F32, "[true]", "[0,12]"), "shape is not an array of whole"},
+    {ONE(F32, "[null]", "[0,12]"), "shape is not an array of whole"},
+    {ONE(F32, "[[3]]", "[0,12]"), "shape is not an array of whole"},
+    {ONE(F32, "[99999999999999999999]", "[0,12]"), "shape is not an array of"},
     {ONE(F32, "[9007199254740992]", "[0,12]"), "shape is not an array of whole"},
     {ONE(F32, "[3,1,1,1,1]", "[0,12]"), "more than 4 dimensions"},
     {ONE(F32, "[4294967296,4294967296]", "[0,12]"), "larger than any memory"},
@@ -270,8 +295,11 @@ static const struct {
     {ONE("\"I64\"", "[2]", "[0,12]"), "shape [2] of I64 takes 16 bytes"},
     {ONE(F32, "[3]", "[0]"), "data_offsets are not two whole numbers"},
     {ONE(F32, "[3]", "[0,12,12]"), "data_offsets are not two whole"},
-    {ONE(F32, "[3]", "[-4,8]"), "data_offsets are not two whole"},
-    {ONE(F32, "[3]", "[0,12.5]"), "data_offsets are not two whole"},
+    {ONE(F32, "[3]", "[-4,8]"), "number that is not whole"},
+    {ONE(F32, "[3]", "[0,12.5]"), "number that is not whole"},
+    {ONE(F32, "[3]", "[\"0\",\"12\"]"), "data_offsets are not two whole"},
+    {ONE(F32, "[3]", "\"0,12\""), "data_offsets are not two whole"},
+    {ONE(F32, "[3]", "[0,9007199254740993]"), "data_offsets are not two whole"},
     {ONE(F32, "[3]", "{}"), "data_offsets are not two whole"},
     {ONE(F32, "[3]", "[4,16]"), "data ends at 16, but the file has 12"},
     {ONE(F32, "[3]", "[12,0]"), "ends at 0, before it begins at 12"},
@@ -287,6 +315,13 @@ static const struct {
     {"{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
      "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
      "tensor 'x': the name is there twice"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+     "\"\\u0078\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+     "tensor 'x': the name is there twice"},
+    {"{\"__metadata__\":null}", "__metadata__ is not a JSON object"},
+    {"{\"__metadata__\":\"\"}", "__metadata__ is not a JSON object"},
+    {"{\"__metadata__\":{\"k\":null}}", "metadata 'k' is not a text"},
+    {"{\"__metadata__\":{\"k\":{}}}", "metadata 'k' is not a text"},
     {"{\"__metadata__\":[]}", "__metadata__ is not a JSON object"},
     {"{\"__metadata__\":{\"k\":1}}", "metadata 'k' is not a text"},
     {"{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", "metadata 'k' is there twice"},
@@ -337,7 +372,49 @@ static void test_bad_files(void **state)
     put_file("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF{}", 10);
     assert_bad("a header of 18446744073709551615 bytes");
     put_tensors("{\"a\0b\":1}", 9, 0);
-    assert_bad("zero byte at its byte 3");
+    assert_bad("control character at its byte 3");
+    put_file("\0\0\0\0\0\0\0\0", 8);
+    assert_bad("the header is not JSON, at its byte 0");
+    put_file("\0\0\0\0\0\0\0\x80{}", 10);
+    assert_bad("a header of 9223372036854775808 bytes is more than the format's");
+}
+
+/* A film, or a terabyte that is not there: refused by its first bytes. */
+static void test_large_files(void **state)
+{
+    (void)state;
+    put_file("\x02\0\0\0\0\0\0\0{}", 10);
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_bad("its last 1099511627766 bytes belong to no tensor");
+    put_file("ftypisom", 8);
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_bad("a header of");
+}
+
+/* What is no number, in the middle of a file that is right in all else. */
+static void test_not_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        float value;
+        const char *why;
+    } bad_values[] = {{NAN, "tensor 'w': the number at [1,2] is NaN"},
+                      {INFINITY, "tensor 'w': the number at [1,2] is infinite"},
+                      {-INFINITY, "the number at [1,2] is infinite"}};
+    const size_t shape[] = {2, 3};
+    float values[6] = {0}, copy[6];
+    const fal_tensor_source t = {"w",    FAL_TENSOR_F32, {2, 3}, 2,
+                                 values, NULL,           NULL};
+    for (size_t i = 0; i < sizeof bad_values / sizeof *bad_values; i++) {
+        fal_safetensors *f;
+        values[5] = bad_values[i].value;
+        assert_int_equal(fal_safetensors_write(path, &t, 1, NULL, 0), FAL_OK);
+        assert_int_equal(fal_safetensors_open(&f, path), FAL_OK);
+        assert_int_equal(fal_safetensors_floats(f, "w", shape, 2, copy),
+                         FAL_ERROR_FORMAT);
+        assert_message(bad_values[i].why);
+        fal_safetensors_close(f);
+    }
 }
 
 /* Every shorter file is refused, every changed byte at least does no harm. */
@@ -363,17 +440,88 @@ static void test_damaged(void **state)
     fal_release(data);
 }
 
+/* Recursion has a limit. */
 static void test_deep_header(void **state)
 {
     (void)state;
     enum { DEPTH = 1000000 };
-    char *header = malloc(DEPTH + 6);
+    static const char *const opening[] = {"[", "{\"x\":"};
+    for (size_t kind = 0; kind < 2; kind++) {
+        size_t part = strlen(opening[kind]);
+        char *header = malloc(5 + DEPTH * part);
+        assert_non_null(header);
+        memcpy(header, "{\"x\":", 5);
+        for (size_t i = 0; i < DEPTH; i++)
+            memcpy(header + 5 + i * part, opening[kind], part);
+        put_tensors(header, 5 + DEPTH * part, 0);
+        assert_bad("header is not JSON");
+        free(header);
+    }
+}
+
+/* A header of `count` entries, each as `entry` says of its number. */
+static void put_entries(size_t count, const char *first, const char *entry,
+                        const char *last)
+{
+    size_t used = strlen(first), room = strlen(entry) + 16;
+    char *header = malloc(used + count * room + strlen(last) + 1);
     assert_non_null(header);
-    memcpy(header, "{\"x\":", 5);
-    memset(header + 5, '[', DEPTH);
-    put_tensors(header, DEPTH + 5, 0);
-    assert_bad("header is not JSON");
+    strcpy(header, first);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            header[used++] = ',';
+        used += (size_t)sprintf(header + used, entry, i);
+    }
+    strcpy(header + used, last);
+    put_tensors(header, used + strlen(last), 0);
     free(header);
+}
+
+/* More than any model has, at little cost. */
+static void test_million_keys(void **state)
+{
+    (void)state;
+    enum { MILLION = 1000000 };
+    fal_safetensors *f;
+    put_entries(MILLION, "{",
+                "\"t%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}",
+                "}");
+    assert_bad("the header has more than 4194304 values");
+    put_entries(8 * MILLION, "{\"x\":[", "%zu", "]}");
+    assert_bad("the header has more than 4194304 values");
+    put_entries(MILLION, "{\"__metadata__\":{", "\"k%zu\":\"\"", "}}");
+    assert_int_equal(fal_safetensors_open(&f, path), FAL_OK);
+    assert_string_equal(fal_safetensors_metadata(f, "k777777"), "");
+    fal_safetensors_close(f);
+    put_entries(MILLION, "{\"__metadata__\":{", "\"k%zu\":\"\"", ",\"k9\":\"\"}}");
+    assert_bad("metadata 'k9' is there twice");
+}
+
+/* Names are texts like others, and messages stay short. */
+static void test_odd_names(void **state)
+{
+    (void)state;
+    static char longest[4097];
+    memset(longest, 'n', sizeof longest - 1);
+    const char *const names[] = {"../../etc/passwd", " a b ", "", longest};
+    const size_t shape[] = {1};
+    float value = 3, copy;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fal_safetensors *f;
+        const fal_tensor_source t = {names[i], FAL_TENSOR_F32, {1}, 1,
+                                     &value,   NULL,           NULL};
+        assert_int_equal(fal_safetensors_write(path, &t, 1, NULL, 0), FAL_OK);
+        assert_int_equal(entries(), 1);
+        assert_int_equal(fal_safetensors_open(&f, path), FAL_OK);
+        assert_int_equal(fal_safetensors_floats(f, names[i], shape, 1, &copy),
+                         FAL_OK);
+        assert_true(copy == 3);
+        assert_int_equal(fal_safetensors_floats(f, names[i], shape, 0, &copy),
+                         FAL_ERROR_FORMAT);
+        assert_message("shape [1], [] is needed");
+        assert_true(strlen(fal_error_message()) < 500);
+        fal_safetensors_close(f);
+    }
 }
 
 /* Quadratic work would take hours. */
@@ -408,7 +556,9 @@ int main(void)
         TEST(test_open_memory),    TEST(test_bad_headers),
         TEST(test_good_headers),   TEST(test_bad_files),
         TEST(test_damaged),        TEST(test_deep_header),
-        TEST(test_many_tensors),
+        TEST(test_many_tensors),   TEST(test_million_keys),
+        TEST(test_large_files),    TEST(test_not_finite),
+        TEST(test_odd_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,21 +11,6 @@
 
 /* ---- writing ------------------------------------------------------------- */
 
-static _Thread_local long until_failure;
-
-void fal_file_fail_at(long n)
-{
-    until_failure = n;
-}
-
-static int disk_full(void)
-{
-    if (until_failure <= 0 || --until_failure > 0)
-        return 0;
-    errno = ENOSPC;
-    return 1;
-}
-
 void fal_file_abandon(fal_file_writer *w)
 {
     if (w->file >= 0)
@@ -72,27 +57,42 @@ static fal_status check_target(const char *path)
         what);
 }
 
+/* Bytes of the path that its temporary file's name begins with: the longest names
+ * have no room for an end. */
+static int kept_length(const char *path)
+{
+    enum { NAME_KEPT = 200 };
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - path) : 0;
+    size_t name = strlen(path + folder);
+    return (int)(folder + (name < NAME_KEPT ? name : NAME_KEPT));
+}
+
 /* Names beside the target, until one is free: an earlier process of this number may
  * have been killed, another thread may be writing the same file. */
 static fal_status open_temporary(fal_file_writer *w)
 {
     size_t size = strlen(w->path) + 48;
+    int kept = kept_length(w->path);
     w->temporary = fal_allocate(size, 1);
     if (!w->temporary)
         return FAL_ERROR_MEMORY;
     for (int n = 0; n < 1000 && w->file < 0; n++) {
-        snprintf(w->temporary, size, "%s.tmp-%ld-%d", w->path, (long)getpid(), n);
+        snprintf(w->temporary, size, "%.*s" FAL_FILE_TEMPORARY "%ld-%d", kept,
+                 w->path, (long)getpid(), n);
         w->file = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (w->file < 0 && errno != EEXIST)
             break;
     }
     if (w->file >= 0)
         return FAL_OK;
-    fal_status status = fal_fail(
-        FAL_ERROR_FILE,
-        "file '%s': cannot be made: %s; see that its folder "
-        "exists and can be written to",
-        w->path, strerror(errno));
+    const char *advice = errno == ENAMETOOLONG ? "choose a shorter one"
+                         : errno == ENOSPC || errno == EDQUOT
+                             ? "make room or choose another place"
+                             : "see that its folder exists and can be written to";
+    fal_status status = fal_fail(FAL_ERROR_FILE,
+                                 "file '%s': cannot be made: %s; %s", w->path,
+                                 strerror(errno), advice);
     /* The name may be another writer's, so it is not to be unlinked. */
     fal_release(w->temporary);
     w->temporary = NULL;
@@ -117,8 +117,6 @@ fal_status fal_file_write(fal_file_writer *w, const void *data, size_t bytes)
     const char *from = data;
     if (!w->path)
         return not_open();
-    if (disk_full())
-        return write_failed(w);
     while (bytes > 0) {
         ssize_t written = write(w->file, from, bytes);
         if (written < 0 && errno == EINTR)
@@ -135,7 +133,7 @@ fal_status fal_file_commit(fal_file_writer *w)
 {
     if (!w->path)
         return not_open();
-    if (disk_full() || fsync(w->file) != 0)
+    if (fsync(w->file) != 0)
         return write_failed(w);
     int closed = close(w->file);
     w->file = -1;
@@ -157,74 +155,85 @@ static fal_status read_failed(const char *path, const char *why)
         why);
 }
 
-static fal_status check_source(const char *path, int file, size_t limit,
-                               size_t *size)
+static fal_status check_source(fal_file_reader *r, size_t limit)
 {
     struct stat facts;
-    if (fstat(file, &facts) != 0)
-        return read_failed(path, strerror(errno));
+    if (fstat(r->file, &facts) != 0)
+        return read_failed(r->path, strerror(errno));
     if (S_ISDIR(facts.st_mode))
-        return read_failed(path, "it is a folder, not a file");
+        return read_failed(r->path, "it is a folder, not a file");
     if (!S_ISREG(facts.st_mode))
-        return read_failed(path, "it is not a regular file");
+        return read_failed(r->path, "it is not a regular file");
     if ((uintmax_t)facts.st_size > limit)
         return fal_fail(FAL_ERROR_FILE,
                         "reading file '%s': its %jd bytes are more than the %zu "
                         "allowed here; name another file",
-                        path, (intmax_t)facts.st_size, limit);
-    *size = (size_t)facts.st_size;
+                        r->path, (intmax_t)facts.st_size, limit);
+    r->size = (size_t)facts.st_size;
     return FAL_OK;
 }
 
-/* Reads up to *size bytes; *size becomes what there was. */
-static fal_status read_bytes(const char *path, int file, unsigned char *to,
-                             size_t *size)
+fal_status fal_file_open(fal_file_reader *r, const char *path, size_t limit)
 {
-    size_t done = 0;
-    while (done < *size) {
-        ssize_t got = read(file, to + done, *size - done);
+    /* Without O_NONBLOCK opening a pipe would wait for its other end. */
+    *r = (fal_file_reader){.path = path,
+                           .file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (r->file < 0)
+        return read_failed(path, strerror(errno));
+    fal_status status = check_source(r, limit);
+    if (status != FAL_OK)
+        fal_file_close(r);
+    return status;
+}
+
+fal_status fal_file_next(fal_file_reader *r, void *to, size_t bytes)
+{
+    unsigned char *at = to;
+    while (bytes > 0) {
+        ssize_t got = read(r->file, at, bytes);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return read_failed(path, strerror(errno));
+            return read_failed(r->path, strerror(errno));
         if (got == 0)
-            break;
-        done += (size_t)got;
+            return read_failed(r->path, "it became shorter while it was read");
+        at += got;
+        bytes -= (size_t)got;
     }
-    *size = done;
     return FAL_OK;
 }
 
-static fal_status read_open(const char *path, int file, size_t limit,
-                            unsigned char **data, size_t *size)
+void fal_file_close(fal_file_reader *r)
 {
-    size_t bytes = 0;
-    /* Room for the zero byte: no file comes near SIZE_MAX. */
-    fal_status status = check_source(path, file, limit, &bytes);
-    if (status != FAL_OK)
-        return status;
-    unsigned char *block = fal_allocate(bytes + 1, 1);
+    if (r->file >= 0)
+        close(r->file);
+    r->file = -1;
+}
+
+/* All that there is, and a zero byte: no file comes near SIZE_MAX. */
+static fal_status read_all(fal_file_reader *r, unsigned char **data, size_t *size)
+{
+    unsigned char *block = fal_allocate(r->size + 1, 1);
     if (!block)
         return FAL_ERROR_MEMORY;
-    status = read_bytes(path, file, block, &bytes);
+    fal_status status = fal_file_next(r, block, r->size);
     if (status != FAL_OK) {
         fal_release(block);
         return status;
     }
-    block[bytes] = 0;
     *data = block;
-    *size = bytes;
+    *size = r->size;
     return FAL_OK;
 }
 
 fal_status fal_file_read(const char *path, size_t limit, unsigned char **data,
                          size_t *size)
 {
-    /* Without O_NONBLOCK opening a pipe would wait for its other end. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0)
-        return read_failed(path, strerror(errno));
-    fal_status status = read_open(path, file, limit, data, size);
-    close(file);
+    fal_file_reader r;
+    fal_status status = fal_file_open(&r, path, limit);
+    if (status != FAL_OK)
+        return status;
+    status = read_all(&r, data, size);
+    fal_file_close(&r);
     return status;
 }

@@ -28,13 +28,27 @@ fal_status fal_file_commit(fal_file_writer *w);
 /* Removes what was written, keeps the error message. */
 void fal_file_abandon(fal_file_writer *w);
 
+/* What stands between the name of a file and two numbers in the name of its
+ * temporary file; a process that is killed leaves that behind. */
+#define FAL_FILE_TEMPORARY ".tmp-"
+
 /* All of a regular file of at most `limit` bytes, with a zero byte behind it. Free
  * *data with fal_release. Errors: FILE, MEMORY. */
 fal_status fal_file_read(const char *path, size_t limit, unsigned char **data,
                          size_t *size);
 
-/* For tests: the n-th fal_file_write or fal_file_commit from now (1 is the next) on
- * this thread fails as if the disk were full; 0 never. */
-void fal_file_fail_at(long n);
+/* The same a part at a time, where the beginning says what the rest must be. */
+typedef struct fal_file_reader {
+    const char *path; /* the caller's */
+    int file;
+    size_t size; /* bytes of the whole file */
+} fal_file_reader;
+
+/* Errors: FILE. */
+fal_status fal_file_open(fal_file_reader *r, const char *path, size_t limit);
+
+/* Exactly the next `bytes`. Errors: FILE (also where the file became shorter). */
+fal_status fal_file_next(fal_file_reader *r, void *to, size_t bytes);
+void fal_file_close(fal_file_reader *r);
 
 #endif

@@ -48,8 +48,8 @@ typedef struct fal_tensor_view {
     const char *name;
     fal_tensor_type type;
     size_t shape[4], dimensions;
-    size_t count; /* numbers */
-    size_t bytes;
+    size_t count;              /* numbers */
+    size_t bytes, begin;       /* of the data, and where in the file's data */
     const unsigned char *data; /* may be unaligned: copy with memcpy */
 } fal_tensor_view;
 
@@ -69,8 +69,12 @@ const fal_tensor_view *fal_safetensors_find(const fal_safetensors *file,
 /* The text of a metadata key, NULL where there is none. */
 const char *fal_safetensors_metadata(const fal_safetensors *file, const char *key);
 
-/* Copies an F32 tensor of exactly this shape. Errors: FORMAT (missing, other type
- * or shape; names file and tensor). */
+/* Whether an F32 tensor of exactly this shape is there. Errors: FORMAT (missing, other
+ * type or shape; names file and tensor). */
+fal_status fal_safetensors_check(const fal_safetensors *file, const char *name,
+                                 const size_t *shape, size_t dimensions);
+
+/* Copies it. Errors: the same, and FORMAT where a number is not finite. */
 fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
                                   const size_t *shape, size_t dimensions,
                                   float *values);

@@ -12,11 +12,14 @@
 
 static const size_t header_limit = 100000000; /* the format's */
 
+/* Each value of the header takes about 100 bytes of memory, and two of the file. */
+enum { VALUE_LIMIT = 1 << 22 };
+
 struct fal_safetensors {
     char *path;
-    unsigned char *bytes; /* the file */
-    size_t size;
-    const unsigned char *data; /* what follows the header */
+    unsigned char *text; /* the header's, until it is parsed */
+    size_t length;       /* bytes of the text */
+    unsigned char *data; /* what follows the header */
     size_t data_size;
     cJSON *header; /* holds all texts */
     fal_tensor_view *tensors;
@@ -46,62 +49,125 @@ static fal_status bad(const fal_safetensors *f, const char *tensor,
         tensor ? "'" : "", why);
 }
 
-/* cJSON ends a text at an escaped zero and takes any bytes for text. */
-static fal_status check_header_text(const fal_safetensors *f, size_t length)
+/* ---- the header's text ----------------------------------------------------- */
+
+/* Whole numbers are all that the format has; cJSON also takes 01, 1.0 and 1e0. */
+static fal_status check_number(const fal_safetensors *f, size_t i, size_t *step)
 {
-    const unsigned char *text = f->bytes + 8;
-    for (size_t i = 0; i < length;) {
-        size_t step = fal_utf8_length(text + i, length - i);
+    const char *number = (const char *)f->text + i;
+    *step = strspn(number, "+-.0123456789eE");
+    if (strspn(number, "0123456789") == *step && (*number != '0' || *step == 1))
+        return FAL_OK;
+    return bad(f, NULL, "the header has a number that is not whole at its byte %zu",
+               i);
+}
+
+/* Of a character in a JSON string; an escape is one step. */
+static fal_status check_in_string(const fal_safetensors *f, size_t i, size_t *step)
+{
+    const unsigned char *at = f->text + i;
+    size_t left = f->length - i;
+    if (*at < 0x20)
+        return bad(f, NULL, "the header has a control character at its byte %zu",
+                   i);
+    if (*at == '\\' && left >= 6 && memcmp(at, "\\u0000", 6) == 0)
+        return bad(f, NULL, "the header has \\u0000 at its byte %zu", i);
+    if (*at == '\\' && left >= 2 && at[1] < 0x80)
+        *step = 2;
+    return FAL_OK;
+}
+
+static fal_status check_between(const fal_safetensors *f, size_t i, size_t *step,
+                                size_t *values)
+{
+    unsigned char c = f->text[i];
+    *values += c == ',' || c == '[' || c == '{';
+    if (*values > VALUE_LIMIT)
+        return bad(f, NULL, "the header has more than %d values", VALUE_LIMIT);
+    if (c < 0x20 && (!c || !strchr("\t\r\n", c)))
+        return bad(f, NULL, "the header has a control character at its byte %zu",
+                   i);
+    if (c && strchr("+-.0123456789", c))
+        return check_number(f, i, step);
+    return FAL_OK;
+}
+
+/* Refuses what cJSON would let pass, and what would take too much memory. */
+static fal_status check_text(const fal_safetensors *f)
+{
+    size_t step, values = 0;
+    int in_string = 0;
+    for (size_t i = 0; i < f->length; i += step) {
+        step = fal_utf8_length(f->text + i, f->length - i);
         if (step == 0)
             return bad(f, NULL, "the header is not UTF-8 at its byte %zu", i);
-        if (text[i] == 0)
-            return bad(f, NULL, "the header has a zero byte at its byte %zu", i);
-        if (text[i] == '\\' && length - i >= 6 &&
-            memcmp(text + i, "\\u0000", 6) == 0)
-            return bad(f, NULL, "the header has \\u0000 at its byte %zu", i);
-        if (text[i] == '\\' && length - i >= 2 && text[i + 1] < 0x80)
-            step = 2; /* of an escaped backslash the second escapes nothing */
-        i += step;
+        fal_status status = in_string ? check_in_string(f, i, &step)
+                                      : check_between(f, i, &step, &values);
+        if (status != FAL_OK)
+            return status;
+        in_string ^= f->text[i] == '"';
     }
     return FAL_OK;
 }
 
-static fal_status parse_header(fal_safetensors *f, size_t length)
+static fal_status parse_text(fal_safetensors *f)
 {
-    const char *text = (const char *)f->bytes + 8, *end = NULL;
-    fal_status status = check_header_text(f, length);
+    const char *text = (const char *)f->text, *end = NULL;
+    fal_status status = check_text(f);
     if (status != FAL_OK)
         return status;
-    f->header = cJSON_ParseWithLengthOpts(text, length, &end, 0);
+    f->header = cJSON_ParseWithLengthOpts(text, f->length, &end, 0);
     if (!f->header)
         return bad(f, NULL, "the header is not JSON, at its byte %td",
                    end ? end - text : 0);
     if (!cJSON_IsObject(f->header) || *text != '{')
         return bad(f, NULL, "the header is not a JSON object");
-    while (end < text + length && strchr(" \t\r\n", *end))
+    while (end < text + f->length && strchr(" \t\r\n", *end))
         end++;
-    if (end < text + length)
+    if (end < text + f->length)
         return bad(f, NULL, "the header is not JSON, at its byte %td", end - text);
     return FAL_OK;
 }
 
-static fal_status read_header(fal_safetensors *f)
+static fal_status read_length(fal_safetensors *f, fal_file_reader *r)
 {
+    unsigned char bytes[8];
     uint64_t length = 0;
-    if (f->size < 8)
-        return bad(f, NULL, "it has %zu bytes, cut off before the header", f->size);
+    if (r->size < sizeof bytes)
+        return bad(f, NULL, "it has %zu bytes, cut off before the header", r->size);
+    fal_status status = fal_file_next(r, bytes, sizeof bytes);
+    if (status != FAL_OK)
+        return status;
     for (int i = 7; i >= 0; i--)
-        length = length << 8 | f->bytes[i];
+        length = length << 8 | bytes[i];
     if (length > header_limit)
         return bad(f, NULL, "a header of %ju bytes is more than the format's %zu",
                    (uintmax_t)length, header_limit);
-    if (length > f->size - 8)
+    if (length > r->size - sizeof bytes)
         return bad(f, NULL, "it is cut off: a header of %ju bytes, a file of %zu",
-                   (uintmax_t)length, f->size);
-    f->data = f->bytes + 8 + length;
-    f->data_size = f->size - 8 - (size_t)length;
-    return parse_header(f, (size_t)length);
+                   (uintmax_t)length, r->size);
+    f->length = (size_t)length;
+    f->data_size = r->size - sizeof bytes - f->length;
+    return FAL_OK;
 }
+
+static fal_status read_text(fal_safetensors *f, fal_file_reader *r)
+{
+    fal_status status = read_length(f, r);
+    if (status != FAL_OK)
+        return status;
+    f->text = fal_allocate(f->length + 1, 1); /* ends with a zero byte */
+    if (!f->text)
+        return FAL_ERROR_MEMORY;
+    status = fal_file_next(r, f->text, f->length);
+    if (status == FAL_OK)
+        status = parse_text(f);
+    fal_release(f->text);
+    f->text = NULL;
+    return status;
+}
+
+/* ---- what it says ---------------------------------------------------------- */
 
 static fal_status read_metadata(fal_safetensors *f, const cJSON *object)
 {
@@ -139,12 +205,12 @@ static void print_shape(char *text, size_t room, const size_t *shape,
     snprintf(text + used, room - used, "]");
 }
 
-/* Doubles count exactly below 2^53, far above what a file can hold. */
+/* Doubles count exactly below 2^53, far above what a file can hold. That numbers are
+ * whole was seen in the text. */
 static int whole_number(const cJSON *item, size_t *value)
 {
     double d = cJSON_IsNumber(item) ? item->valuedouble : -1;
-    if (!(d >= 0) || signbit(d) || d >= 9007199254740992.0 || d != floor(d) ||
-        (uint64_t)d > SIZE_MAX)
+    if (!(d >= 0) || d >= 9007199254740992.0 || (uint64_t)d > SIZE_MAX)
         return 0;
     *value = (size_t)d;
     return 1;
@@ -220,7 +286,7 @@ static fal_status read_offsets(const fal_safetensors *f, const cJSON *item,
         return bad(f, t->name,
                    "shape %s of %s takes %zu bytes, its offsets give %zu", shape,
                    fal_tensor_type_names[t->type], t->bytes, place[1] - place[0]);
-    t->data = f->data + place[0];
+    t->begin = place[0];
     return FAL_OK;
 }
 
@@ -275,8 +341,8 @@ static fal_status read_tensors(fal_safetensors *f)
 static int compare_places(const void *a, const void *b)
 {
     const fal_tensor_view *s = a, *t = b;
-    if (s->data != t->data)
-        return s->data < t->data ? -1 : 1;
+    if (s->begin != t->begin)
+        return s->begin < t->begin ? -1 : 1;
     return (s->bytes > t->bytes) - (s->bytes < t->bytes);
 }
 
@@ -287,15 +353,14 @@ static fal_status check_places(fal_safetensors *f)
         qsort(f->tensors, f->count, sizeof *f->tensors, compare_places);
     for (size_t i = 0; i < f->count; i++) {
         const fal_tensor_view *t = &f->tensors[i];
-        size_t begin = (size_t)(t->data - f->data);
-        if (begin < end)
+        if (t->begin < end)
             return bad(f, t->name,
                        "its data overlaps another's: it begins at %zu, "
                        "the one before ends at %zu",
-                       begin, end);
-        if (begin > end)
+                       t->begin, end);
+        if (t->begin > end)
             return bad(f, t->name, "there is a gap of %zu bytes before its data",
-                       begin - end);
+                       t->begin - end);
         end += t->bytes;
     }
     if (end != f->data_size)
@@ -315,18 +380,43 @@ static fal_status check_tensors(fal_safetensors *f)
     return status;
 }
 
-static fal_status read_all(fal_safetensors *f, const char *path)
+/* ---- the file -------------------------------------------------------------- */
+
+static fal_status read_data(fal_safetensors *f, fal_file_reader *r)
 {
-    f->path = fal_copy_text(path);
-    if (!f->path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = fal_file_read(path, SIZE_MAX, &f->bytes, &f->size);
-    if (status == FAL_OK)
-        status = read_header(f);
+    f->data = fal_allocate(f->data_size, 1);
+    if (!f->data)
+        return fal_fail_within(FAL_ERROR_MEMORY, "file '%s'", f->path);
+    for (size_t i = 0; i < f->count; i++)
+        f->tensors[i].data = f->data + f->tensors[i].begin;
+    return fal_file_next(r, f->data, f->data_size);
+}
+
+/* The data only after all that the header says is consistent: what is no model
+ * costs no memory, however large it is. */
+static fal_status read_file(fal_safetensors *f, fal_file_reader *r)
+{
+    fal_status status = read_text(f, r);
     if (status == FAL_OK)
         status = read_tensors(f);
     if (status == FAL_OK)
         status = check_tensors(f);
+    if (status == FAL_OK)
+        status = read_data(f, r);
+    return status;
+}
+
+static fal_status open_and_read(fal_safetensors *f, const char *path)
+{
+    fal_file_reader r;
+    f->path = fal_copy_text(path);
+    if (!f->path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_file_open(&r, path, SIZE_MAX);
+    if (status != FAL_OK)
+        return status;
+    status = read_file(f, &r);
+    fal_file_close(&r);
     return status;
 }
 
@@ -335,7 +425,7 @@ fal_status fal_safetensors_open(fal_safetensors **file, const char *path)
     fal_safetensors *f = fal_allocate(1, sizeof *f);
     if (!f)
         return FAL_ERROR_MEMORY;
-    fal_status status = read_all(f, path);
+    fal_status status = open_and_read(f, path);
     if (status == FAL_OK)
         *file = f;
     else
@@ -350,7 +440,8 @@ void fal_safetensors_close(fal_safetensors *file)
     cJSON_Delete(file->header);
     fal_release(file->tensors);
     fal_release(file->metadata);
-    fal_release(file->bytes);
+    fal_release(file->data);
+    fal_release(file->text);
     fal_release(file->path);
     fal_release(file);
 }
@@ -389,9 +480,8 @@ static int same_shape(const fal_tensor_view *t, const size_t *shape,
     return 1;
 }
 
-fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
-                                  const size_t *shape, size_t dimensions,
-                                  float *values)
+fal_status fal_safetensors_check(const fal_safetensors *file, const char *name,
+                                 const size_t *shape, size_t dimensions)
 {
     const fal_tensor_view *t = fal_safetensors_find(file, name);
     char needed[128], there[128];
@@ -404,7 +494,36 @@ fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
                    fal_tensor_type_names[t->type]);
     if (!same_shape(t, shape, dimensions))
         return bad(file, name, "shape %s, %s is needed", there, needed);
+    return FAL_OK;
+}
+
+/* A network with one such number answers nothing but NaN. */
+static fal_status check_finite(const fal_safetensors *file,
+                               const fal_tensor_view *t, const float *values)
+{
+    char where[128];
+    size_t place[4], i = 0;
+    while (i < t->count && isfinite(values[i]))
+        i++;
+    if (i == t->count)
+        return FAL_OK;
+    size_t left = i;
+    for (size_t d = t->dimensions; d-- > 0; left /= t->shape[d])
+        place[d] = left % t->shape[d];
+    print_shape(where, sizeof where, place, t->dimensions);
+    return bad(file, t->name, "the number at %s is %s, finite ones are needed",
+               where, isnan(values[i]) ? "NaN" : "infinite");
+}
+
+fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
+                                  const size_t *shape, size_t dimensions,
+                                  float *values)
+{
+    fal_status status = fal_safetensors_check(file, name, shape, dimensions);
+    if (status != FAL_OK)
+        return status;
+    const fal_tensor_view *t = fal_safetensors_find(file, name);
     if (t->bytes > 0)
         memcpy(values, t->data, t->bytes);
-    return FAL_OK;
+    return check_finite(file, t, values);
 }

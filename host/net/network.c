@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_LIMIT = 8 };
+/* Looking for a name goes through all layers. */
+enum { WORD_LIMIT = 8, LAYER_LIMIT = 4096 };
 
 const fal_layer_kind *const fal_layer_kinds[] = {
     &fal_dense_kind, &fal_relu_kind,    &fal_leaky_kind,
@@ -163,6 +164,9 @@ static fal_status add_layer(fal_network *network, const char *name, char **words
     fal_layer layer = {.kind = find_kind(words[0])};
     if (!layer.kind)
         return unknown_kind(words[0]);
+    if (network->count == LAYER_LIMIT)
+        return fal_fail(FAL_ERROR_ARGUMENT, "there are more than %d layers",
+                        LAYER_LIMIT);
     fal_status status = layer.kind->parse(&layer, words + 1, count - 1);
     if (status)
         return status;

@@ -9,6 +9,7 @@
 #include "ops/loss.h"
 #include "train/tensor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,18 @@ static fal_status make_scales(fal_model *model)
                   : fal_model_set_scales(model, model->mean, model->deviation);
 }
 
+/* Doubles hold what the device's floats cannot. */
+static fal_status check_scales(const float *values, size_t channels)
+{
+    for (size_t i = 0; i < 3 * channels; i++)
+        if (!isfinite(values[i]))
+            return fal_fail(FAL_ERROR_ARGUMENT,
+                            "standardisation, channel %zu: its mean or deviation "
+                            "is too large or too small for float32; scale the data",
+                            i % channels);
+    return FAL_OK;
+}
+
 /* x = v·scale + shift; bytes hold 255 v. */
 fal_status fal_model_set_scales(fal_model *model, const double *mean,
                                 const double *deviation)
@@ -88,7 +101,9 @@ fal_status fal_model_set_scales(fal_model *model, const double *mean,
         values[n + i] = (float)(1 / deviation[i]);
         values[2 * n + i] = (float)(-mean[i] / deviation[i]);
     }
-    fal_status status = fal_arena_write(&model->scales, model->byte_scale, values);
+    fal_status status = check_scales(values, n);
+    if (!status)
+        status = fal_arena_write(&model->scales, model->byte_scale, values);
     if (!status)
         status = fal_arena_write(&model->scales, model->float_scale, values + n);
     if (!status)
@@ -137,8 +152,8 @@ static fal_status list_tensors(fal_model *model)
     return status;
 }
 
-static fal_status build(fal_model *model, const char *network,
-                        const fal_model_options *options)
+static fal_status sketch(fal_model *model, const char *network,
+                         const fal_model_options *options)
 {
     fal_network_defaults network_defaults;
     const char *law = options->weight_law ? options->weight_law : "fan-in";
@@ -152,14 +167,30 @@ static fal_status build(fal_model *model, const char *network,
     fal_arena_begin(&model->parameters, model->device, "weights and biases");
     status = fal_network_place(&model->network, &model->parameters);
     if (!status)
-        status = fal_arena_make(&model->parameters);
-    for (unsigned l = 1; l <= model->network.weights && !status; l++)
-        status = draw_layer(model, fal_network_weight_layer(&model->network, l),
-                            options->seed);
-    if (!status)
         status = list_tensors(model);
     if (!status && options->data)
         status = fal_model_adapt(model, options->data, NULL);
+    return status;
+}
+
+fal_status fal_model_sketch(fal_model **sketched, fal_device *device,
+                            const char *network, const fal_model_options *options)
+{
+    fal_model *model = fal_allocate(1, sizeof *model);
+    if (!model)
+        return FAL_ERROR_MEMORY;
+    model->device = device;
+    fal_status status = sketch(model, network, options ? options : &defaults);
+    if (status)
+        fal_model_destroy(model);
+    else
+        *sketched = model;
+    return status;
+}
+
+fal_status fal_model_furnish(fal_model *model)
+{
+    fal_status status = fal_arena_make(&model->parameters);
     return status ? status : make_scales(model);
 }
 
@@ -167,18 +198,19 @@ fal_status fal_model_create(fal_model **created, fal_device *device,
                             const char *network, const fal_model_options *given)
 {
     fal_model_options options;
+    fal_model *model = NULL;
     fal_status status = fal_options_read(&options, sizeof options, &defaults, given,
                                          "fal_model_options");
-    if (status)
-        return status;
-    if (!created || !device || !network)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "fal_model_create: needs a device and a network's text");
-    fal_model *model = fal_allocate(1, sizeof *model);
-    if (!model)
-        return FAL_ERROR_MEMORY;
-    model->device = device;
-    status = build(model, network, &options);
+    if (!status && (!created || !device || !network))
+        status = fal_fail(FAL_ERROR_ARGUMENT,
+                          "fal_model_create: needs a device and a network's text");
+    if (!status)
+        status = fal_model_sketch(&model, device, network, &options);
+    if (!status)
+        status = fal_model_furnish(model);
+    for (unsigned l = 1; !status && l <= model->network.weights; l++)
+        status = draw_layer(model, fal_network_weight_layer(&model->network, l),
+                            options.seed);
     if (status)
         fal_model_destroy(model);
     else

@@ -30,6 +30,12 @@ struct fal_model {
 fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
                            const char *standardize);
 
+/* What fal_model_create does before it draws the weights: network and tensors, with
+ * names and shapes but no memory on the device; then that memory. */
+fal_status fal_model_sketch(fal_model **sketched, fal_device *device,
+                            const char *network, const fal_model_options *options);
+fal_status fal_model_furnish(fal_model *model);
+
 /* Sets mean and deviation and their copies on the device. */
 fal_status fal_model_set_scales(fal_model *model, const double *mean,
                                 const double *deviation);

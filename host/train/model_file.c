@@ -131,6 +131,18 @@ fal_status fal_tensor_list_load(const fal_tensor_list *list,
     return status;
 }
 
+/* A few bytes of text can ask for gigabytes: whether the file has them comes first. */
+static fal_status check_tensors(const fal_tensor_list *list,
+                                const fal_safetensors *file)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < list->count && !status; i++)
+        status = fal_safetensors_check(file, list->items[i].name,
+                                       list->items[i].shape,
+                                       list->items[i].dimensions);
+    return status;
+}
+
 fal_status fal_model_path(const char *path, const char *name, char **file)
 {
     struct stat facts;
@@ -151,7 +163,9 @@ static fal_status read_numbers(const fal_safetensors *file, const char *path,
                                size_t count)
 {
     const char *text = fal_safetensors_metadata(file, key);
-    cJSON *array = text ? cJSON_Parse(text) : NULL;
+    /* No number needs more bytes than these. */
+    int fits = text && strlen(text) <= 64 * (count + 1);
+    cJSON *array = fits ? cJSON_ParseWithOpts(text, NULL, 1) : NULL;
     size_t n = 0;
     int good = cJSON_IsArray(array);
     const cJSON *number = NULL;
@@ -166,9 +180,19 @@ static fal_status read_numbers(const fal_safetensors *file, const char *path,
     cJSON_Delete(array);
     if (good && n == count)
         return FAL_OK;
-    return fal_fail(FAL_ERROR_FORMAT,
-                    "%s: metadata '%s' must be an array of %zu %snumbers", path,
-                    key, count, positive ? "positive " : "");
+    return fal_fail(
+        FAL_ERROR_FORMAT,
+        "file '%s': its metadata '%s' must be an array of %zu %snumbers", path, key,
+        count, positive ? "positive " : "");
+}
+
+/* What the file says is wrong, not what the caller asked. */
+static fal_status in_file(fal_status status, const char *path)
+{
+    if (status == FAL_OK)
+        return status;
+    return fal_fail_within(status == FAL_ERROR_ARGUMENT ? FAL_ERROR_FORMAT : status,
+                           "file '%s'", path);
 }
 
 static fal_status load_scales(fal_model *model, const fal_safetensors *file,
@@ -182,7 +206,7 @@ static fal_status load_scales(fal_model *model, const fal_safetensors *file,
     if (!status)
         status = read_numbers(file, path, "deviation", 1, values + n, n);
     if (!status)
-        status = fal_model_set_scales(model, values, values + n);
+        status = in_file(fal_model_set_scales(model, values, values + n), path);
     if (!status)
         model->standardized = !fal_safetensors_metadata(file, "standardized");
     fal_release(values);
@@ -243,13 +267,17 @@ static fal_status load(fal_model **loaded, fal_device *device,
     const char *network = fal_safetensors_metadata(file, "network");
     if (!network)
         return fal_fail(FAL_ERROR_FORMAT,
-                        "%s: no metadata 'network'; falign did not write this file",
+                        "file '%s': no metadata 'network'; falign did not write it",
                         path);
     fal_model *model = NULL;
-    fal_status status = fal_model_create(&model, device, network, NULL);
-    if (status)
-        return fal_fail_within(status, "%s", path);
-    status = fal_tensor_list_load(&model->tensors, file, 1);
+    fal_status status = in_file(fal_model_sketch(&model, device, network, NULL),
+                                path);
+    if (!status)
+        status = check_tensors(&model->tensors, file);
+    if (!status)
+        status = fal_model_furnish(model);
+    if (!status)
+        status = fal_tensor_list_load(&model->tensors, file, 1);
     if (!status)
         status = load_scales(model, file, path);
     if (!status)
