@@ -38,7 +38,8 @@ static int remove_good(void **state)
 
 /* ---- files that are almost good ------------------------------------------ */
 
-static const char *const keys[] = {"network", "mean", "deviation"};
+static const char *const keys[] = {"network", "mean", "deviation", "class_names"};
+enum { KEYS = sizeof keys / sizeof *keys };
 
 /* The good file with one metadata text changed, or left out if NULL, and one tensor
  * changed, or left out if it has no data. */
@@ -46,11 +47,11 @@ static void write_bad(const char *key, const char *value,
                       const fal_tensor_source *changed)
 {
     fal_safetensors *f;
-    fal_metadata metadata[3];
+    fal_metadata metadata[KEYS];
     fal_tensor_source tensors[8];
     size_t texts = 0, count = 0;
     must(fal_safetensors_open(&f, good));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < KEYS; i++) {
         const char *kept = fal_safetensors_metadata(f, keys[i]);
         const char *text = key && strcmp(key, keys[i]) == 0 ? value : kept;
         if (text)
@@ -211,6 +212,32 @@ static void scales_are_checked(void **state)
     expect_good(good);
 }
 
+static void class_names_are_checked(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "[]",
+                                        "[\"a\"]",
+                                        "[\"a\",\"b\",\"c\"]",
+                                        "[1,2]",
+                                        "[\"a\",\"\"]",
+                                        "[\"a\",null]",
+                                        "{\"a\":\"b\"}",
+                                        "\"ab\"",
+                                        "[\"a\",\"b\"] x"};
+    char *endless = room(1 << 20, 1);
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_bad("class_names", texts[i], NULL);
+        expect_refused_late("'class_names' must be an array of 2 texts");
+    }
+    memset(endless, '[', (1 << 20) - 1);
+    write_bad("class_names", endless, NULL);
+    expect_refused_late("'class_names' must be an array of 2 texts");
+    fal_release(endless);
+    write_bad("class_names", "[\"cat\",\"dog\"]", NULL);
+    expect_good(bad);
+}
+
 static void tensors_are_checked(void **state)
 {
     float numbers[12] = {0};
@@ -304,6 +331,7 @@ int main(void)
         cmocka_unit_test(networks_are_checked),
         cmocka_unit_test(a_million_layers_are_refused),
         cmocka_unit_test(scales_are_checked),
+        cmocka_unit_test(class_names_are_checked),
         cmocka_unit_test(tensors_are_checked),
         cmocka_unit_test(more_tensors_are_allowed),
         cmocka_unit_test(broken_feedback_changes_nothing),

@@ -157,15 +157,22 @@ fal_status fal_model_path(const char *path, const char *name, char **file)
     return FAL_OK;
 }
 
+/* The array that a metadata text of `count` items is; NULL: it is none, or so long
+ * that an item has more than `room` bytes. */
+static cJSON *read_array(const fal_safetensors *file, const char *key, size_t count,
+                         size_t room)
+{
+    const char *text = fal_safetensors_metadata(file, key);
+    int fits = text && strlen(text) / room <= count;
+    return fits ? cJSON_ParseWithOpts(text, NULL, 1) : NULL;
+}
+
 /* A metadata text "[…]" of `count` finite numbers, above 0 if `positive`. */
 static fal_status read_numbers(const fal_safetensors *file, const char *path,
                                const char *key, int positive, double *values,
                                size_t count)
 {
-    const char *text = fal_safetensors_metadata(file, key);
-    /* No number needs more bytes than these. */
-    int fits = text && strlen(text) <= 64 * (count + 1);
-    cJSON *array = fits ? cJSON_ParseWithOpts(text, NULL, 1) : NULL;
+    cJSON *array = read_array(file, key, count, 64);
     size_t n = 0;
     int good = cJSON_IsArray(array);
     const cJSON *number = NULL;
@@ -232,19 +239,18 @@ static int take_names(const cJSON *array, const char **names, size_t count)
 static fal_status load_names(fal_model *model, const fal_safetensors *file,
                              const char *path)
 {
-    const char *text = fal_safetensors_metadata(file, "class_names");
     size_t count = model->network.outputs;
-    if (!text)
+    if (!fal_safetensors_metadata(file, "class_names"))
         return FAL_OK;
     const char **names = fal_allocate(count, sizeof *names);
     if (!names)
         return FAL_ERROR_MEMORY;
-    cJSON *array = cJSON_Parse(text);
+    cJSON *array = read_array(file, "class_names", count, 1 << 16);
     fal_status status = FAL_OK;
     if (!take_names(array, names, count))
         status = fal_fail(FAL_ERROR_FORMAT,
-                          "%s: metadata 'class_names' must be an array of %zu "
-                          "texts, none empty",
+                          "file '%s': its metadata 'class_names' must be an array "
+                          "of %zu texts, none empty",
                           path, count);
     if (!status)
         status = fal_class_names_copy(&model->class_names, names, count);
