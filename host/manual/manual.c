@@ -4,8 +4,8 @@
  *   manual --check FILE…   fails where that would change one
  *   manual --man           prints the man page
  *
- * A table stands between the lines "<!-- table: NAME -->" and "<!-- end -->"; all else
- * in a file is written by hand. */
+ * A table stands between the lines "<!-- table: NAME -->" and "<!-- end -->"; all
+ * else in a file is written by hand. */
 #include "manual/manual.h"
 #include "device/error.h"
 #include "device/memory.h"
@@ -29,8 +29,8 @@ static const char *next_line(const char *text)
 static fal_status remake_table(const char *text, const char **rest, FILE *out)
 {
     char name[32];
-    const char *word = text + strlen(opening);
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, " \n"), word);
+    if (sscanf(text, "<!-- table: %31s", name) != 1)
+        return fal_fail(FAL_ERROR_FORMAT, "'%.60s': no table is named", text);
     *rest = strstr(text, closing);
     if (!*rest)
         return fal_fail(FAL_ERROR_FORMAT, "table '%s': no line '%s' follows", name,

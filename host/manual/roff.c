@@ -25,28 +25,32 @@ static unsigned decode(const char *text, size_t *bytes)
 }
 
 /* Every character stands for itself: none is a request, a quote that turns or a
- * hyphen where a minus was meant. */
-static void print_text(FILE *out, const char *text)
+ * hyphen where a minus was meant. Returns its bytes. */
+static size_t print_character(FILE *out, const char *text)
 {
     static const struct {
         char character;
         const char *escape;
     } escapes[] = {{'\\', "\\e"},  {'-', "\\-"},   {'\'', "\\(aq"}, {'^', "\\(ha"},
                    {'~', "\\(ti"}, {'`', "\\(ga"}, {'"', "\\(dq"}};
-    while (*text) {
-        size_t bytes, e = 0;
-        unsigned code = decode(text, &bytes);
-        while (e < sizeof escapes / sizeof *escapes &&
-               escapes[e].character != *text)
-            e++;
-        if (e < sizeof escapes / sizeof *escapes)
+    size_t bytes;
+    unsigned code = decode(text, &bytes);
+    for (size_t e = 0; e < sizeof escapes / sizeof *escapes; e++)
+        if (escapes[e].character == *text) {
             fprintf(out, "%s", escapes[e].escape);
-        else if (code < 128)
-            fputc((int)code, out);
-        else
-            fprintf(out, "\\[u%04X]", code);
-        text += bytes;
-    }
+            return bytes;
+        }
+    if (code < 128)
+        fputc((int)code, out);
+    else
+        fprintf(out, "\\[u%04X]", code);
+    return bytes;
+}
+
+static void print_text(FILE *out, const char *text)
+{
+    while (*text)
+        text += print_character(out, text);
 }
 
 static void paragraph(FILE *out, const char *text)
@@ -81,11 +85,12 @@ static void define(FILE *out, const char *name, const char *argument,
 
 static void example_lines(FILE *out, const char *examples)
 {
-    char line[128];
-    for (; *examples; examples += strcspn(examples, "\n") + 1) {
-        snprintf(line, sizeof line, "falign %.*s", (int)strcspn(examples, "\n"),
-                 examples);
-        paragraph(out, line);
+    while (*examples) {
+        fprintf(out, "falign ");
+        while (*examples && *examples != '\n')
+            examples += print_character(out, examples);
+        examples += *examples == '\n';
+        fprintf(out, "\n");
     }
 }
 

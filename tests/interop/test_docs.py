@@ -52,7 +52,7 @@ def run_page(page, environment):
         elif language == "sh":
             why = run(["sh", "-e", "-c", text], environment)[0]
         else:
-            why = run([sys.executable, "-W", "error", "-c", before + text],
+            why = run([sys.executable, "-c", before + text],
                       environment)[0]
             before += text
         failures += why != ""
