@@ -34,7 +34,6 @@ typedef CONCAT(uint, VW) uintv;
 #define ROLL _Pragma("nounroll")
 #define INLINE static inline __attribute__((always_inline))
 
-#if CPU_LIKE
 /* The first n lanes, or all of them: for the ends of what a kernel writes */
 INLINE void store_lanes(__global float *p, floatv v, ulong n)
 {
@@ -46,7 +45,6 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
     vstorev(v, 0, lanes);
     ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
 }
-#endif
 
 /* Activations by number, as host/ops/activation.h has them. Each derivative is a
  * function of the stored output h = phi(a). */
@@ -89,39 +87,167 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
     return delta;
 }
 
+/* ---- optimizers: what updates and products share ---------------------------- */
+
+/* One step of an optimizer at a parameter w with gradient g, moment m and squares v:
+ *   sgd   g += decay*w; m <- momentum*m + g;
+ *         w -= rate*(nesterov ? g + momentum*m : m)
+ *   adam  g += decay*w;  adamw  w *= 1 - rate*decay;  both
+ *         m <- .9 m + .1 g; v <- .999 v + .001 g^2
+ *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
+ * with step = (rate, first, second, -). */
+#define SGD 0
+#define ADAM 1
+#define ADAMW 2
+
+/* Bits of `parts` */
+#define NESTEROV 1
+#define MOMENT 2
+#define MAY_HALT 4
+
+typedef struct optimizer {
+    int rule;
+    uint parts;
+    float momentum, decay;
+} optimizer;
+
+typedef struct parameter {
+    floatv w, m, v;
+} parameter;
+
+INLINE parameter sgd(parameter p, floatv g, optimizer o, float4 step)
+{
+    g += o.decay * p.w;
+    if (o.parts & MOMENT) {
+        p.m = o.momentum * p.m + g;
+        g = o.parts & NESTEROV ? g + o.momentum * p.m : p.m;
+    }
+    p.w -= step.x * g;
+    return p;
+}
+
+INLINE parameter adam(parameter p, floatv g, optimizer o, float4 step)
+{
+    if (o.rule == ADAM)
+        g += o.decay * p.w;
+    else
+        p.w *= 1.0f - step.x * o.decay;
+    p.m = 0.9f * p.m + 0.1f * g;
+    p.v = 0.999f * p.v + 0.001f * (g * g);
+    p.w -= step.x * step.y * (p.m / (sqrt(p.v) * step.z + 1e-8f));
+    return p;
+}
+
+/* The first n of VW neighbouring parameters, with what the rule keeps for each */
+INLINE void improve(__global float *w, __global float *m, __global float *v,
+                    floatv g, ulong n, optimizer o, float4 step)
+{
+    parameter p;
+    p.w = vloadv(0, w), p.m = 0, p.v = 0;
+    if (o.parts & MOMENT)
+        p.m = vloadv(0, m);
+    if (o.rule != SGD)
+        p.v = vloadv(0, v);
+    p = o.rule == SGD ? sgd(p, g, o, step) : adam(p, g, o, step);
+    store_lanes(w, p.w, n);
+    if (o.parts & MOMENT)
+        store_lanes(m, p.m, n);
+    if (o.rule != SGD)
+        store_lanes(v, p.v, n);
+}
+
 /* ---- products: what cl/gemm.cl and cl/gemm_tile.cl share -------------------- */
 
-/* An operand is read as it is stored, or it is stored transposed */
+/* Where something lies: element `at` of one of the launch's buffers */
+#define BUFFERS 8 /* host/ops/gemm.c: BUFFERS */
+typedef struct place {
+    ulong at;
+    uint buffer, pitch;
+} place;
+
+/* An operand is read as it is stored, or it is stored transposed; A may be so with
+ * a last row of ones that is not stored */
 #define FROM_ROWS 0
 #define FROM_COLUMNS 1
 typedef struct operand {
+    place in;
     int source;
-    uint pitch;
+    uint ones; /* the row of ones; past the last: none */
 } operand;
 
-/* Bits of `parts`: what there is beside the sum (host/ops/gemm.c: PART_…) */
+/* Bits of `parts`: what there is beside the sum (host/ops/gemm.c: PART_...) */
 #define ADDS_OLD 1
 #define ADDS_BIAS 2
 #define DERIVES 4
+#define UPDATES 8
 typedef struct epilogue {
     int parts, activation;
     float slope;
     int derivative;
     float derivative_slope;
-    uint pitch; /* of C and of the stored output */
+    optimizer update;
+    uint pitch; /* of everything laid out as C */
 } epilogue;
 
-/* What is stored for the sum v at c; bias and h are read where parts say so */
-INLINE floatv finish(floatv v, __global const float *c, __global const float *bias,
-                     __global const float *h, epilogue e)
+/* A product as the host describes it; a launch makes several that are independent.
+ * Groups first, first + 1, ... of a launch share it. */
+typedef struct job {
+    uint M, N, K, first, groups;
+    uint rows, columns, kc, mc, nb; /* cl/gemm.cl: a group's rectangle and blocks */
+    operand a, b;
+    place c, bias, output, moment, squares, halted;
+    epilogue e;
+} job;
+
+/* The same places of C and of what goes with it */
+typedef struct target {
+    __global float *c;
+    __global const float *bias, *output;
+    __global float *moment, *squares;
+} target;
+
+typedef __global float *const *buffers;
+
+INLINE __global float *find(buffers in, place p)
 {
+    return in[p.buffer] + p.at;
+}
+
+INLINE target find_target(buffers in, const job *j)
+{
+    const target t = {find(in, j->c), find(in, j->bias), find(in, j->output),
+                      find(in, j->moment), find(in, j->squares)};
+    return t;
+}
+
+/* Rows and columns further on */
+INLINE target move(target t, size_t row, uint column, uint pitch)
+{
+    const size_t by = row * pitch + column;
+    t.c += by, t.bias += column, t.output += by;
+    t.moment += by, t.squares += by;
+    return t;
+}
+
+INLINE int is_halted(buffers in, const job *j)
+{
+    return (j->e.update.parts & MAY_HALT) && as_int(*find(in, j->halted)) != 0;
+}
+
+/* What becomes of the first n of VW neighbouring sums v */
+INLINE void finish(floatv v, target t, ulong n, epilogue e, float4 step)
+{
+    if (e.parts & UPDATES) {
+        improve(t.c, t.moment, t.squares, v, n, e.update, step);
+        return;
+    }
     if (e.parts & ADDS_OLD)
-        v += vloadv(0, c);
+        v += vloadv(0, t.c);
     if (e.parts & ADDS_BIAS)
-        v += vloadv(0, bias);
+        v += vloadv(0, t.bias);
     if (e.activation != LINEAR)
         v = activate(e.activation, e.slope, v);
     if (e.parts & DERIVES)
-        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, h));
-    return v;
+        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, t.output));
+    store_lanes(t.c, v, n);
 }

@@ -1,8 +1,9 @@
-/* The matrix product of CPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
+/* Matrix products of CPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
  * C [M][N], float, row-major, any pitch. cl/gemm_tile.cl is its GPU-like twin.
  *
- * A work-group is one work-item and owns `rows` x `columns` of C. It walks K in
- * blocks of kc and fills its part of `scratch`, which stays in the L2 cache:
+ * A work-group is one work-item and makes its `rows` x `columns` of C of every job
+ * of the launch. It walks K in blocks of kc and fills its part of `scratch`, which
+ * stays in the L2 cache:
  *
  *        PITCH                    NR    NR
  *   +------------+             +-----+-----+--
@@ -58,12 +59,6 @@
 typedef __global const float *readable;
 typedef __global float *writable;
 
-/* A group's rectangle, and the blocks it is worked through in */
-typedef struct blocking {
-    uint rows, columns;
-    uint kc, mc, nb;
-} blocking;
-
 /* ---- fills ------------------------------------------------------------------- */
 
 /* By perfect shuffles: each step interleaves row i with row i + VW / 2 */
@@ -110,6 +105,12 @@ INLINE void copy(writable d, int pitch, readable s, size_t ld, int rows,
                 vstorev(vloadv(0, s + j), 0, d + j);
 }
 
+/* Row i of a tile's rows, filled with ones instead */
+INLINE void fill_ones(writable row, uint columns)
+{
+    ROLL for (uint j = 0; j < columns; j += VW) vstorev((floatv)1, 0, row + j);
+}
+
 /* What is filled next: rows x columns of an operand, from [row][column] on */
 typedef struct part {
     operand of;
@@ -122,11 +123,13 @@ typedef struct part {
 
 INLINE void fill(part p)
 {
-    const size_t ld = p.of.pitch;
+    const size_t ld = p.of.in.pitch;
     if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else
         copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
+    if (p.of.ones - p.row < (uint)p.rows)
+        fill_ones(p.to + (p.of.ones - p.row) * p.pitch, p.columns);
 }
 
 /* A's block if wanted, then panels of B. In one loop, because a second call of
@@ -160,67 +163,88 @@ INLINE void multiply(const int V, readable a, readable b, uint kn, floatv *done)
         ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
 }
 
+/* Asks for what the epilogue will write */
+INLINE void want(target t, int rows, epilogue e)
+{
+    ROLL for (int i = 0; i < rows; i++)
+        ALL for (int j = 0; j < NV; j++) {
+            const size_t at = i * (size_t)e.pitch + j * VW;
+            WANT_STORE(t.c + at);
+            if (e.parts & UPDATES)
+                WANT_STORE(t.moment + at);
+        }
+}
+
 /* C's rows x columns at one tile and one panel */
-INLINE void product(readable a, readable b, uint kn, writable C, readable bias,
-                    readable h, int rows, int columns, epilogue e)
+INLINE void product(readable a, readable b, uint kn, target t, int rows,
+                    int columns, epilogue e, float4 step)
 {
     floatv done[MR * NV];
-    ROLL for (int i = 0; i < rows; i++)
-        ALL for (int j = 0; j < NV; j++)
-            WANT_STORE(C + i * (size_t)e.pitch + j * VW);
+    want(t, rows, e);
     if (columns <= VW)
         multiply(1, a, b, kn, done);
     else
         multiply(NV, a, b, kn, done);
-    ROLL for (int i = 0; i < rows; i++, C += e.pitch, h += e.pitch)
+    ROLL for (int i = 0; i < rows; i++)
         ROLL for (int j = 0; j * VW < columns; j++)
-            store_lanes(C + j * VW,
-                        finish(done[i * NV + j], C + j * VW, bias + j * VW,
-                               h + j * VW, e),
-                        columns - j * VW);
+            finish(done[i * NV + j], move(t, i, j * VW, e.pitch), columns - j * VW,
+                   e, step);
 }
 
-/* ---- entry ------------------------------------------------------------------- */
+/* ---- a job ------------------------------------------------------------------- */
 
 /* What the epilogue does at a block of k: the first adds to C what the caller wants
  * added, the others what the first left there; the last does the rest */
 INLINE epilogue at_block(epilogue e, int first, int last)
 {
     e.parts = (first ? e.parts & ADDS_OLD : ADDS_OLD) |
-              (last ? e.parts & (ADDS_BIAS | DERIVES) : 0);
+              (last ? e.parts & (ADDS_BIAS | DERIVES | UPDATES) : 0);
     e.activation = last ? e.activation : LINEAR;
     return e;
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
-     readable B, ulong b_at, writable C, ulong c_at, epilogue whole, readable bias,
-     ulong bias_at, readable output, ulong output_at, blocking by, writable scratch)
+/* The part of C that is share number `share` */
+INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
 {
-    const size_t group = get_group_id(1) * get_num_groups(0) + get_group_id(0);
-    const uint m0 = get_group_id(1) * by.rows, m1 = min(m0 + by.rows, M);
-    const uint n0 = get_group_id(0) * by.columns, n1 = min(n0 + by.columns, N);
-    writable a = scratch + group * ((size_t)(by.mc + 16) * PITCH + by.nb * KC);
-    writable b = a + (by.mc + 16) * PITCH;
-    A += a_at, B += b_at, C += c_at, bias += bias_at, output += output_at;
-    for (uint m = m0; m < m1; m += by.mc)
-        for (uint k = 0; k < K; k += by.kc) {
-            const uint kn = min(by.kc, K - k), mend = min(m + by.mc, m1);
-            const epilogue e = at_block(whole, k == 0, k + kn == K);
-            const part block = {of_a, A, a, PITCH, m, k, mend - m, kn};
-            for (uint n = n0; n < n1; n += by.nb) {
-                const uint nend = min(n + by.nb, n1);
-                const part panels = {of_b, B, b, NR, k, n, kn, nend - n};
+    const uint across = (j->N + j->columns - 1) / j->columns;
+    const uint m0 = share / across * j->rows, m1 = min(m0 + j->rows, j->M);
+    const uint n0 = share % across * j->columns, n1 = min(n0 + j->columns, j->N);
+    const writable b = a + (j->mc + 16) * PITCH;
+    const readable A = find(in, j->a.in), B = find(in, j->b.in);
+    const target whole = find_target(in, j);
+    for (uint m = m0; m < m1; m += j->mc)
+        for (uint k = 0; k < j->K; k += j->kc) {
+            const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
+            const epilogue e = at_block(j->e, k == 0, k + kn == j->K);
+            const part block = {j->a, A, a, PITCH, m, k, mend - m, kn};
+            for (uint n = n0; n < n1; n += j->nb) {
+                const uint nend = min(n + j->nb, n1);
+                const part panels = {j->b, B, b, NR, k, n, kn, nend - n};
                 fill_blocks(n == n0, block, panels);
-                for (uint i = m; i < mend; i += MR)
-                    for (uint j = n; j < nend; j += NR) {
-                        const size_t at = (size_t)i * e.pitch + j;
-                        product(a + (i - m) * PITCH, b + (j - n) * KC, kn, C + at,
-                                bias + j, output + at, min(mend - i, (uint)MR),
-                                min(nend - j, (uint)NR), e);
-                    }
+                for (uint r = m; r < mend; r += MR)
+                    for (uint c = n; c < nend; c += NR)
+                        product(a + (r - m) * PITCH, b + (c - n) * KC, kn,
+                                move(whole, r, c, e.pitch), min(mend - r, (uint)MR),
+                                min(nend - c, (uint)NR), e, step);
             }
         }
+}
+
+/* ---- entry ------------------------------------------------------------------- */
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1,
+     writable p2, writable p3, writable p4, writable p5, writable p6, writable p7,
+     ulong scratch_pitch, writable scratch)
+{
+    writable const in[BUFFERS] = {p0, p1, p2, p3, p4, p5, p6, p7};
+    const uint group = get_group_id(0), groups = get_num_groups(0);
+    for (uint i = 0; i < count; i++) {
+        const job j = jobs[i];
+        const uint share = (group + groups - j.first) % groups;
+        if (share < j.groups && !is_halted(in, &j))
+            work(&j, share, in, step, scratch + group * scratch_pitch);
+    }
 }
 
 #undef MR

@@ -1,4 +1,4 @@
-/* The matrix product of GPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
+/* Matrix products of GPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
  * C [M][N], float, row-major, any pitch. cl/gemm.cl is its CPU-like twin.
  *
  * A work-group of 64 items makes BLOCK x BLOCK of C, an item 4 x 4 of it. K goes in
@@ -27,18 +27,20 @@ typedef __global float *writable;
 
 INLINE float load_a(operand of, readable A, uint m, uint k)
 {
-    return of.source == FROM_COLUMNS ? A[(size_t)k * of.pitch + m]
-                                : A[(size_t)m * of.pitch + k];
+    if (m == of.ones)
+        return 1;
+    return of.source == FROM_COLUMNS ? A[(size_t)k * of.in.pitch + m]
+                                     : A[(size_t)m * of.in.pitch + k];
 }
 
 INLINE float load_b(operand of, readable B, uint k, uint n)
 {
-    return of.source == FROM_COLUMNS ? B[(size_t)n * of.pitch + k]
-                                : B[(size_t)k * of.pitch + n];
+    return of.source == FROM_COLUMNS ? B[(size_t)n * of.in.pitch + k]
+                                     : B[(size_t)k * of.in.pitch + n];
 }
 
 /* Neighbouring items load neighbouring floats: along k or along the other index */
-INLINE uint2 place(uint i, int along_k)
+INLINE uint2 spot(uint i, int along_k)
 {
     return along_k ? (uint2)(i / DEPTH, i % DEPTH) : (uint2)(i % BLOCK, i / BLOCK);
 }
@@ -46,7 +48,7 @@ INLINE uint2 place(uint i, int along_k)
 INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
                     uint k, uint K, uint i)
 {
-    const uint2 p = place(i, of.source == FROM_ROWS);
+    const uint2 p = spot(i, of.source == FROM_ROWS);
     const int inside = m + p.x < M && k + p.y < K;
     a[p.y * BLOCK + p.x] = inside ? load_a(of, A, m + p.x, k + p.y) : 0;
 }
@@ -54,7 +56,7 @@ INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
 INLINE void fetch_b(__local float *b, operand of, readable B, uint n, uint N,
                     uint k, uint K, uint i)
 {
-    const uint2 p = place(i, of.source == FROM_COLUMNS);
+    const uint2 p = spot(i, of.source == FROM_COLUMNS);
     const int inside = n + p.x < N && k + p.y < K;
     b[p.y * BLOCK + p.x] = inside ? load_b(of, B, k + p.y, n + p.x) : 0;
 }
@@ -109,21 +111,22 @@ INLINE void four_steps(float4 sum[4], __local const float *a,
     step(sum, a, b, k + 3);
 }
 
-/* ---- entry ------------------------------------------------------------------- */
+/* ---- a job ------------------------------------------------------------------- */
 
-__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
-     readable B, ulong b_at, writable C, ulong c_at, epilogue e, readable bias,
-     ulong bias_at, readable output, ulong output_at)
+/* Block number `share` of C, by the whole group */
+INLINE void work(const job *j, uint share, buffers in, float4 step,
+                 __local float *a, __local float *b)
 {
-    __local float a[DEPTH * BLOCK], b[DEPTH * BLOCK];
-    const uint m = get_group_id(1) * BLOCK, n = get_group_id(0) * BLOCK;
+    const uint wide = (j->N + BLOCK - 1) / BLOCK;
+    const uint m = share / wide * BLOCK, n = share % wide * BLOCK;
     const uint down = get_local_id(0) / SIDE * 4;
     const uint across = get_local_id(0) % SIDE * 4;
+    const readable A = find(in, j->a.in), B = find(in, j->b.in);
+    const target whole = find_target(in, j);
     float4 sum[4] = {0, 0, 0, 0};
-    for (uint k = 0; k < K; k += DEPTH) {
-        fill_a(a, of_a, A + a_at, m, M, k, K);
-        fill_b(b, of_b, B + b_at, n, N, k, K);
+    for (uint k = 0; k < j->K; k += DEPTH) {
+        fill_a(a, j->a, A, m, j->M, k, j->K);
+        fill_b(b, j->b, B, n, j->N, k, j->K);
         barrier(CLK_LOCAL_MEM_FENCE);
         four_steps(sum, a + down, b + across, 0);
         four_steps(sum, a + down, b + across, 4);
@@ -138,11 +141,24 @@ gemm(uint M, uint N, uint K, operand of_a, readable A, ulong a_at, operand of_b,
     vstore4(sum[3], 3, done);
     for (uint i = 0; i < 16; i++) {
         const uint row = m + down + i / 4, column = n + across + i % 4;
-        const size_t at = (size_t)row * e.pitch + column;
-        if (row < M && column < N)
-            C[c_at + at] = finish(done[i], C + c_at + at, bias + bias_at + column,
-                                  output + output_at + at, e);
+        if (row < j->M && column < j->N)
+            finish(done[i], move(whole, row, column, j->e.pitch), 1, j->e, step);
     }
+}
+
+/* ---- entry ------------------------------------------------------------------- */
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1,
+     writable p2, writable p3, writable p4, writable p5, writable p6, writable p7)
+{
+    __local float a[DEPTH * BLOCK], b[DEPTH * BLOCK];
+    writable const in[BUFFERS] = {p0, p1, p2, p3, p4, p5, p6, p7};
+    uint i = 0;
+    while (i + 1 < count && get_group_id(0) >= jobs[i + 1].first) i++;
+    const job j = jobs[i];
+    if (!is_halted(in, &j))
+        work(&j, get_group_id(0) - j.first, in, step, a, b);
 }
 
 #undef BLOCK

@@ -378,12 +378,14 @@ typedef struct fal_trainer_options {
     uint64_t log_steps;       /* FAL_LOG comes every so many steps; 100 */
     int no_shuffle;           /* 1: samples in file order */
     uint64_t feedback_seed, data_seed, noise_seed; /* 1 */
+    int keep_gradients; /* 1: fal_trainer_tensor can read gradients; else a step
+                         * need not write them */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1                                             \
+            0, 128, 0, 100, 0, 1, 1, 1, 0                                          \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -433,7 +435,8 @@ FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arra
  */
 FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
 
-/* Tensors of the trainer by name, as of the last step:
+/* Tensors of the trainer by name, as of the last step (gradients with
+ * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out],
  *   "dense1.delta" [rows of the last batch][units],
  *   "dense2.feedback": fa [out][in]; dfa, hidden layers: [outputs][units]

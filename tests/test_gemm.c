@@ -181,18 +181,20 @@ static void run_problem(fal_device *device, problem *p)
     fal_view c = put_array(device, &p->c), bias = put_array(device, &p->bias);
     fal_view output = put_array(device, &p->output), none = {NULL, 0};
     fal_launches list = {.device = device};
-    must(fal_gemm_add(&list, &(fal_product){.m = s->m,
-                                            .n = s->n,
-                                            .k = s->k,
-                                            .a = {s->a, a, p->a.pitch},
-                                            .b = {s->b, b, p->b.pitch},
-                                            .c = c,
-                                            .pitch = p->c.pitch,
-                                            .accumulate = s->accumulate,
-                                            .bias = s->bias ? bias : none,
-                                            .activation = phi(s->activation),
-                                            .output = s->output ? output : none,
-                                            .derivative = phi(s->derivative)}));
+    must(fal_gemm_add(&list,
+                      &(fal_product){.m = s->m,
+                                     .n = s->n,
+                                     .k = s->k,
+                                     .a = {s->a, a, p->a.pitch},
+                                     .b = {s->b, b, p->b.pitch},
+                                     .c = c,
+                                     .pitch = p->c.pitch,
+                                     .accumulate = s->accumulate,
+                                     .bias = s->bias ? bias : none,
+                                     .activation = phi(s->activation),
+                                     .output = s->output ? output : none,
+                                     .derivative = phi(s->derivative)},
+                      1));
     must(fal_launches_run(&list));
     must(fal_read(device, c.buffer, 0, p->c.length * 4, p->result));
     fal_launches_release(&list);
@@ -401,11 +403,11 @@ static void impossible_sizes_are_refused(void **state)
     fal_product p = small_product((fal_view){NULL, 0});
     (void)state;
     p.k = 0;
-    assert_int_equal(fal_gemm_add(&list, &p), FAL_ERROR_ARGUMENT);
+    assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
     assert_non_null(strstr(fal_error_message(), "4 x 4 x 0"));
     p.k = 4;
     p.m = (size_t)1 << 31;
-    assert_int_equal(fal_gemm_add(&list, &p), FAL_ERROR_ARGUMENT);
+    assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
     assert_int_equal(list.count, 0);
     fal_launches_release(&list);
 }
@@ -423,13 +425,13 @@ static void failures_are_handed_on(void **state)
         for (long n = 1; status != FAL_OK; n++) {
             assert_true(n < 60);
             fal_cl_fail_at(n);
-            status = fal_gemm_add(&list, &p);
+            status = fal_gemm_add(&list, &p, 1);
             fal_cl_fail_at(0);
             assert_int_equal(list.count, status == FAL_OK);
         }
         fal_launches_release(&list);
         fal_memory_fail_at(1);
-        assert_int_equal(fal_gemm_add(&list, &p), FAL_ERROR_MEMORY);
+        assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_MEMORY);
         fal_memory_fail_at(0);
         fal_launches_release(&list);
         fal_buffer_destroy(devices[d], view.buffer);

@@ -228,6 +228,12 @@ static void tensors_of_a_trainer(void **state)
     expect_error(fal_trainer_tensor(t, "dense1.delta", values, 8),
                  FAL_ERROR_ARGUMENT, "dense1.delta: there was no step yet");
     must(fal_trainer_step(t, &arrays, NULL));
+    expect_error(fal_trainer_tensor(t, "dense1.weight.gradient", values, 8),
+                 FAL_ERROR_ARGUMENT, "options.keep_gradients = 1");
+    fal_trainer_destroy(t);
+    options.keep_gradients = 1;
+    t = trainer_of(model, &options);
+    must(fal_trainer_step(t, &arrays, NULL));
     must(fal_trainer_tensor_shape(t, "dense1.delta", shape, &dimensions));
     assert_int_equal(shape[0], 3); /* rows of the last batch */
     assert_int_equal(shape[1], 4);

@@ -12,6 +12,7 @@ static fal_trainer_options plain(const char *rule, const char *optimizer)
     fal_trainer_options options = FAL_TRAINER_OPTIONS;
     options.rule = rule;
     options.optimizer = optimizer;
+    options.keep_gradients = 1;
     return options;
 }
 
@@ -452,13 +453,15 @@ static void golden_step(twin *t, const way *w, int number)
         fal_release(before[l]);
 }
 
+/* By the update kernel, and in the products of the gradients. */
 static void twenty_states_one_step_each(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 3; r++)
+    for (size_t r = 0; r < 6; r++)
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
             const way *w = &ways[i];
-            fal_trainer_options options = plain(rules[r], w->optimizer);
+            fal_trainer_options options = plain(rules[r / 2], w->optimizer);
+            options.keep_gradients = r % 2;
             options.momentum = w->momentum;
             options.weight_decay = w->weight_decay;
             options.learning_rate = w->rate;

@@ -423,6 +423,7 @@ static void rates_follow_the_schedule(void **state)
     fal_arrays batch = random_arrays(64, 20, 5, 0);
     fal_trainer_options options = short_run("bp");
     (void)state;
+    options.keep_gradients = 1;
     options.optimizer = "sgd";
     options.momentum = 0;
     options.learning_rate = .25;
@@ -476,6 +477,7 @@ static void a_second_fit_starts_the_schedule_anew(void **state)
     seen s = {0};
     size_t n;
     (void)state;
+    options.keep_gradients = 1;
     options.optimizer = "sgd";
     options.momentum = 0;
     options.learning_rate = .25;

@@ -91,7 +91,7 @@ static fal_status time_product(fal_device *device, const fal_product *product,
                                fal_timing *timing)
 {
     fal_launches list = {.device = device};
-    fal_status status = fal_gemm_add(&list, product);
+    fal_status status = fal_gemm_add(&list, product, 1);
     if (!status)
         status = fal_bench_launches(&list, timing);
     fal_launches_release(&list);

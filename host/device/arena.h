@@ -6,7 +6,7 @@
 
 #include "device/launch.h"
 
-/* `count` floats in one buffer, starting at a multiple of 64 bytes. */
+/* `count` floats in one buffer; a placed slot starts at a multiple of 64 bytes. */
 typedef struct fal_slot {
     size_t buffer;
     uint64_t offset, count;

@@ -78,6 +78,35 @@ void fal_launch_local(fal_launches *list, size_t bytes)
     set(list, bytes, NULL);
 }
 
+void fal_launch_table(fal_launches *list, size_t bytes, const void *values)
+{
+    cl_mem table = NULL;
+    if (!list->status)
+        list->status = fal_buffer_create(list->device, bytes, "tables of launches",
+                                         &table);
+    if (list->status)
+        return;
+    list->items[list->count].table = table;
+    list->status = fal_write(list->device, table, 0, bytes, values);
+    fal_launch_buffer(list, table);
+}
+
+void fal_launch_step(fal_launches *list, size_t bytes)
+{
+    const char zeros[64] = {0};
+    if (!list->status)
+        list->items[list->count].step = list->argument;
+    set(list, bytes, zeros);
+}
+
+static void release(fal_launches *list, fal_launch *launch)
+{
+    if (launch->kernel)
+        clReleaseKernel(launch->kernel);
+    fal_buffer_destroy(list->device, launch->table);
+    *launch = (fal_launch){0};
+}
+
 fal_status fal_launch_end(fal_launches *list, const size_t global[3],
                           const size_t local[3])
 {
@@ -85,9 +114,7 @@ fal_status fal_launch_end(fal_launches *list, const size_t global[3],
         return list->status;
     fal_launch *launch = &list->items[list->count];
     if (list->status) {
-        if (launch->kernel)
-            clReleaseKernel(launch->kernel);
-        launch->kernel = NULL;
+        release(list, launch);
         return list->status;
     }
     memcpy(launch->global, global, sizeof launch->global);
@@ -111,6 +138,16 @@ fal_status fal_launches_run(const fal_launches *list)
     return FAL_OK;
 }
 
+fal_status fal_launches_step(const fal_launches *list, size_t bytes,
+                             const void *value)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < list->count && !status; i++)
+        if (list->items[i].step)
+            status = fal_launch_set(list, i, list->items[i].step, bytes, value);
+    return status;
+}
+
 fal_status fal_launch_set(const fal_launches *list, size_t launch,
                           unsigned argument, size_t bytes, const void *value)
 {
@@ -123,7 +160,7 @@ fal_status fal_launch_set(const fal_launches *list, size_t launch,
 void fal_launches_release(fal_launches *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        clReleaseKernel(list->items[i].kernel);
+        release(list, &list->items[i]);
     fal_release(list->items);
     list->items = NULL;
     list->count = list->capacity = 0;

@@ -16,6 +16,8 @@ typedef struct fal_launch {
     char name[32];
     char layer[64]; /* what it works for; may be empty */
     size_t global[3], local[3];
+    cl_mem table;  /* its own constants; or none */
+    unsigned step; /* index of the argument of fal_launch_step; 0: none */
 } fal_launch;
 
 /* Zero-initialise, set `device`. A failure between begin and end is kept and
@@ -42,12 +44,22 @@ void fal_launch_buffer(fal_launches *list, cl_mem buffer);
 void fal_launch_view(fal_launches *list, fal_view view);
 void fal_launch_local(fal_launches *list, size_t bytes);
 
+/* Constants that the launch keeps in a buffer of its own. */
+void fal_launch_table(fal_launches *list, size_t bytes, const void *values);
+
+/* An argument (never the first) that fal_launches_step sets; zeros until then. */
+void fal_launch_step(fal_launches *list, size_t bytes);
+
 /* Global and local sizes in items; every global a multiple of its local size. */
 fal_status fal_launch_end(fal_launches *list, const size_t global[3],
                           const size_t local[3]);
 
 /* Enqueues all of them; does not wait. */
 fal_status fal_launches_run(const fal_launches *list);
+
+/* Sets the argument of fal_launch_step in all launches that have one. */
+fal_status fal_launches_step(const fal_launches *list, size_t bytes,
+                             const void *value);
 
 /* Changes an argument of a launch that was made before. */
 fal_status fal_launch_set(const fal_launches *list, size_t launch,

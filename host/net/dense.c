@@ -1,7 +1,5 @@
 /* dense N: out [rows][N] = in [rows][inputs] W [inputs][N] + b. */
 #include "net/layer.h"
-#include "ops/gemm.h"
-#include "ops/reduce.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,30 +49,23 @@ static fal_status forward(fal_plan_build *build, size_t index)
         product.bias = fal_arena_view(build->parameters, layer->bias);
     if (index + 1 < build->network->count && layer[1].fused)
         product.activation = layer[1].activation;
-    return fal_gemm_add(build->list, &product);
+    return fal_gemm_add(build->list, &product, 1);
 }
 
-/* dW = in^T delta, db = Σ over rows of delta. */
-static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
+/* dW = in^T delta and below it, as a last row, db = Σ over rows of delta. */
+static void gradient(const fal_plan_build *build, size_t index,
+                     fal_product *product)
 {
-    (void)signal; /* delta is complete: nothing to turn */
     const fal_layer *layer = &build->network->layers[index];
-    fal_view delta = fal_plan_delta(build, index);
-    fal_product product = {
-        .m = layer->inputs,
+    *product = (fal_product){
+        .m = layer->inputs + (layer->has_bias ? 1 : 0),
         .n = layer->outputs,
         .k = build->rows,
-        .a = {FAL_SOURCE_COLUMNS, fal_plan_input(build, index), layer->inputs},
-        .b = {FAL_SOURCE_ROWS, delta, layer->outputs},
-        .c = fal_arena_view(build->gradients, layer->weight),
+        .a = {layer->has_bias ? FAL_SOURCE_COLUMNS_ONES : FAL_SOURCE_COLUMNS,
+              fal_plan_input(build, index), layer->inputs},
+        .b = {FAL_SOURCE_ROWS, fal_plan_delta(build, index), layer->outputs},
         .pitch = layer->outputs,
     };
-    fal_status status = fal_gemm_add(build->list, &product);
-    if (layer->has_bias && !status)
-        status = fal_column_sums_add(build->list, delta, build->rows,
-                                     layer->outputs,
-                                     fal_arena_view(build->gradients, layer->bias));
-    return status;
 }
 
 const fal_layer_kind fal_dense_kind = {
@@ -85,4 +76,4 @@ const fal_layer_kind fal_dense_kind = {
     .shape = shape,
     .print = print,
     .forward = forward,
-    .backward = backward};
+    .gradient = gradient};

@@ -4,6 +4,7 @@
 
 #include "net/network.h"
 #include "net/plan.h"
+#include "ops/gemm.h"
 
 typedef struct fal_layer_kind {
     const char *name;
@@ -22,8 +23,14 @@ typedef struct fal_layer_kind {
     /* Adds the launches of layer `index`: its output from its input. */
     fal_status (*forward)(fal_plan_build *build, size_t index);
 
-    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size]. */
+    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size]. Layers
+     * with weights: NULL, their products stand in the plan. */
     fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal);
+
+    /* Layers with weights: the product that makes the gradients of layer `index`
+     * from its input and its delta. */
+    void (*gradient)(const fal_plan_build *build, size_t index,
+                     fal_product *product);
 } fal_layer_kind;
 
 extern const fal_layer_kind fal_dense_kind, fal_relu_kind, fal_leaky_kind,

@@ -369,16 +369,27 @@ uint64_t fal_network_parameters(const fal_network *network)
     return floats;
 }
 
+/* A bias follows its weight as one more row, so that one product makes the
+ * gradients of both. */
+static fal_status place_layer(fal_layer *layer, fal_arena *arena)
+{
+    uint64_t size = (uint64_t)layer->inputs * layer->outputs;
+    fal_status status = fal_arena_place(
+        arena, size + (layer->has_bias ? layer->outputs : 0), &layer->weight);
+    if (status)
+        return status;
+    layer->weight.count = size;
+    layer->bias = layer->weight;
+    layer->bias.offset += size;
+    layer->bias.count = layer->has_bias ? layer->outputs : 0;
+    return FAL_OK;
+}
+
 fal_status fal_network_place(fal_network *network, fal_arena *arena)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < network->count && !status; i++) {
-        fal_layer *layer = &network->layers[i];
-        if (layer->has_weight)
-            status = fal_arena_place(
-                arena, (uint64_t)layer->inputs * layer->outputs, &layer->weight);
-        if (layer->has_bias && !status)
-            status = fal_arena_place(arena, layer->outputs, &layer->bias);
-    }
+    for (size_t i = 0; i < network->count && !status; i++)
+        if (network->layers[i].has_weight)
+            status = place_layer(&network->layers[i], arena);
     return status;
 }

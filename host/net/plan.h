@@ -6,6 +6,7 @@
 #include "learn/rule.h"
 #include "net/network.h"
 #include "ops/loss.h"
+#include "ops/optimize.h"
 
 typedef enum fal_mode { FAL_MODE_TRAIN, FAL_MODE_EVALUATE } fal_mode;
 
@@ -40,10 +41,19 @@ typedef struct fal_route {
  * whose row says none is; so is one whose error would come through a frozen one. */
 void fal_routes_freeze(fal_route *routes, size_t count);
 
+/* The optimizer's step, where the products of the weights' gradients do it. */
+typedef struct fal_plan_update {
+    fal_update how; /* rule, momentum, weight decay, halted; no places */
+    const fal_arena *moments, *squares; /* laid out as the parameters; may be empty
+                                         */
+} fal_plan_update;
+
 /* All that goes into a plan. */
 typedef struct fal_plan_build {
     const fal_network *network;
-    const fal_arena *parameters, *gradients; /* gradients: training only */
+    const fal_arena *parameters;
+    const fal_arena *gradients;    /* training, without `update` */
+    const fal_plan_update *update; /* or NULL: gradients are kept, weights stay */
     const fal_workspace *workspace;
     const fal_route *routes; /* by weight layer number − 1; training only */
     fal_loss loss;
@@ -62,7 +72,8 @@ typedef struct fal_plan {
     unsigned loss_argument; /* … and the argument that says which slot it writes */
 } fal_plan;
 
-/* Forward, loss and, in training, everything down to the gradients. */
+/* Forward, loss and, in training, everything down to the gradients, or to the new
+ * weights. */
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
 void fal_plan_release(fal_plan *plan);

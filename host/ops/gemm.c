@@ -2,6 +2,7 @@
  * Only the depth of the blocks decides the order of a sum, and it follows from k
  * alone. */
 #include "ops/gemm.h"
+#include "device/memory.h"
 
 /* cl/gemm.cl: MR and NV for each VW */
 typedef struct tile {
@@ -14,7 +15,7 @@ static const tile TILES[] = {{16, 2, 12}, {8, 2, 6}, {4, 3, 8}};
  * are sizes measured best. A block of A and a fill of B together stay in the L2
  * cache. */
 enum {
-    DEPTH = 256,
+    DEPTH = FAL_GEMM_DEPTH,
     BESIDE = 16,
     A_ROWS = 384,
     B_COLUMNS = 128,
@@ -24,10 +25,16 @@ enum {
 /* cl/gemm_tile.cl: BLOCK and ITEMS */
 enum { TILE_BLOCK = 32, TILE_ITEMS = 64 };
 
-/* `operand` and `epilogue` of cl/common.cl, `blocking` of cl/gemm.cl */
+/* `place`, `operand`, `epilogue` and `job` of cl/common.cl */
+typedef struct kernel_place {
+    cl_ulong at;
+    cl_uint buffer, pitch;
+} kernel_place;
+
 typedef struct kernel_operand {
+    kernel_place in;
     cl_int source;
-    cl_uint pitch;
+    cl_uint ones;
 } kernel_operand;
 
 typedef struct kernel_epilogue {
@@ -35,14 +42,22 @@ typedef struct kernel_epilogue {
     cl_float slope;
     cl_int derivative;
     cl_float derivative_slope;
+    fal_kernel_optimizer update;
     cl_uint pitch;
 } kernel_epilogue;
 
-typedef struct kernel_blocking {
+typedef struct kernel_job {
+    cl_uint m, n, k, first, groups;
     cl_uint rows, columns, kc, mc, nb;
-} kernel_blocking;
+    kernel_operand a, b;
+    kernel_place c, bias, output, moment, squares, halted;
+    kernel_epilogue epilogue;
+} kernel_job;
 
-enum { PART_ACCUMULATE = 1, PART_BIAS = 2, PART_OUTPUT = 4 };
+enum { PART_ACCUMULATE = 1, PART_BIAS = 2, PART_OUTPUT = 4, PART_UPDATE = 8 };
+
+/* Buffers of a launch; no product alone has more */
+enum { BUFFERS = 8 };
 
 static size_t divided(size_t a, size_t b)
 {
@@ -77,7 +92,7 @@ static const tile *tile_of(const fal_device *device)
 /* One group a compute unit: along n where A is small (each group fills all of it),
  * else along m; along the other too where tiles run out. */
 static void split(const fal_product *p, const tile *t, size_t units,
-                  kernel_blocking *by)
+                  kernel_job *job)
 {
     size_t width = t->vectors * t->vector;
     size_t down = divided(p->m, t->rows), across = divided(p->n, width);
@@ -89,30 +104,34 @@ static void split(const fal_product *p, const tile *t, size_t units,
         groups_down = smaller(down, units);
         groups_across = smaller(across, units / groups_down);
     }
-    by->rows = (cl_uint)(divided(down, groups_down) * t->rows);
-    by->columns = (cl_uint)(divided(across, groups_across) * width);
+    job->rows = (cl_uint)(divided(down, groups_down) * t->rows);
+    job->columns = (cl_uint)(divided(across, groups_across) * width);
+    job->groups = (cl_uint)(divided(p->m, job->rows) * divided(p->n, job->columns));
 }
 
-static kernel_blocking blocking_of(const fal_product *p, const fal_device *device)
+/* A part for each compute unit; where there are fewer, others take the next job's */
+static void share_cpu(const fal_product *p, const fal_device *device,
+                      cl_uint *taken, kernel_job *job)
 {
     const tile *t = tile_of(device);
-    kernel_blocking by;
-    split(p, t, device->facts.units, &by);
+    split(p, t, device->facts.units, job);
     size_t width = t->vectors * t->vector;
-    by.kc = (cl_uint)evenly(p->k, DEPTH, 16);
-    by.mc = (cl_uint)evenly(by.rows, A_ROWS / t->rows * t->rows, t->rows);
-    by.nb = (cl_uint)smaller(rounded(B_COLUMNS, width), by.columns);
-    return by;
+    job->kc = (cl_uint)evenly(p->k, DEPTH, 16);
+    job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
+    job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
+    job->first = *taken % device->facts.units;
+    *taken += job->groups;
 }
 
-/* Floats of scratch for all groups of any product: one a unit, each with the
- * largest blocks */
-static size_t scratch_floats(const fal_device *device)
+static void share_gpu(const fal_product *p, cl_uint *taken, kernel_job *job)
 {
-    size_t a = (A_ROWS + BESIDE) * (DEPTH + BESIDE);
-    size_t b = (B_COLUMNS + 32) * DEPTH;
-    return device->facts.units * (a + b);
+    job->groups = (cl_uint)(divided(p->m, TILE_BLOCK) * divided(p->n, TILE_BLOCK));
+    job->first = *taken;
+    *taken += job->groups;
 }
+
+/* Floats of scratch for a group of any product: the largest blocks */
+enum { SCRATCH = (A_ROWS + BESIDE) * (DEPTH + BESIDE) + (B_COLUMNS + 32) * DEPTH };
 
 static fal_status check(const fal_product *p)
 {
@@ -130,66 +149,174 @@ static fal_status check(const fal_product *p)
                 "product %zu x %zu x %zu (m x n x k): sizes and pitches "
                 "must stay below 2^31, one is %zu",
                 p->m, p->n, p->k, sizes[i]);
+    if (p->update && p->k > FAL_GEMM_DEPTH)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "product %zu x %zu x %zu (m x n x k): an update needs k of "
+                        "at most %d",
+                        p->m, p->n, p->k, FAL_GEMM_DEPTH);
     return FAL_OK;
 }
 
-static void add_operand(fal_launches *list, const fal_operand *operand)
+/* ---- jobs ---------------------------------------------------------------- */
+
+/* Products that go into one launch */
+struct jobs {
+    const fal_device *device;
+    kernel_job *items;
+    size_t count;
+    cl_uint taken; /* groups so far */
+    cl_mem buffers[BUFFERS];
+    size_t buffer_count;
+};
+
+/* Its number among the launch's buffers, or BUFFERS if there is no room; a product
+ * does not touch a place without a buffer. */
+static cl_uint number_of(struct jobs *jobs, cl_mem buffer)
 {
-    kernel_operand of = {(cl_int)operand->source, (cl_uint)operand->pitch};
-    fal_launch_bytes(list, sizeof of, &of);
-    fal_launch_view(list, operand->data);
+    size_t i = 0;
+    if (!buffer)
+        return 0;
+    while (i < jobs->buffer_count && jobs->buffers[i] != buffer)
+        i++;
+    if (i == BUFFERS)
+        return BUFFERS;
+    if (i == jobs->buffer_count)
+        jobs->buffers[jobs->buffer_count++] = buffer;
+    return (cl_uint)i;
 }
 
-static void add_epilogue(fal_launches *list, const fal_product *p)
+static kernel_place place(struct jobs *jobs, fal_view view, size_t pitch)
 {
-    kernel_epilogue e = {
+    return (kernel_place){view.offset, number_of(jobs, view.buffer),
+                          (cl_uint)pitch};
+}
+
+static kernel_operand operand(struct jobs *jobs, const fal_operand *of,
+                              cl_uint ones)
+{
+    return (kernel_operand){
+        place(jobs, of->data, of->pitch), of->source == FAL_SOURCE_ROWS ? 0 : 1,
+        of->source == FAL_SOURCE_COLUMNS_ONES ? ones : UINT32_MAX};
+}
+
+static kernel_epilogue epilogue(const fal_product *p,
+                                fal_kernel_optimizer optimizer)
+{
+    return (kernel_epilogue){
         (p->accumulate ? PART_ACCUMULATE : 0) | (p->bias.buffer ? PART_BIAS : 0) |
-            (p->output.buffer ? PART_OUTPUT : 0),
+            (p->output.buffer ? PART_OUTPUT : 0) | (p->update ? PART_UPDATE : 0),
         (cl_int)p->activation.phi,
         p->activation.slope,
         (cl_int)p->derivative.phi,
         p->derivative.slope,
-        (cl_uint)p->pitch,
-    };
-    fal_launch_view(list, p->c);
-    fal_launch_bytes(list, sizeof e, &e);
-    fal_launch_view(list, p->bias);
-    fal_launch_view(list, p->output);
+        optimizer,
+        (cl_uint)p->pitch};
 }
 
-static fal_status end_cpu(fal_launches *list, const fal_product *p)
+static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *job)
 {
-    cl_mem scratch = NULL;
-    size_t bytes = scratch_floats(list->device) * sizeof(float);
-    fal_status status = fal_device_scratch(list->device, bytes, &scratch);
-    if (status && !list->status)
-        list->status = status;
-    kernel_blocking by = blocking_of(p, list->device);
-    fal_launch_bytes(list, sizeof by, &by);
-    fal_launch_buffer(list, scratch);
-    size_t global[3] = {divided(p->n, by.columns), divided(p->m, by.rows), 1};
-    return fal_launch_end(list, global, (const size_t[3]){1, 1, 1});
-}
-
-static fal_status end_gpu(fal_launches *list, const fal_product *p)
-{
-    size_t global[3] = {divided(p->n, TILE_BLOCK) * TILE_ITEMS,
-                        divided(p->m, TILE_BLOCK), 1};
-    return fal_launch_end(list, global, (const size_t[3]){TILE_ITEMS, 1, 1});
-}
-
-fal_status fal_gemm_add(fal_launches *list, const fal_product *product)
-{
-    fal_status status = check(product);
+    const fal_update none = {.rule = FAL_SGD};
+    const fal_update *u = p->update ? p->update : &none;
+    fal_kernel_optimizer optimizer;
+    fal_status status = check(p);
+    if (!status)
+        status = fal_update_describe(u, &optimizer);
     if (status)
         return status;
+    *job = (kernel_job){.m = (cl_uint)p->m, .n = (cl_uint)p->n, .k = (cl_uint)p->k};
+    if (jobs->device->facts.family == FAL_FAMILY_CPU)
+        share_cpu(p, jobs->device, &jobs->taken, job);
+    else
+        share_gpu(p, &jobs->taken, job);
+    job->a = operand(jobs, &p->a, job->m - 1);
+    job->b = operand(jobs, &p->b, UINT32_MAX);
+    job->c = place(jobs, p->c, p->pitch);
+    job->bias = place(jobs, p->bias, 0);
+    job->output = place(jobs, p->output, p->pitch);
+    job->moment = place(jobs, u->moment, p->pitch);
+    job->squares = place(jobs, u->squares, p->pitch);
+    job->halted = place(jobs, u->halted, 0);
+    job->epilogue = epilogue(p, optimizer);
+    return FAL_OK;
+}
+
+static int has_room(const kernel_job *job)
+{
+    const kernel_place *places[] = {&job->a.in,    &job->b.in,   &job->c,
+                                    &job->bias,    &job->output, &job->moment,
+                                    &job->squares, &job->halted};
+    for (size_t i = 0; i < BUFFERS; i++)
+        if (places[i]->buffer == BUFFERS)
+            return 0;
+    return 1;
+}
+
+/* Describes as many of the products as there is room for. */
+static fal_status take(struct jobs *jobs, const fal_product *products, size_t count)
+{
+    fal_status status = FAL_OK;
+    while (jobs->count < count) {
+        cl_uint taken = jobs->taken;
+        kernel_job *job = &jobs->items[jobs->count];
+        status = describe(jobs, &products[jobs->count], job);
+        if (status)
+            return status;
+        if (!has_room(job)) {
+            jobs->taken = taken;
+            break;
+        }
+        jobs->count++;
+    }
+    return FAL_OK;
+}
+
+/* ---- launches ------------------------------------------------------------ */
+
+static fal_status end_cpu(fal_launches *list, const struct jobs *jobs)
+{
+    cl_mem scratch = NULL;
+    size_t units = list->device->facts.units;
+    fal_status status = fal_device_scratch(
+        list->device, units * SCRATCH * sizeof(float), &scratch);
+    if (status && !list->status)
+        list->status = status;
+    fal_launch_ulong(list, SCRATCH);
+    fal_launch_buffer(list, scratch);
+    size_t groups = smaller(jobs->taken, units);
+    return fal_launch_end(list, (const size_t[3]){groups, 1, 1},
+                          (const size_t[3]){1, 1, 1});
+}
+
+static fal_status end_gpu(fal_launches *list, const struct jobs *jobs)
+{
+    return fal_launch_end(list, (const size_t[3]){jobs->taken * TILE_ITEMS, 1, 1},
+                          (const size_t[3]){TILE_ITEMS, 1, 1});
+}
+
+static fal_status launch(fal_launches *list, const struct jobs *jobs)
+{
     fal_launch_begin(list, "gemm");
-    fal_launch_uint(list, (uint32_t)product->m);
-    fal_launch_uint(list, (uint32_t)product->n);
-    fal_launch_uint(list, (uint32_t)product->k);
-    add_operand(list, &product->a);
-    add_operand(list, &product->b);
-    add_epilogue(list, product);
-    return list->device->facts.family == FAL_FAMILY_CPU ? end_cpu(list, product)
-                                                        : end_gpu(list, product);
+    fal_launch_table(list, jobs->count * sizeof *jobs->items, jobs->items);
+    fal_launch_uint(list, (uint32_t)jobs->count);
+    fal_launch_step(list, sizeof(fal_update_step));
+    for (size_t i = 0; i < BUFFERS; i++)
+        fal_launch_buffer(list, jobs->buffers[i]);
+    return list->device->facts.family == FAL_FAMILY_CPU ? end_cpu(list, jobs)
+                                                        : end_gpu(list, jobs);
+}
+
+fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
+                        size_t count)
+{
+    kernel_job *items = fal_allocate(count, sizeof *items);
+    fal_status status = items ? FAL_OK : FAL_ERROR_MEMORY;
+    for (size_t done = 0; done < count && !status;) {
+        struct jobs jobs = {.device = list->device, .items = items};
+        status = take(&jobs, products + done, count - done);
+        if (!status)
+            status = launch(list, &jobs);
+        done += jobs.count;
+    }
+    fal_release(items);
+    return status;
 }

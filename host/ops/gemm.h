@@ -1,16 +1,20 @@
 /* The matrix product every linear thing is made of: C <- epilogue(A B), A [m][k],
  * B [k][n], C [m][n], float32, row-major. How an operand is read is its source;
- * what becomes of a finished sum is the epilogue. Kernels: cl/gemm.cl (CPU-like)
- * and cl/gemm_tile.cl (GPU-like). */
+ * what becomes of a finished sum is the epilogue. Products that do not wait for each
+ * other share a launch. Kernels: cl/gemm.cl (CPU-like) and cl/gemm_tile.cl
+ * (GPU-like). */
 #ifndef FAL_GEMM_H
 #define FAL_GEMM_H
 
 #include "device/launch.h"
 #include "ops/activation.h"
+#include "ops/optimize.h"
 
 typedef enum fal_source {
-    FAL_SOURCE_ROWS = 0,   /* stored as the product reads it: A [m][k], B [k][n] */
-    FAL_SOURCE_COLUMNS = 1 /* stored transposed: A [k][m], B [n][k] */
+    FAL_SOURCE_ROWS = 0,    /* stored as the product reads it: A [m][k], B [k][n] */
+    FAL_SOURCE_COLUMNS = 1, /* stored transposed: A [k][m], B [n][k] */
+    FAL_SOURCE_COLUMNS_ONES = 2 /* A [k][m − 1] transposed, then a row of ones:
+                                 * C's last row is B summed over k */
 } fal_source;
 
 typedef struct fal_operand {
@@ -19,7 +23,11 @@ typedef struct fal_operand {
     size_t pitch; /* floats from one stored row to the next */
 } fal_operand;
 
-/* In this order: sum, + old C if accumulate, + bias, activation, · phi'(output). */
+/* The longest sum whose epilogue may be an update: one that is done in one piece. */
+enum { FAL_GEMM_DEPTH = 256 };
+
+/* In this order: sum, + old C if accumulate, + bias, activation, · phi'(output); or,
+ * with an update, its step for the weights C with the sum as their gradient. */
 typedef struct fal_product {
     size_t m, n, k;
     fal_operand a, b;
@@ -31,10 +39,14 @@ typedef struct fal_product {
     fal_view output; /* stored output h laid out as C: the sum times phi'(h) of
                       * `derivative`; or no buffer */
     fal_activation derivative;
+    const fal_update *update; /* rule, moment, squares (laid out as C) and halted
+                               * count; or NULL */
 } fal_product;
 
-/* Adds the launch of a product. The sum over k goes in an order that depends on the
- * sizes only. */
-fal_status fal_gemm_add(fal_launches *list, const fal_product *product);
+/* Adds products of which none reads what another writes, in one launch if their
+ * operands lie in at most 8 buffers. The sum over k goes in an order that depends
+ * on the sizes only. */
+fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
+                        size_t count);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* cl/optimize.cl: bits of `parts` */
+/* cl/common.cl: bits of an optimizer's `parts` */
 enum { PART_NESTEROV = 1, PART_MOMENT = 2, PART_HALTED = 4 };
 
 fal_update_step fal_update_at(uint64_t t, double rate)
@@ -25,23 +25,27 @@ static fal_status check(const fal_update *u)
     return FAL_OK;
 }
 
-fal_status fal_update_add(fal_launches *list, const fal_update *update,
-                          unsigned *step)
+fal_status fal_update_describe(const fal_update *update,
+                               fal_kernel_optimizer *optimizer)
 {
-    const fal_update_step none = {0, 0, 0, 0};
-    fal_status status = check(update);
+    *optimizer = (fal_kernel_optimizer){
+        (cl_int)update->rule,
+        (cl_uint)((update->nesterov ? PART_NESTEROV : 0) |
+                  (update->moment.buffer ? PART_MOMENT : 0) |
+                  (update->halted.buffer ? PART_HALTED : 0)),
+        update->momentum, update->weight_decay};
+    return check(update);
+}
+
+fal_status fal_update_add(fal_launches *list, const fal_update *update)
+{
+    fal_kernel_optimizer optimizer;
+    fal_status status = fal_update_describe(update, &optimizer);
     if (status)
         return status;
-    uint32_t parts = (update->nesterov ? PART_NESTEROV : 0) |
-                     (update->moment.buffer ? PART_MOMENT : 0) |
-                     (update->halted.buffer ? PART_HALTED : 0);
     fal_launch_begin(list, "update");
-    fal_launch_int(list, (int32_t)update->rule);
-    fal_launch_uint(list, parts);
-    fal_launch_float(list, update->momentum);
-    fal_launch_float(list, update->weight_decay);
-    *step = list->argument;
-    fal_launch_bytes(list, sizeof none, &none);
+    fal_launch_bytes(list, sizeof optimizer, &optimizer);
+    fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_view(list, update->weights);
     fal_launch_view(list, update->gradient);
     fal_launch_view(list, update->moment);

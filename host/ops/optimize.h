@@ -36,8 +36,18 @@ typedef struct fal_update_step {
 /* The step's numbers for update t = 1, 2, …, computed in double. */
 fal_update_step fal_update_at(uint64_t t, double rate);
 
-/* *step: the index of the kernel argument that holds a fal_update_step. */
-fal_status fal_update_add(fal_launches *list, const fal_update *update,
-                          unsigned *step);
+/* fal_launches_step gives it a fal_update_step. */
+fal_status fal_update_add(fal_launches *list, const fal_update *update);
+
+/* What kernels take of an update: cl/common.cl, `optimizer`. */
+typedef struct fal_kernel_optimizer {
+    cl_int rule;
+    cl_uint parts;
+    cl_float momentum, decay;
+} fal_kernel_optimizer;
+
+/* Errors: ARGUMENT (no room for what the rule keeps). */
+fal_status fal_update_describe(const fal_update *update,
+                               fal_kernel_optimizer *optimizer);
 
 #endif

@@ -141,11 +141,10 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     u.squares = u.rule != FAL_SGD ? views[2] : (fal_view){NULL, 0};
     u.gradient = views[3];
     u.halted = fal_checker_put(&c, 1, &flag);
-    unsigned step = 0;
     fal_update_step numbers = fal_update_at(t, rate);
-    fal_status status = fal_update_add(&c.launches, &u, &step);
+    fal_status status = fal_update_add(&c.launches, &u);
     if (!status)
-        status = fal_launch_set(&c.launches, 0, step, sizeof numbers, &numbers);
+        status = fal_launches_step(&c.launches, sizeof numbers, &numbers);
     fal_checker_run(&c, status);
     const float *to[4];
     for (int i = 0; i < 4; i++)

@@ -43,7 +43,7 @@ fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
     p.bias = fal_checker_put(&c, p.n, bias);
     p.output = with_output ? fal_checker_put(&c, cells, output)
                            : (fal_view){NULL, 0};
-    fal_checker_run(&c, c.status ? c.status : fal_gemm_add(&c.launches, &p));
+    fal_checker_run(&c, c.status ? c.status : fal_gemm_add(&c.launches, &p, 1));
     const float *got = fal_checker_get(&c, p.c);
     if (got)
         fal_reference_gemm(&reference, expected, bound);

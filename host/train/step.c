@@ -13,6 +13,7 @@ static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
     fal_plan_build build = {.network = &t->model->network,
                             .parameters = &t->model->parameters,
                             .gradients = &t->gradients,
+                            .update = t->update.count ? NULL : &t->in_products,
                             .workspace = &t->workspace,
                             .routes = t->routes,
                             .loss = t->loss,
@@ -52,14 +53,12 @@ static double rate_now(const fal_trainer *t)
                              t->step - t->schedule_start, t->schedule_length);
 }
 
-static fal_status run_update(fal_trainer *t)
+/* The numbers of this step for all that updates weights. */
+static fal_status set_update(fal_trainer *t, const fal_plan *plan)
 {
     fal_update_step now = fal_update_at(t->step + 1, rate_now(t));
-    fal_status status = FAL_OK;
-    for (size_t i = 0; i < t->update.count && !status; i++)
-        status = fal_launch_set(&t->update, i, t->update_argument, sizeof now,
-                                &now);
-    return status ? status : fal_launches_run(&t->update);
+    fal_status status = fal_launches_step(&plan->launches, sizeof now, &now);
+    return status ? status : fal_launches_step(&t->update, sizeof now, &now);
 }
 
 fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
@@ -73,9 +72,11 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
     if (!status)
         status = fal_feed_batch(feed, start, rows);
     if (!status)
+        status = set_update(t, plan);
+    if (!status)
         status = fal_plan_run(plan, slot);
     if (!status)
-        status = run_update(t);
+        status = fal_launches_run(&t->update);
     if (status)
         return status;
     /* From here the step counts, whatever becomes of reading its loss. */

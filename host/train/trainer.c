@@ -3,6 +3,7 @@
 #include "data/dataset.h"
 #include "device/memory.h"
 #include "device/options.h"
+#include "ops/gemm.h"
 
 #include <math.h>
 #include <string.h>
@@ -107,22 +108,24 @@ static fal_status mirror(fal_trainer *trainer, fal_arena *arena, const char *wha
     return status ? status : fal_arena_make(arena);
 }
 
+/* Gradients are written where somebody reads them, or where a sum over the batch is
+ * too long for the product to end it in one piece. */
+static int updates_in_products(const fal_trainer *t)
+{
+    return !t->options.keep_gradients && t->options.batch <= FAL_GEMM_DEPTH;
+}
+
 static fal_status add_update(fal_trainer *t, fal_slot span)
 {
-    fal_update update = {
-        .rule = t->optimizer,
-        .count = span.count,
-        .weights = fal_arena_view(&t->model->parameters, span),
-        .gradient = fal_arena_view(&t->gradients, span),
-        .momentum = (float)t->options.momentum,
-        .weight_decay = (float)t->options.weight_decay,
-        .nesterov = t->options.nesterov,
-        .halted = fal_arena_view(&t->workspace.arena, t->workspace.halted)};
+    fal_update update = t->in_products.how;
+    update.count = span.count;
+    update.weights = fal_arena_view(&t->model->parameters, span);
+    update.gradient = fal_arena_view(&t->gradients, span);
     if (t->moments.count)
         update.moment = fal_arena_view(&t->moments, span);
     if (t->squares.count)
         update.squares = fal_arena_view(&t->squares, span);
-    return fal_update_add(&t->update, &update, &t->update_argument);
+    return fal_update_add(&t->update, &update);
 }
 
 /* Grows `span` by a slot that follows it, but for the alignment between. */
@@ -145,7 +148,8 @@ static fal_status add_slot(fal_trainer *t, fal_slot *span, fal_slot slot)
     return status;
 }
 
-/* One launch for each run of learning parameters that lie side by side. */
+/* One launch for each run of learning parameters that lie side by side, where the
+ * products do not update them. */
 static fal_status make_update(fal_trainer *t)
 {
     const fal_network *network = &t->model->network;
@@ -153,6 +157,16 @@ static fal_status make_update(fal_trainer *t)
     fal_status status = FAL_OK;
     t->update.device = t->model->device;
     t->update.layer = "update";
+    t->in_products = (fal_plan_update){
+        .how = {.rule = t->optimizer,
+                .momentum = (float)t->options.momentum,
+                .weight_decay = (float)t->options.weight_decay,
+                .nesterov = t->options.nesterov,
+                .halted = fal_arena_view(&t->workspace.arena, t->workspace.halted)},
+        .moments = &t->moments,
+        .squares = &t->squares};
+    if (updates_in_products(t))
+        return FAL_OK;
     for (size_t i = 0; i < network->count && !status; i++) {
         const fal_layer *layer = &network->layers[i];
         if (!layer->number || t->routes[layer->number - 1].frozen)
@@ -166,7 +180,9 @@ static fal_status make_update(fal_trainer *t)
 
 static fal_status make_arenas(fal_trainer *t)
 {
-    fal_status status = mirror(t, &t->gradients, "gradients");
+    fal_status status = FAL_OK;
+    if (!updates_in_products(t))
+        status = mirror(t, &t->gradients, "gradients");
     int moments = t->optimizer != FAL_SGD || t->options.momentum > 0;
     if (!status && moments)
         status = mirror(t, &t->moments, "optimizer state");
@@ -196,9 +212,11 @@ static fal_status list_layer(fal_trainer *t, size_t index)
                         .slot = t->workspace.deltas[index],
                         .shape = {t->workspace.rows, layer->outputs},
                         .dimensions = 2};
-    fal_status status = fal_tensor_add(&t->gradient_tensors, weight, layer->name,
-                                       "weight.gradient");
-    if (!status && layer->has_bias)
+    fal_status status = FAL_OK;
+    if (!updates_in_products(t))
+        status = fal_tensor_add(&t->gradient_tensors, weight, layer->name,
+                                "weight.gradient");
+    if (!status && layer->has_bias && !updates_in_products(t))
         status = fal_tensor_add(&t->gradient_tensors, bias, layer->name,
                                 "bias.gradient");
     if (!status)
@@ -293,6 +311,11 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
                                   : ends_with(name, ".delta")
                                       ? &t->delta_tensors
                                       : &t->feedback_tensors;
+    if (list == &t->gradient_tensors && list->count == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "tensor %s: this trainer keeps no gradients; make it with "
+                        "options.keep_gradients = 1",
+                        name);
     fal_status status = fal_tensor_find(list, name, &found);
     if (status)
         return status;

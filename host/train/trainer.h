@@ -26,8 +26,8 @@ struct fal_trainer {
     fal_workspace workspace;
     fal_plan plans[FAL_PLAN_SIZES];
     size_t next_plan;
-    fal_launches update;
-    unsigned update_argument;
+    fal_plan_update in_products; /* the update, where products do it … */
+    fal_launches update;         /* … and where they do not; else empty */
     fal_ring ring;
     fal_feed step_feed; /* of fal_trainer_step */
     int has_step_feed;
