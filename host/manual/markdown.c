@@ -1,6 +1,7 @@
 /* The tables as Markdown. */
 #include "cli/facts.h"
 #include "cli/values.h"
+#include "data/known.h"
 #include "learn/law.h"
 #include "learn/rule.h"
 #include "learn/schedule.h"
@@ -177,6 +178,17 @@ static void schedules(FILE *out)
         pair(out, fal_schedules[i].name, fal_schedules[i].meaning);
 }
 
+static void datasets(FILE *out)
+{
+    begin(out, "name | classes | where from");
+    for (size_t i = 0; i < fal_known_count; i++) {
+        code_cell(out, fal_known_sets[i].name, "");
+        fprintf(out, "| %zu ", fal_known_sets[i].classes);
+        text_cell(out, fal_known_sets[i].advice);
+        fprintf(out, "|\n");
+    }
+}
+
 static void files(FILE *out)
 {
     begin(out, "file | holds");
@@ -189,7 +201,8 @@ static const struct {
     void (*print)(FILE *out);
 } tables[] = {{"commands", commands},   {"options", options},     {"exits", exits},
               {"variables", variables}, {"layers", layers},       {"rules", rules},
-              {"laws", laws},           {"schedules", schedules}, {"files", files}};
+              {"laws", laws},           {"schedules", schedules}, {"files", files},
+              {"datasets", datasets}};
 
 int manual_table(const char *name, FILE *out)
 {
