@@ -83,7 +83,8 @@ static void rules_of_the_table_are_named(void **state)
     }
 }
 
-/* All words before --help are read, nothing is done. */
+/* All words before --help are read, nothing is done. What stands behind a pipe is
+ * not ours. */
 static void examples_are_taken(void **state)
 {
     (void)state;
@@ -92,8 +93,8 @@ static void examples_are_taken(void **state)
         assert_true(*example);
         for (; *example; example += strcspn(example, "\n") + 1) {
             char line[128];
-            int length = (int)strcspn(example, "\n");
-            assert_int_equal(example[length], '\n');
+            int length = (int)strcspn(example, "|\n");
+            assert_non_null(strchr(example, '\n'));
             assert_memory_equal(example, cli_commands[i].name,
                                 strlen(cli_commands[i].name));
             snprintf(line, sizeof line, "%.*s --help", length, example);

@@ -23,9 +23,10 @@ static const char product[] = "Product";
 
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
-    [CLI_DATA] = {"data", "NAME|DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_EVALUATE,
-                  data, RECORDED,
-                  "data set: fashion-mnist, mnist, or a folder with IDX files"},
+    [CLI_DATA] =
+        {"data", "NAME|DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_EVALUATE, data,
+         RECORDED,
+         "data set: fashion-mnist, mnist, or a folder with IDX or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
                        CLI_RUNS | CLI_EVALUATE, data, RECORDED,
                        "where names are looked for first, then $FALIGN_DATASETS, "

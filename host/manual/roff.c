@@ -53,10 +53,17 @@ static void print_text(FILE *out, const char *text)
         text += print_character(out, text);
 }
 
+/* One paragraph or, with empty lines between them, several. */
 static void paragraph(FILE *out, const char *text)
 {
     fprintf(out, "\\&");
-    print_text(out, text);
+    while (*text)
+        if (*text == '\n') {
+            fprintf(out, "\n.PP\n\\&");
+            text += strspn(text, "\n");
+        } else {
+            text += print_character(out, text);
+        }
     fprintf(out, "\n");
 }
 
