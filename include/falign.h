@@ -75,7 +75,9 @@ typedef enum fal_status {
 /* The text of a status, for example "no device memory". */
 FAL_API const char *fal_status_name(fal_status status);
 
-/* Why the last failing call of this thread failed. Valid until the next failure. */
+/* Why the last failing call of this thread failed: UTF-8, one line (a build log
+ * excepted); control characters in what it quotes become \xNN. Valid until the next
+ * failure. */
 FAL_API const char *fal_error_message(void);
 
 /* Option structs begin with `size`, set by their initialiser macro in C

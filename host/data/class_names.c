@@ -1,8 +1,8 @@
 #include "data/class_names.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "device/text.h"
 #include "files/atomic.h"
-#include "files/json.h"
 
 #include <errno.h>
 #include <stdio.h>

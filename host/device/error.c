@@ -1,4 +1,5 @@
 #include "error.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,8 @@ const char *fal_status_name(fal_status status)
     return "unknown status";
 }
 
+/* What messages quote, names of files above all, must not steer a terminal or forge
+ * a line: this is the one place that sees to it. */
 fal_status fal_fail(fal_status status, const char *format, ...)
 {
     /* The arguments may point into the old message. */
@@ -30,18 +33,27 @@ fal_status fal_fail(fal_status status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    memcpy(message, text, sizeof message);
+    fal_printable(message, sizeof message, text, "");
     return status;
 }
 
 fal_status fal_fail_within(fal_status status, const char *format, ...)
 {
-    char prefix[512];
+    char prefix[512], rest[sizeof message];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
-    return fal_fail(status, "%s: %s", prefix, message);
+    memcpy(rest, message, sizeof rest);
+    fal_fail(status, "%s: ", prefix);
+    return fal_fail_with_lines(status, rest);
+}
+
+fal_status fal_fail_with_lines(fal_status status, const char *lines)
+{
+    size_t used = strlen(message);
+    fal_printable(message + used, sizeof message - used, lines, "\n\t");
+    return status;
 }
 
 /* Levenshtein distance; names longer than the row are never near. */

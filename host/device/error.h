@@ -8,13 +8,17 @@
 #include <stdarg.h>
 
 /* Sets the thread's message, returns `status`. The message reads
- * "what, where: why; what to do", without a newline. */
+ * "what, where: why; what to do", without a newline; bytes that are no UTF-8 and
+ * control characters become \xNN. */
 fal_status fal_fail(fal_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " in front of the thread's message; returns `status`. */
 fal_status fal_fail_within(fal_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Adds to the thread's message what another program said: its lines stay lines. */
+fal_status fal_fail_with_lines(fal_status status, const char *lines);
 
 /* `unknown` against a list of known names: fails with FAL_ERROR_ARGUMENT, saying
  * "unknown WHAT 'x'; known: a, b, c; did you mean 'b'?". */

@@ -14,7 +14,7 @@ static const char *base_options =
     "-cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros "
     "-cl-denorms-are-zero";
 
-/* The compiler's words, shortened to what fits a message. */
+/* With the compiler's words, as far as they fit. */
 static fal_status build_failed(fal_device *device, cl_program program, cl_int code,
                                const char *file)
 {
@@ -27,8 +27,9 @@ static fal_status build_failed(fal_device *device, cl_program program, cl_int co
     clGetProgramBuildInfo(program, device->facts.id, CL_PROGRAM_BUILD_LOG, size,
                           log, NULL);
     fal_status status = fal_fail(
-        FAL_ERROR_DEVICE, "building %s on device %s: %s (%d); build log: %.4000s",
-        file, device->facts.name, fal_cl_name(code), code, log);
+        FAL_ERROR_DEVICE, "building %s on device %s: %s (%d); build log: ", file,
+        device->facts.name, fal_cl_name(code), code);
+    fal_fail_with_lines(status, log);
     fal_release(log);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "files/json.h"
 #include "device/memory.h"
+#include "device/text.h"
 #include "device/number.h"
 
 #include <inttypes.h>
@@ -42,28 +43,6 @@ static void append_value(fal_json *j, const char *text, int comma)
 }
 
 /* ---- strings ------------------------------------------------------------- */
-
-static int continues(const unsigned char *text, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    return 1;
-}
-
-size_t fal_utf8_length(const unsigned char *text, size_t left)
-{
-    unsigned char a = left ? text[0] : 0xFF, b = left > 1 ? text[1] : 0;
-    size_t length = a < 0x80 ? 1 : a < 0xC2 ? 0 : a < 0xE0 ? 2 : a < 0xF0 ? 3 : 4;
-    if (length == 0 || a > 0xF4 || length > left ||
-        !continues(text + 1, length - 1))
-        return 0;
-    /* Overlong, surrogates, past the last code point. */
-    if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) ||
-        (a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F))
-        return 0;
-    return length;
-}
 
 static void append_escape(fal_json *j, unsigned char c)
 {

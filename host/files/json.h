@@ -52,8 +52,4 @@ void fal_json_newline(fal_json *j);
 void fal_json_reset(fal_json *j);
 void fal_json_release(fal_json *j);
 
-/* Bytes of the UTF-8 character at `text`, of which `left` bytes are there: 1 to 4;
- * 0: not UTF-8 (cut off, overlong, a surrogate, past U+10FFFF). */
-size_t fal_utf8_length(const unsigned char *text, size_t left);
-
 #endif

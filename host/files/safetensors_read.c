@@ -1,7 +1,7 @@
 #include "device/error.h"
 #include "device/memory.h"
+#include "device/text.h"
 #include "files/atomic.h"
-#include "files/json.h"
 #include "files/tensors.h"
 
 #include <cjson/cJSON.h>
