@@ -104,7 +104,7 @@ static const struct refusal refusals[] = {
     {"$T --net=", 2, {"--net", "empty"}},
     {"$T --data nonesuch", 2, {"unknown data set", "fashion-mnist"}},
     {"$T --data fashion-mnis", 2, {"did you mean 'fashion-mnist'"}},
-    {"$T --data ./nonesuch", 1, {"./nonesuch", "No such file"}},
+    {"$T --data ./nonesuch", 1, {"./nonesuch", "no such folder"}},
     {"$T --data mnist --data-path /nonexistent", 1, {"mnist", "/nonexistent"}},
     {"$T --init nonesuch.safetensors", 1, {"nonesuch.safetensors"}},
     {"$T --init plain", 1, {"plain"}},
@@ -156,12 +156,15 @@ static void messages_are_wrapped(void **state)
 #define DEEP                                                                       \
     "/tmp/\xC3\xA4\xC3\xB6/0123456789012345678901234567890123456789/"              \
     "0123456789012345678901234567890123456789"
-    assert_string_equal(tool_run("train --data " DEEP " --net x")->lines,
-                        "falign: opening data set\n  '" DEEP
-                        "':\n  No such file or directory; give a folder with IDX "
-                        "files, or a known name\n");
+    assert_string_equal(
+        tool_run("train --data " DEEP " --net x")->lines,
+        "falign: opening data set\n  '" DEEP
+        "':\n  no such folder; give a known name, or a folder with IDX "
+        "files or train-x.npy,\n  train-y.npy, test-x.npy, "
+        "test-y.npy\n");
 #undef DEEP
-    assert_has(tool_run("'\033[31m\nx'")->lines, "unknown command '?[31m\n  x'");
+    assert_has(tool_run("'\033[31m\nx'")->lines,
+               "unknown command '\\x1b[31m\\x0ax'");
     /* 80 characters, 82 bytes; and one more */
 #define NAME "'\xC3\xA4\xC3\xA4 ------------------------------------"
     assert_string_equal(tool_run("bench " NAME "'")->lines,

@@ -1,6 +1,7 @@
 #include "cli/output.h"
 #include "cli/wrap.h"
 #include "device/error.h"
+#include "device/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,25 +59,17 @@ int cli_broken(void)
     return print_error;
 }
 
-/* What messages quote must not steer the terminal. */
-static void hide_control(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' && *text != '\n')
-            *text = *text == '\t' ? ' ' : '?';
-}
-
 void cli_say(const char *format, ...)
 {
-    char text[SAID] = "falign: ";
-    const size_t head = strlen(text);
+    char text[SAID], shown[SAID] = "falign: ";
+    const size_t head = strlen(shown);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text + head, sizeof text - head, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    hide_control(text);
+    fal_printable(shown + head, sizeof shown - head, text, "\n\t");
     cli_live_erase();
-    const char *rest = text;
+    const char *rest = shown;
     for (int indent = 0; *rest; indent = INDENT) {
         size_t length = cli_line_length(rest, (size_t)(COLUMNS - indent));
         fprintf(stderr, "%*s%.*s\n", indent, "", (int)length, rest);

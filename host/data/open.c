@@ -24,8 +24,7 @@ static fal_status open_folder(fal_dataset **dataset, const fal_request *request)
     return fal_fail(
         FAL_ERROR_FILE,
         "opening data set '%s': %s; give a known name, or a folder with "
-        "IDX files (train-images-idx3-ubyte[.gz] and its like) or with "
-        "train-x.npy, train-y.npy, test-x.npy and test-y.npy",
+        "IDX files or train-x.npy, train-y.npy, test-x.npy, test-y.npy",
         request->name, missing);
 }
 
