@@ -46,6 +46,51 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
     ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
 }
 
+#if CPU_LIKE
+#if VW == 16
+#define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#elif VW == 8
+#define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7)
+#else
+#define LANES (intv)(0, 1, 2, 3)
+#endif
+
+INLINE float sum_lanes(floatv v)
+{
+#if VW == 16
+    const float8 w = v.lo + v.hi;
+    const float4 u = w.lo + w.hi;
+#elif VW == 8
+    const float4 u = v.lo + v.hi;
+#else
+    const float4 u = v;
+#endif
+    return (u.x + u.z) + (u.y + u.w);
+}
+
+/* n floats at most from p on, 0 in the lanes behind them */
+INLINE floatv load_lanes(__global const float *p, ulong n)
+{
+    const floatv v = vloadv(0, p);
+    if (n >= VW)
+        return v;
+    return LANES < (intv)(int)n ? v : (floatv)0;
+}
+#else
+/* The sum of what a team of items holds, `team` neighbours of a group; every item of
+ * the group comes here. Barriers guard `shared` before and after. */
+INLINE float team_sum(__local float *shared, float value, uint team)
+{
+    const uint item = get_local_id(0), base = item / team * team;
+    shared[item] = value;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float sum = 0;
+    for (uint j = 0; j < team; j++) sum += shared[base + j];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return sum;
+}
+#endif
+
 /* Activations by number, as host/ops/activation.h has them. Each derivative is a
  * function of the stored output h = phi(a). */
 #define LINEAR 0
@@ -104,6 +149,7 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
 #define NESTEROV 1
 #define MOMENT 2
 #define MAY_HALT 4
+#define SCALED 8
 
 typedef struct optimizer {
     int rule;

@@ -41,27 +41,6 @@ INLINE void put_partial(__global float *partial, float loss, float right,
 }
 
 #if CPU_LIKE
-#if VW == 16
-#define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-#elif VW == 8
-#define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7)
-#else
-#define LANES (intv)(0, 1, 2, 3)
-#endif
-
-INLINE float sum_lanes(floatv v)
-{
-#if VW == 16
-    const float8 w = v.lo + v.hi;
-    const float4 u = w.lo + w.hi;
-#elif VW == 8
-    const float4 u = v.lo + v.hi;
-#else
-    const float4 u = v;
-#endif
-    return (u.x + u.z) + (u.y + u.w);
-}
-
 /* NaN loses against any number */
 INLINE float largest_lane(floatv v)
 {
@@ -185,12 +164,10 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
     }
 }
 
-#undef LANES
 #else
 #define LARGEST_GROUP 256
 
-/* The largest, or the sum, of what the team's items hold; every item of the group
- * comes here. Barriers guard `shared` before and after. */
+/* The largest of what the team's items hold, as team_sum */
 INLINE float team_largest(__local float *shared, float value, uint team)
 {
     const uint item = get_local_id(0), base = item / team * team;
@@ -203,17 +180,6 @@ INLINE float team_largest(__local float *shared, float value, uint team)
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     return largest;
-}
-
-INLINE float team_sum(__local float *shared, float value, uint team)
-{
-    const uint item = get_local_id(0), base = item / team * team;
-    shared[item] = value;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    float sum = 0;
-    for (uint j = 0; j < team; j++) sum += shared[base + j];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return sum;
 }
 
 __kernel void loss(LOSS_ARGUMENTS, uint team)

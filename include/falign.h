@@ -366,7 +366,8 @@ typedef struct fal_trainer_options {
     const char *optimizer; /* "sgd", "adam" (NULL), "adamw"; PyTorch's formulas */
     const char *loss;      /* "cross-entropy" (NULL): batch mean of −ln softmax;
                             * "mse": ½ · batch mean of Σ (y − t)² */
-    const char *schedule;  /* "cosine" (NULL) to 0, or "constant" */
+    const char *schedule;  /* "cosine" (NULL) to 0, "constant", or "step": times
+                            * decay after each epoch of milestones */
     const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
                                * for fa) or "units", U(±1/√units) (NULL for dfa) */
     const char *standardize;  /* "channel" (NULL), "global", "none" */
@@ -380,14 +381,20 @@ typedef struct fal_trainer_options {
     uint64_t log_steps;       /* FAL_LOG comes every so many steps; 100 */
     int no_shuffle;           /* 1: samples in file order */
     uint64_t feedback_seed, data_seed, noise_seed; /* 1 */
-    int keep_gradients; /* 1: fal_trainer_tensor can read gradients; else a step
+    int keep_gradients;     /* 1: fal_trainer_tensor can read gradients; else a step
                          * need not write them */
+    uint64_t warmup;        /* step t of the first so many has (t + 1)/warmup of the
+                             * rate; fewer than the run has steps; 0: none */
+    const char *milestones; /* of "step", and needed by it: ascending, "30,60" */
+    double decay;           /* of "step"; .1 */
+    double clip; /* the gradients of a step are scaled down to this norm, taken over
+                  * all that learns, by min(1, clip/(norm + 1e-6)); 0: they are not */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1, 0                                          \
+            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0                          \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -428,8 +435,9 @@ FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *trai
 
 /* One step on a batch of the caller's: arrays->count rows, at most options.batch,
  * raw values. *loss, if asked for, is the batch mean before the step; without it
- * the call does not wait for the device. With schedule "cosine" options.steps must
- * be given, and a step past their end is an error. */
+ * the call does not wait for the device. With the schedule "cosine" options.steps
+ * must be given, and a step past their end is an error; so is the schedule "step",
+ * for single steps have no epochs. */
 FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
                                     double *loss);
 
@@ -439,7 +447,7 @@ FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
 
 /* Tensors of the trainer by name, as of the last step (gradients with
  * options.keep_gradients):
- *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out],
+ *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
  *   "dense1.delta" [rows of the last batch][units],
  *   "dense2.feedback": fa [out][in]; dfa, hidden layers: [outputs][units]
  * Only feedback can be set. */

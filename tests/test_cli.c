@@ -87,7 +87,16 @@ static const struct refusal refusals[] = {
     {"$T --optimizer sgdd", 2, {"unknown optimizer", "adamw", "mean 'sgd'"}},
     {"$T --optimizer muon", 2, {"unknown optimizer"}},
     {"$T --rule dfaa", 2, {"unknown rule 'dfaa'", "shallow", "mean 'dfa'"}},
-    {"$T --schedule step", 2, {"unknown schedule", "cosine"}},
+    {"$T --schedule stepp", 2, {"unknown schedule", "cosine", "mean 'step'"}},
+    {"$T --schedule step", 2, {"--milestones", "missing"}},
+    {"$T --milestones 2", 2, {"--milestones", "cosine", "--schedule step"}},
+    {"$T --decay 0.5", 2, {"--decay", "cosine", "--schedule step"}},
+    {"$T --schedule step --milestones 2,1", 2, {"--milestones", "'2,1'", "ascen"}},
+    {"$T --schedule step --milestones 1 --decay 0", 2, {"--decay", "above 0"}},
+    {"$T --warmup -1", 2, {"--warmup", "negative"}},
+    {"$T --steps 4 --warmup 4", 2, {"warm-up of 4 steps", "which has 4"}},
+    {"$T --epochs 1 --warmup 2000", 2, {"warm-up of 2000 steps", "train longer"}},
+    {"$T --clip 0", 2, {"--clip", "above 0"}},
     {"$T --loss mes", 2, {"unknown loss", "cross-entropy", "mean 'mse'"}},
     {"$T --weight-law xavir", 2, {"xavir", "xavier"}},
     {"$T --rule fa --feedback-law unit", 2, {"unit", "weights"}},
@@ -292,12 +301,24 @@ static void config_is_complete(void **state)
     assert_has(text, "\nfeedback-law: \"units\"\n");
     assert_has(text, "\nepochs: null\nsteps: 3\n");
     assert_has(text, "\nno-shuffle: false\n");
+    assert_has(text, "\nmilestones: null\ndecay: null\nwarmup: 0\nclip: null\n");
     for (int id = 0; id < CLI_OPTIONS; id++) {
         char key[64];
         snprintf(key, sizeof key, "\n%s: ", cli_table[id].name);
         if (cli_table[id].recorded && cli_table[id].commands & CLI_TRAIN)
             assert_has(text, key);
     }
+    free(text);
+}
+
+static void schedules_are_resolved(void **state)
+{
+    (void)state;
+    assert_good("$T --schedule step --milestones 1,3 --warmup 2 --clip 0.5 "
+                "--epochs 2 --out stepped");
+    char *text = tool_read("stepped/config.yaml");
+    assert_has(text, "\nschedule: \"step\"\nmilestones: \"1,3\"\ndecay: 0.1\n"
+                     "warmup: 2\nclip: 0.5\n");
     free(text);
 }
 
@@ -607,6 +628,7 @@ int main(void)
         TEST(same_seed_same_bytes),
         TEST(saved_start_repeats_the_run),
         TEST(config_is_complete),
+        TEST(schedules_are_resolved),
         TEST(a_run_is_not_overwritten),
         TEST(processes_do_not_share_a_folder),
         TEST(dry_run_makes_nothing),

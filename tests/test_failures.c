@@ -193,7 +193,12 @@ static void bad_options_are_refused(void **state)
            "you mean 'dfa'?");
     REFUSE(optimizer, "sdg", "unknown optimizer 'sdg'; known: sgd, adam, adamw");
     REFUSE(loss, "mes", "unknown loss 'mes'");
-    REFUSE(schedule, "step", "unknown schedule 'step'");
+    REFUSE(schedule, "stepp", "unknown schedule 'stepp'");
+    REFUSE(schedule, "step", "needs milestones");
+    REFUSE(milestones, "3", "leave them out, or use the schedule step");
+    REFUSE(decay, 0, "decay 0");
+    REFUSE(clip, -1, "clip -1");
+    REFUSE(clip, NAN, "clip");
     REFUSE(feedback_law, "xavier", "the rule bp has no random feedback");
     REFUSE(learning_rate, -1, "learning rate -1");
     REFUSE(learning_rate, NAN, "learning rate");

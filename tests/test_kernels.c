@@ -3,6 +3,7 @@
  * The comparisons and the bounds of their errors, in units of 2^-24, are those of
  * host/reference/check_*.c: an error is given over its bound, so 1 passes. */
 #include "device/memory.h"
+#include "ops/clip.h"
 #include "ops/gather.h"
 #include "ops/reduce.h"
 #include "reference/check.h"
@@ -139,8 +140,9 @@ static void updates_agree(void **state)
                 settings.count = COUNTS[i];
                 uint64_t before = devices[d]->allocated;
                 double worst = 0;
-                fal_status status = fal_check_update(
-                    devices[d], &settings, steps[i % 5], i % 3 == 1, 0, &worst);
+                fal_status status = fal_check_update(devices[d], &settings,
+                                                     steps[i % 5], i % 3 == 1, 0,
+                                                     i % 2, &worst);
                 judge(devices[d], before, status, worst, "update", r, COUNTS[i]);
             }
 }
@@ -154,7 +156,7 @@ static void halted_updates_change_nothing(void **state)
             settings.count = 1013;
             uint64_t before = devices[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_update(devices[d], &settings, 1, 0, 1,
+            fal_status status = fal_check_update(devices[d], &settings, 1, 0, 1, 1,
                                                  &worst);
             judge(devices[d], before, status, worst, "halted update", r, 1013);
         }
@@ -370,10 +372,47 @@ static void too_many_rows_are_refused(void **state)
                      FAL_ERROR_ARGUMENT);
 }
 
-/* Results of `units` compute units: sums, delta and partial losses */
+static void clipping_factors_agree(void **state)
+{
+    static const size_t counts[] = {1, 2, 15, 17, 16383, 16384, 16385, 70001};
+    static const float limits[] = {1e-3f, 1, 50, 1e9f};
+    (void)state;
+    for (size_t d = 0; d < device_count; d++)
+        for (size_t i = 0; i < COUNT(counts) * COUNT(limits) * 2; i++) {
+            size_t count = counts[i / 2 / COUNT(limits)];
+            uint64_t before = devices[d]->allocated;
+            double worst = 0;
+            fal_status status = fal_check_clip(
+                devices[d], count, limits[i / 2 % COUNT(limits)], i % 2, &worst);
+            judge(devices[d], before, status, worst, "clip", i, count);
+        }
+}
+
+/* What is behind the end belongs to others: it must not count. */
+static void norms_end_where_they_end(void **state)
+{
+    static const float values[] = {3, 4, 1e9f, 1e9f};
+    (void)state;
+    for (size_t d = 0; d < device_count; d++) {
+        double worst = 0;
+        fal_checker c;
+        fal_checker_begin(&c, devices[d], &worst);
+        fal_view x = fal_checker_put(&c, 4, values);
+        fal_view sums = fal_checker_put(&c, 4, values);
+        fal_view scale = fal_checker_put(&c, 1, NULL);
+        must(fal_square_sums_add(&c.launches, x, 2, sums));
+        fal_checker_run(&c, fal_clip_scale_add(&c.launches, 1, sums, 1, scale));
+        const float *got = fal_checker_get(&c, scale);
+        must(c.status);
+        assert_true(fabsf(*got - .2f) < 1e-6f);
+        must(fal_checker_end(&c));
+    }
+}
+
+/* Results of `units` compute units: sums, partial losses and squares */
 static void sums_by_units(fal_device *device, unsigned units, float *into)
 {
-    enum { ROWS = 200, COLUMNS = 1003, BLOCKS = 13 };
+    enum { ROWS = 200, COLUMNS = 1003, BLOCKS = 13, SQUARES = 13 };
     unsigned own = device->facts.units, slot;
     double worst = 0;
     fal_checker c;
@@ -390,12 +429,16 @@ static void sums_by_units(fal_device *device, unsigned units, float *into)
                           .labels = labels,
                           .partials = fal_checker_put(&c, 2 * BLOCKS, NULL),
                           .stride = BLOCKS};
+    fal_view squares = fal_checker_put(&c, SQUARES, NULL);
     must(fal_column_sums_add(&c.launches, x, ROWS, COLUMNS, sums));
+    must(fal_square_sums_add(&c.launches, x, ROWS * COLUMNS, squares));
     fal_checker_run(&c, fal_loss_add(&c.launches, &work, &slot));
     device->facts.units = own;
     const float *got = fal_checker_get(&c, sums);
     const float *partials = fal_checker_get(&c, work.partials);
+    const float *norm = fal_checker_get(&c, squares);
     must(c.status);
+    memcpy(into + COLUMNS + 2 * BLOCKS, norm, SQUARES * sizeof *norm);
     memcpy(into, got, COLUMNS * sizeof *got);
     memcpy(into + COLUMNS, partials, 2 * BLOCKS * sizeof *partials);
     must(fal_checker_end(&c));
@@ -540,15 +583,17 @@ static fal_status small_check(fal_device *device, size_t which)
     case 3:
         return fal_check_column_sums(device, 3, 3, 0, &worst);
     case 4:
-        return fal_check_update(device, &adam, 1, 0, 0, &worst);
+        return fal_check_update(device, &adam, 1, 0, 0, 0, &worst);
     case 5:
         return fal_check_random(device, &normal, 3, 3, 0, &worst);
     case 6:
         return fal_check_random(device, &zero, 3, 3, 0, &worst);
+    case 7:
+        return fal_check_clip(device, 3, 1, 0, &worst);
     }
     return fal_check_gather(device, FAL_BYTES, 3, 3, 1, 0, &worst);
 }
-enum { SMALL_CHECKS = 8 };
+enum { SMALL_CHECKS = 9 };
 
 /* Each call fails once; the n-th from now, until there are fewer. */
 static void fail_each(void (*fail_at)(long), fal_status expected)
@@ -601,6 +646,8 @@ int main(void)
         cmocka_unit_test(losses_without_labels_are_refused),
         cmocka_unit_test(column_sums_agree),
         cmocka_unit_test(too_many_rows_are_refused),
+        cmocka_unit_test(clipping_factors_agree),
+        cmocka_unit_test(norms_end_where_they_end),
         cmocka_unit_test(sums_do_not_depend_on_units),
         cmocka_unit_test(random_numbers_agree),
         cmocka_unit_test(batches_agree),

@@ -368,19 +368,28 @@ typedef struct way {
     const char *optimizer;
     double momentum, weight_decay, rate, bound;
     int nesterov;
+    double clip;
 } way;
 
 static const way ways[] = {
-    {"sgd", 0, 0, .05, 1e-5, 0},       {"sgd", .9, 0, .02, 1e-5, 0},
-    {"sgd", .9, 1e-2, .02, 1e-5, 1},   {"adam", -1, 0, 2e-3, 1e-4, 0},
-    {"adam", -1, 1e-2, 2e-3, 1e-4, 0}, {"adamw", -1, 1e-1, 2e-3, 1e-4, 0}};
+    {"sgd", 0, 0, .05, 1e-5, 0, 0},       {"sgd", .9, 0, .02, 1e-5, 0, 0},
+    {"sgd", .9, 1e-2, .02, 1e-5, 1, 0},   {"adam", -1, 0, 2e-3, 1e-4, 0, 0},
+    {"adam", -1, 1e-2, 2e-3, 1e-4, 0, 0}, {"adamw", -1, 1e-1, 2e-3, 1e-4, 0, 0}};
+
+/* The gradients' norms are about 1: of these limits one always acts, one never. */
+static const way clipped[] = {{"sgd", 0, 0, .5, 1e-5, 0, .01},
+                              {"sgd", .9, 1e-2, .2, 1e-5, 1, .1},
+                              {"sgd", .9, 0, .02, 1e-5, 0, 1e6},
+                              {"adam", -1, 1e-2, 2e-3, 1e-4, 0, .1},
+                              {"adamw", -1, 1e-1, 2e-3, 1e-4, 0, .1}};
 
 static fal_reference_settings settings_of(const way *w)
 {
     fal_reference_settings s = {.rate = w->rate,
                                 .momentum = w->momentum < 0 ? 0 : w->momentum,
                                 .weight_decay = w->weight_decay,
-                                .nesterov = w->nesterov};
+                                .nesterov = w->nesterov,
+                                .clip = w->clip};
     s.optimizer = strcmp(w->optimizer, "sgd") == 0    ? FAL_SGD
                   : strcmp(w->optimizer, "adam") == 0 ? FAL_ADAM
                                                       : FAL_ADAMW;
@@ -453,26 +462,39 @@ static void golden_step(twin *t, const way *w, int number)
         fal_release(before[l]);
 }
 
+static void golden_run(const char *rule, const way *w, int keep_gradients,
+                       int steps)
+{
+    fal_trainer_options options = plain(rule, w->optimizer);
+    options.keep_gradients = keep_gradients;
+    options.momentum = w->momentum;
+    options.weight_decay = w->weight_decay;
+    options.learning_rate = w->rate;
+    options.nesterov = w->nesterov;
+    options.clip = w->clip;
+    twin t = twin_open(odd, 3, options, random_arrays(23, 33, 5, 0));
+    for (int s = 0; s < steps; s++) {
+        golden_step(&t, w, s);
+        twin_data(&t, random_arrays(23, 33, 5, 0));
+    }
+    twin_close(&t);
+}
+
 /* By the update kernel, and in the products of the gradients. */
 static void twenty_states_one_step_each(void **state)
 {
     (void)state;
     for (size_t r = 0; r < 6; r++)
-        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-            const way *w = &ways[i];
-            fal_trainer_options options = plain(rules[r / 2], w->optimizer);
-            options.keep_gradients = r % 2;
-            options.momentum = w->momentum;
-            options.weight_decay = w->weight_decay;
-            options.learning_rate = w->rate;
-            options.nesterov = w->nesterov;
-            twin t = twin_open(odd, 3, options, random_arrays(23, 33, 5, 0));
-            for (int s = 0; s < 20; s++) {
-                golden_step(&t, w, s);
-                twin_data(&t, random_arrays(23, 33, 5, 0));
-            }
-            twin_close(&t);
-        }
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+            golden_run(rules[r / 2], &ways[i], r % 2, 20);
+}
+
+static void clipped_steps_of_every_rule(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 8; r++)
+        for (size_t i = 0; i < sizeof clipped / sizeof *clipped; i++)
+            golden_run(rules[r / 2], &clipped[i], r % 2, 6);
 }
 
 /* ---- all seeds equal ----------------------------------------------------- */
@@ -560,6 +582,7 @@ int main(void)
         cmocka_unit_test(rows_of_several_rules),
         cmocka_unit_test(shallow_leaves_hidden_weights),
         cmocka_unit_test(twenty_states_one_step_each),
+        cmocka_unit_test(clipped_steps_of_every_rule),
         cmocka_unit_test(equal_seeds_give_unrelated_tensors),
     };
     return cmocka_run_group_tests_name("rules", tests, open_device, close_device);

@@ -16,6 +16,7 @@ typedef enum cli_kind {
     CLI_SEED,         /* a whole number of 64 bits */
     CLI_REAL,         /* a number; `open` says which bounds are not included */
     CLI_RATES,        /* RATE[,RULE=RATE…] */
+    CLI_MILESTONES,   /* epochs, ascending, with commas between them */
     CLI_OPTIONAL_TEXT /* a flag that a text may follow */
 } cli_kind;
 
@@ -70,6 +71,10 @@ typedef enum cli_id {
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,
     CLI_SCHEDULE,
+    CLI_MILESTONE_LIST,
+    CLI_DECAY,
+    CLI_WARMUP,
+    CLI_CLIP,
     CLI_BATCH,
     CLI_EPOCHS,
     CLI_STEPS,

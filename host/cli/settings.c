@@ -27,11 +27,29 @@ static fal_status check_optimizer(const cli_options *options)
     return FAL_OK;
 }
 
+static fal_status check_schedule(const cli_options *options)
+{
+    const char *schedule = cli_text(options, CLI_SCHEDULE);
+    int step = strcmp(schedule, "step") == 0;
+    cli_id odd = cli_flag(options, CLI_MILESTONE_LIST) ? CLI_MILESTONE_LIST
+                                                       : CLI_DECAY;
+    if (step)
+        return cli_require(options, CLI_MILESTONE_LIST);
+    if (!cli_flag(options, odd))
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "option --%s: the schedule %s has none; give it with "
+                    "--schedule step only",
+                    cli_table[odd].name, schedule);
+}
+
 fal_status cli_runs_check(const cli_options *options)
 {
     fal_status status = cli_require(options, CLI_DATA);
     if (!status && !cli_flag(options, CLI_INIT))
         status = cli_require(options, CLI_NET);
+    if (!status)
+        status = check_schedule(options);
     return status ? status : check_optimizer(options);
 }
 
@@ -52,6 +70,8 @@ void cli_runs_resolve(cli_options *all, const cli_options *options,
     if (strcmp(cli_text(all, CLI_OPTIMIZER), "sgd") == 0 &&
         !cli_flag(all, CLI_MOMENTUM))
         cli_set_real(all, CLI_MOMENTUM, 0.9);
+    if (cli_flag(all, CLI_MILESTONE_LIST) && !cli_flag(all, CLI_DECAY))
+        cli_set_real(all, CLI_DECAY, 0.1);
     if (cli_flag(all, CLI_STEPS) && !cli_given(all, CLI_EPOCHS))
         cli_unset(all, CLI_EPOCHS);
     /* The model brings its own. */
@@ -144,6 +164,11 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->feedback_seed = cli_whole(run, CLI_SEED_FEEDBACK);
     trainer->data_seed = cli_whole(run, CLI_SEED_DATA);
     trainer->noise_seed = cli_whole(run, CLI_SEED_NOISE);
+    trainer->warmup = cli_whole(run, CLI_WARMUP);
+    trainer->milestones = cli_text(run, CLI_MILESTONE_LIST);
+    if (cli_flag(run, CLI_DECAY))
+        trainer->decay = cli_real(run, CLI_DECAY);
+    trainer->clip = cli_real(run, CLI_CLIP);
 }
 
 /* ---- folders ------------------------------------------------------------- */

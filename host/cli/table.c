@@ -83,9 +83,25 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_WEIGHT_DECAY] = {"weight-decay", "D", "0", CLI_REAL, &from_0, CLI_RUNS,
                           optimizer, RECORDED,
                           "coupled for sgd and adam, decoupled for adamw"},
-    [CLI_SCHEDULE] = {"schedule", "constant|cosine", "cosine", CLI_CHOICE, NULL,
-                      CLI_RUNS, optimizer, RECORDED,
-                      "of the learning rate; cosine falls to 0 over the run"},
+    [CLI_SCHEDULE] = {"schedule", "constant|cosine|step", "cosine", CLI_CHOICE,
+                      NULL, CLI_RUNS, optimizer, RECORDED,
+                      "of the learning rate; cosine falls to 0 over the run, step "
+                      "by a factor after each of some epochs"},
+    [CLI_MILESTONE_LIST] = {"milestones", "LIST", NULL, CLI_MILESTONES, NULL,
+                            CLI_RUNS, optimizer, RECORDED,
+                            "of --schedule step, which needs them: epochs after "
+                            "which the rate falls, ascending, as 30,60"},
+    [CLI_DECAY] = {"decay", "FACTOR", NULL, CLI_REAL, &above_0, CLI_RUNS, optimizer,
+                   RECORDED,
+                   "of --schedule step: what the rate is multiplied by (0.1)"},
+    [CLI_WARMUP] = {"warmup", "STEPS", "0", CLI_COUNT, &natural, CLI_RUNS,
+                    optimizer, RECORDED,
+                    "first steps, over which the rate rises to its full height; "
+                    "fewer than the run has"},
+    [CLI_CLIP] = {"clip", "NORM", NULL, CLI_REAL, &above_0, CLI_RUNS, optimizer,
+                  RECORDED,
+                  "gradients of a step are scaled down to this global norm; left "
+                  "out, they are not"},
     [CLI_BATCH] = {"batch", "N", "128", CLI_COUNT, &positive, CLI_RUNS, length,
                    RECORDED, "samples of a step; a last partial batch is kept"},
     [CLI_EPOCHS] = {"epochs", "N", "5", CLI_COUNT, &natural, CLI_RUNS, length,

@@ -1,5 +1,6 @@
 #include "cli/values.h"
 #include "device/error.h"
+#include "learn/schedule.h"
 
 #include <errno.h>
 #include <math.h>
@@ -225,6 +226,14 @@ static fal_status check_text(const cli_option *option, const char *text)
                     option->name, option->argument);
 }
 
+static fal_status check_milestones(const cli_option *option, const char *text)
+{
+    fal_schedule schedule = {0};
+    fal_status status = fal_schedule_milestones(&schedule, text);
+    fal_schedule_release(&schedule);
+    return status ? fal_fail_within(status, "option --%s", option->name) : FAL_OK;
+}
+
 static fal_status read_every(cli_value *value, const cli_option *option,
                              const char *text)
 {
@@ -258,6 +267,8 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
         return read_real(option, text, &value->real);
     case CLI_RATES:
         return cli_parts(text, ',', check_rate, (void *)option);
+    case CLI_MILESTONES:
+        return check_milestones(option, text);
     }
     return FAL_OK;
 }

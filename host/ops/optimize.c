@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* cl/common.cl: bits of an optimizer's `parts` */
-enum { PART_NESTEROV = 1, PART_MOMENT = 2, PART_HALTED = 4 };
+enum { PART_NESTEROV = 1, PART_MOMENT = 2, PART_HALTED = 4, PART_SCALE = 8 };
 
 fal_update_step fal_update_at(uint64_t t, double rate)
 {
@@ -32,7 +32,8 @@ fal_status fal_update_describe(const fal_update *update,
         (cl_int)update->rule,
         (cl_uint)((update->nesterov ? PART_NESTEROV : 0) |
                   (update->moment.buffer ? PART_MOMENT : 0) |
-                  (update->halted.buffer ? PART_HALTED : 0)),
+                  (update->halted.buffer ? PART_HALTED : 0) |
+                  (update->scale.buffer ? PART_SCALE : 0)),
         update->momentum, update->weight_decay};
     return check(update);
 }
@@ -51,5 +52,6 @@ fal_status fal_update_add(fal_launches *list, const fal_update *update)
     fal_launch_view(list, update->moment);
     fal_launch_view(list, update->squares);
     fal_launch_view(list, update->halted);
+    fal_launch_view(list, update->scale);
     return fal_end_elements(list, update->count);
 }

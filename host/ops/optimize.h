@@ -24,6 +24,7 @@ typedef struct fal_update {
     float momentum, weight_decay;
     int nesterov;
     fal_view halted; /* one int: nothing changes where it is not 0; or no buffer */
+    fal_view scale;  /* one float: the gradient's factor; or no buffer: 1 */
 } fal_update;
 
 /* What changes each step, one kernel argument (a float4 in OpenCL). */

@@ -56,6 +56,16 @@ static fal_status column_sums(fal_device *device, double *worst)
     return status;
 }
 
+static fal_status clip(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(COUNTS) && !status; i++)
+        status = fal_check_clip(device, COUNTS[i / 2], i % 2 ? 1e9f : .1f, 0,
+                                worst);
+    return status;
+}
+
 static fal_status update(fal_device *device, double *worst)
 {
     static const fal_update rules[] = {
@@ -72,7 +82,7 @@ static fal_status update(fal_device *device, double *worst)
             fal_update settings = rules[r];
             settings.count = COUNTS[i];
             status = fal_check_update(device, &settings, i * i + 1, 0, i == 2,
-                                      worst);
+                                      i == 3, worst);
         }
     return status;
 }
@@ -129,14 +139,9 @@ static fal_status gemm(fal_device *device, double *worst)
 }
 
 const fal_check fal_checks[] = {
-    {"gemm", gemm},
-    {"activation", activation},
-    {"derivative", derivative},
-    {"loss", loss},
-    {"column_sums", column_sums},
-    {"update", update},
-    {"random_fill", random_fill},
-    {"gather", gather},
+    {"gemm", gemm},     {"activation", activation},   {"derivative", derivative},
+    {"loss", loss},     {"column_sums", column_sums}, {"clip", clip},
+    {"update", update}, {"random_fill", random_fill}, {"gather", gather},
 };
 const size_t fal_check_count = COUNT(fal_checks);
 

@@ -38,9 +38,15 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
 fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns,
                                  int wild, double *worst);
 
-/* Update t of `settings` (rule, count, momentum, weight_decay, nesterov). */
+/* The factor that clips `count` gradients to the norm `limit`. */
+fal_status fal_check_clip(fal_device *device, size_t count, float limit, int wild,
+                          double *worst);
+
+/* Update t of `settings` (rule, count, momentum, weight_decay, nesterov), with the
+ * gradient halved if `scaled`. */
 fal_status fal_check_update(fal_device *device, const fal_update *settings,
-                            uint64_t t, int wild, int halted, double *worst);
+                            uint64_t t, int wild, int halted, int scaled,
+                            double *worst);
 fal_status fal_check_random(fal_device *device, const fal_random *random,
                             size_t rows, size_t columns, int turned, double *worst);
 

@@ -90,12 +90,13 @@ static bounds adam_bounds(const fal_update *u, uint64_t t, double rate, double g
 }
 
 static void compare_update(fal_checker *c, const fal_update *u, uint64_t t,
-                           double rate, const float *from[4], const float *to[3])
+                           double rate, double scale, const float *from[4],
+                           const float *to[3])
 {
     int adam = u->rule != FAL_SGD;
     int with_moment = adam || u->momentum != 0;
     for (size_t i = 0; i < u->count; i++) {
-        double g = from[3][i];
+        double g = scale * from[3][i];
         fal_reference_parameter p = {from[0][i], with_moment ? from[1][i] : 0,
                                      adam ? from[2][i] : 0};
         fal_reference_parameter expected = fal_reference_update(u, t, rate, g, p);
@@ -118,9 +119,11 @@ static void compare_same(fal_checker *c, size_t count, const float *from,
 }
 
 fal_status fal_check_update(fal_device *device, const fal_update *settings,
-                            uint64_t t, int wild, int halted, double *worst)
+                            uint64_t t, int wild, int halted, int scaled,
+                            double *worst)
 {
     const double rate = .01;
+    const float half = .5f;
     const int32_t flag = halted;
     fal_update u = *settings;
     fal_checker c;
@@ -141,6 +144,8 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     u.squares = u.rule != FAL_SGD ? views[2] : (fal_view){NULL, 0};
     u.gradient = views[3];
     u.halted = fal_checker_put(&c, 1, &flag);
+    if (scaled)
+        u.scale = fal_checker_put(&c, 1, &half);
     fal_update_step numbers = fal_update_at(t, rate);
     fal_status status = fal_update_add(&c.launches, &u);
     if (!status)
@@ -150,7 +155,7 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     for (int i = 0; i < 4; i++)
         to[i] = fal_checker_get(&c, views[i]);
     if (!c.status && !halted)
-        compare_update(&c, &u, t, rate, from, to);
+        compare_update(&c, &u, t, rate, scaled ? half : 1, from, to);
     for (int i = 0; i < 4 && !c.status; i++)
         if (halted || i == 3)
             compare_same(&c, u.count, from[i], to[i]);

@@ -1,4 +1,4 @@
-/* Losses and column sums.
+/* Losses, column sums and norms.
  *
  * Bounds in u = 2^-24: a sum of n terms in strands of at least 4 is off by its
  * depth, n/4 + 260 at most (GPU-like teams add up to 256 shares), in units u of the
@@ -6,9 +6,11 @@
  * rounded argument x, log to 6 u. */
 #include "reference/check.h"
 #include "reference/checker.h"
+#include "reference/clip.h"
 #include "reference/loss.h"
 #include "reference/reduce.h"
 
+#include "ops/clip.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -39,6 +41,36 @@ fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns
     for (size_t i = 0; sums && i < columns; i++)
         fal_checker_note(&c, sums[i], expected[i],
                          (depth(rows) + 2) * U * magnitudes[i] + TINY);
+    return fal_checker_end(&c);
+}
+
+/* The sum's relative error is halved by the root. */
+fal_status fal_check_clip(fal_device *device, size_t count, float limit, int wild,
+                          double *worst)
+{
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    size_t blocks = fal_square_sums_count(count);
+    float *x = fal_checker_floats(&c, count, -1, 1);
+    if (wild)
+        fal_checker_spoil(&c, x, count, 13);
+    fal_view from = fal_checker_put(&c, count, x);
+    fal_view sums = fal_checker_put(&c, blocks, NULL);
+    fal_view to = fal_checker_put(&c, 1, NULL);
+    fal_status status = fal_square_sums_add(&c.launches, from, count, sums);
+    if (!status)
+        status = fal_clip_scale_add(&c.launches, limit, sums, blocks, to);
+    fal_checker_run(&c, status);
+    const float *partials = fal_checker_get(&c, sums);
+    const float *scale = fal_checker_get(&c, to);
+    if (scale) {
+        double expected = fal_reference_clip(x, count, limit);
+        fal_checker_note(&c, *scale, expected,
+                         ((depth(count) + depth(blocks)) / 2 + 10) * U * expected);
+        /* partial sums of squares are not negative, or not numbers */
+        for (size_t i = 0; i < blocks; i++)
+            fal_checker_note(&c, partials[i] < 0, 0, 0);
+    }
     return fal_checker_end(&c);
 }
 

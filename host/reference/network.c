@@ -263,19 +263,37 @@ static void update_adam(const fal_reference_settings *s, uint64_t t, double g,
     *w -= s->rate * mean / (sqrt(variance) + 1e-8);
 }
 
+static size_t parameters(const fal_reference_layer *layer)
+{
+    return layer->in * layer->out + (layer->has_bias ? layer->out : 0);
+}
+
+/* PyTorch's clip_grad_norm_, over the layers that learn; the gradients stay. */
+static double clip_scale(const fal_reference_network *network, double limit)
+{
+    double sum = 0;
+    for (size_t l = 0; l < network->count; l++) {
+        const fal_reference_layer *layer = &network->layers[l];
+        for (size_t i = 0; i < parameters(layer) && !layer->frozen; i++)
+            sum += layer->weight_gradient[i] * layer->weight_gradient[i];
+    }
+    double scale = limit / (sqrt(sum) + 1e-6);
+    return limit > 0 && scale < 1 ? scale : 1;
+}
+
 void fal_reference_network_update(fal_reference_network *network,
                                   const fal_reference_settings *settings)
 {
     uint64_t t = ++network->updates;
+    double scale = clip_scale(network, settings->clip);
     for (size_t l = 0; l < network->count; l++) {
         fal_reference_layer *layer = &network->layers[l];
-        size_t count = layer->in * layer->out + (layer->has_bias ? layer->out : 0);
-        for (size_t i = 0; i < count && !layer->frozen; i++)
+        for (size_t i = 0; i < parameters(layer) && !layer->frozen; i++)
             if (settings->optimizer == FAL_SGD)
-                update_sgd(settings, layer->weight_gradient[i], &layer->weight[i],
-                           &layer->moments[i]);
+                update_sgd(settings, scale * layer->weight_gradient[i],
+                           &layer->weight[i], &layer->moments[i]);
             else
-                update_adam(settings, t, layer->weight_gradient[i],
+                update_adam(settings, t, scale * layer->weight_gradient[i],
                             &layer->weight[i], &layer->moments[i],
                             &layer->squares[i]);
     }

@@ -52,6 +52,7 @@ typedef struct fal_reference_settings {
     fal_update_rule optimizer;
     double rate, momentum, weight_decay;
     int nesterov;
+    double clip; /* 0: not */
 } fal_reference_settings;
 
 /* Copies the layers' first part; for batches of at most `rows`. */

@@ -238,6 +238,24 @@ static void close_fit(fit *f)
     fal_release(f->order);
 }
 
+/* The schedule begins anew, over the steps that this fit will make. */
+static fal_status begin_schedule(fit *f, uint64_t epochs)
+{
+    fal_trainer *t = f->trainer;
+    uint64_t steps = count_steps(f, epochs);
+    if (steps > 0 && t->schedule.warmup >= steps)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "training: a warm-up of %llu steps does not end within "
+                        "the run, which has %llu; shorten it, or train longer",
+                        (unsigned long long)t->schedule.warmup,
+                        (unsigned long long)steps);
+    f->first_step = t->schedule_start = t->step;
+    f->steps = t->schedule_length = steps;
+    f->last_epoch = epochs ? t->epoch + epochs : 0;
+    t->schedule_epoch = t->epoch;
+    return FAL_OK;
+}
+
 fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
                            const fal_dataset *test, uint64_t epochs,
                            fal_on_progress on_progress, void *user)
@@ -252,10 +270,9 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
     /* by steps before, whose loss nobody asked for */
     if (!status && trainer->ring.diverged)
         status = fal_trainer_diverged(trainer, NULL, 0, 0);
+    if (!status)
+        status = begin_schedule(&f, epochs);
     if (!status) {
-        f.first_step = trainer->schedule_start = trainer->step;
-        f.steps = trainer->schedule_length = count_steps(&f, epochs);
-        f.last_epoch = epochs ? trainer->epoch + epochs : 0;
         trainer->ring.log = trainer->ring.epoch = (fal_tally){0};
         fal_progress start = {.event = FAL_START,
                               .train_loss = NAN,

@@ -41,7 +41,7 @@ fal_status fal_trainer_launches(fal_trainer *t, size_t *launches)
     fal_plan *plan = NULL;
     fal_status status = find_plan(t, t->options.batch, 0, &plan);
     if (!status)
-        *launches = 1 + plan->launches.count + t->update.count;
+        *launches = 1 + plan->launches.count + t->clipping.count + t->update.count;
     return status;
 }
 
@@ -49,8 +49,9 @@ static double rate_now(const fal_trainer *t)
 {
     if (t->fixed_rate >= 0)
         return t->fixed_rate;
-    return fal_schedule_rate(t->schedule, t->options.learning_rate,
-                             t->step - t->schedule_start, t->schedule_length);
+    return fal_schedule_rate(&t->schedule, t->options.learning_rate,
+                             t->step - t->schedule_start, t->schedule_length,
+                             t->epoch - t->schedule_epoch);
 }
 
 /* The numbers of this step for all that updates weights. */
@@ -75,6 +76,8 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
         status = set_update(t, plan);
     if (!status)
         status = fal_plan_run(plan, slot);
+    if (!status)
+        status = fal_launches_run(&t->clipping);
     if (!status)
         status = fal_launches_run(&t->update);
     if (status)
@@ -175,6 +178,30 @@ static fal_status open_step_feed(fal_trainer *t, const fal_arrays *arrays)
     return status;
 }
 
+static fal_status check_schedule(const fal_trainer *t)
+{
+    if (t->schedule.kind == FAL_SCHEDULE_CONSTANT || t->fixed_rate >= 0)
+        return FAL_OK;
+    if (t->schedule.kind == FAL_SCHEDULE_STEP)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_trainer_step: the schedule step counts epochs, and "
+                        "single steps have none; set rates by "
+                        "fal_trainer_learning_rate, or use another schedule");
+    if (t->options.steps == 0)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "fal_trainer_step: a schedule needs options.steps; give them, "
+            "or use the schedule constant");
+    if (t->step - t->schedule_start >= t->schedule_length)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "fal_trainer_step: the schedule's %llu steps are done; set a "
+            "rate by fal_trainer_learning_rate, or use the schedule "
+            "constant",
+            (unsigned long long)t->schedule_length);
+    return FAL_OK;
+}
+
 static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
 {
     fal_status status = fal_model_fits(t->model, arrays, (int)t->loss);
@@ -186,20 +213,7 @@ static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
             "fal_trainer_step: %zu rows are more than the trainer's batch "
             "of %zu",
             arrays->count, t->options.batch);
-    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 && t->options.steps == 0)
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "fal_trainer_step: a schedule needs options.steps; give them, "
-            "or use the schedule constant");
-    if (t->schedule != FAL_CONSTANT && t->fixed_rate < 0 &&
-        t->step - t->schedule_start >= t->schedule_length)
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "fal_trainer_step: the schedule's %llu steps are done; set a "
-            "rate by fal_trainer_learning_rate, or use the schedule "
-            "constant",
-            (unsigned long long)t->schedule_length);
-    return FAL_OK;
+    return check_schedule(t);
 }
 
 fal_status fal_trainer_step(fal_trainer *t, const fal_arrays *given, double *loss)

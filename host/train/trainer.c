@@ -49,6 +49,10 @@ static fal_status check_numbers(const fal_trainer_options *o,
     if (o->batch < 1 || o->batch > INT32_MAX)
         return fal_fail(FAL_ERROR_ARGUMENT, "batch %zu must be 1 to 2147483647",
                         o->batch);
+    if (!isfinite(o->clip) || o->clip < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "clip %g must be above 0 (0: gradients are not clipped)",
+                        o->clip);
     if (o->log_steps == 0)
         return fal_fail(FAL_ERROR_ARGUMENT, "log_steps must be 1 or more");
     return FAL_OK;
@@ -62,10 +66,26 @@ static fal_status keep_standardize(fal_trainer_options *o)
     for (size_t i = 0; i < 3; i++)
         if (strcmp(given, known[i]) == 0) {
             o->standardize = known[i];
-            o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law = NULL;
+            o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law =
+                o->milestones = NULL;
             return FAL_OK;
         }
     return fal_fail_unknown("standardisation", given, known, 3);
+}
+
+static fal_status make_schedule(fal_trainer *t)
+{
+    const fal_trainer_options *o = &t->options;
+    fal_status status = fal_schedule_make(&t->schedule,
+                                          o->schedule ? o->schedule : "cosine",
+                                          o->warmup, o->milestones, o->decay);
+    if (!status && o->steps > 0 && o->warmup >= o->steps)
+        status = fal_fail(FAL_ERROR_ARGUMENT,
+                          "warm-up of %llu steps: it must be shorter than the run, "
+                          "which has %llu",
+                          (unsigned long long)o->warmup,
+                          (unsigned long long)o->steps);
+    return status;
 }
 
 static fal_status resolve(fal_trainer *t, const fal_rule **rule)
@@ -77,8 +97,7 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
         status = find_optimizer(o->optimizer ? o->optimizer : "adam",
                                 &t->optimizer);
     if (!status)
-        status = fal_schedule_find(o->schedule ? o->schedule : "cosine",
-                                   &t->schedule);
+        status = make_schedule(t);
     if (!status)
         status = fal_loss_find(o->loss, &loss);
     if (!status && o->feedback_law)
@@ -112,20 +131,50 @@ static fal_status mirror(fal_trainer *trainer, fal_arena *arena, const char *wha
  * too long for the product to end it in one piece. */
 static int updates_in_products(const fal_trainer *t)
 {
-    return !t->options.keep_gradients && t->options.batch <= FAL_GEMM_DEPTH;
+    return !t->options.keep_gradients && t->options.clip == 0 &&
+           t->options.batch <= FAL_GEMM_DEPTH;
+}
+
+/* Room for the sums of squares of all gradients, and for the factor they make. A
+ * span has a partial sum more than its floats fill at most, and there are no more
+ * spans than tensors. */
+static fal_status make_norm(fal_trainer *t)
+{
+    size_t floats = (size_t)(fal_arena_bytes(&t->gradients) / sizeof(float));
+    size_t most = fal_square_sums_count(floats) + 2 * t->model->network.count;
+    fal_arena_begin(&t->norm, t->model->device, "gradient norm");
+    fal_status status = fal_arena_place(&t->norm, most, &t->square_sums);
+    if (!status)
+        status = fal_arena_place(&t->norm, 1, &t->scale);
+    t->square_sums.count = 0; /* grows with each span */
+    return status ? status : fal_arena_make(&t->norm);
+}
+
+static fal_status add_square_sums(fal_trainer *t, fal_slot span)
+{
+    fal_view sums = fal_arena_view(&t->norm, t->square_sums);
+    sums.offset += t->square_sums.count;
+    t->square_sums.count += fal_square_sums_count(span.count);
+    return fal_square_sums_add(&t->clipping, fal_arena_view(&t->gradients, span),
+                               span.count, sums);
 }
 
 static fal_status add_update(fal_trainer *t, fal_slot span)
 {
     fal_update update = t->in_products.how;
+    fal_status status = FAL_OK;
     update.count = span.count;
     update.weights = fal_arena_view(&t->model->parameters, span);
     update.gradient = fal_arena_view(&t->gradients, span);
+    if (t->options.clip > 0) {
+        update.scale = fal_arena_view(&t->norm, t->scale);
+        status = add_square_sums(t, span);
+    }
     if (t->moments.count)
         update.moment = fal_arena_view(&t->moments, span);
     if (t->squares.count)
         update.squares = fal_arena_view(&t->squares, span);
-    return fal_update_add(&t->update, &update);
+    return status ? status : fal_update_add(&t->update, &update);
 }
 
 /* Grows `span` by a slot that follows it, but for the alignment between. */
@@ -155,8 +204,8 @@ static fal_status make_update(fal_trainer *t)
     const fal_network *network = &t->model->network;
     fal_slot span = {0};
     fal_status status = FAL_OK;
-    t->update.device = t->model->device;
-    t->update.layer = "update";
+    t->clipping.device = t->update.device = t->model->device;
+    t->clipping.layer = t->update.layer = "update";
     t->in_products = (fal_plan_update){
         .how = {.rule = t->optimizer,
                 .momentum = (float)t->options.momentum,
@@ -175,7 +224,14 @@ static fal_status make_update(fal_trainer *t)
         if (!status && layer->has_bias)
             status = add_slot(t, &span, layer->bias);
     }
-    return status ? status : add_update(t, span);
+    if (!status)
+        status = add_update(t, span);
+    if (!status && t->options.clip > 0)
+        status = fal_clip_scale_add(&t->clipping, (float)t->options.clip,
+                                    fal_arena_view(&t->norm, t->square_sums),
+                                    t->square_sums.count,
+                                    fal_arena_view(&t->norm, t->scale));
+    return status;
 }
 
 static fal_status make_arenas(fal_trainer *t)
@@ -188,6 +244,8 @@ static fal_status make_arenas(fal_trainer *t)
         status = mirror(t, &t->moments, "optimizer state");
     if (!status && t->optimizer != FAL_SGD)
         status = mirror(t, &t->squares, "optimizer state");
+    if (!status && t->options.clip > 0)
+        status = make_norm(t);
     if (!status)
         status = fal_workspace_make(&t->workspace, t->model->device,
                                     &t->model->network, FAL_MODE_TRAIN,
@@ -279,12 +337,15 @@ void fal_trainer_destroy(fal_trainer *t)
         fal_feed_close(&t->step_feed);
     for (size_t i = 0; i < FAL_PLAN_SIZES; i++)
         fal_plan_release(&t->plans[i]);
+    fal_launches_release(&t->clipping);
     fal_launches_release(&t->update);
     fal_workspace_release(&t->workspace);
     fal_arena_release(&t->gradients);
     fal_arena_release(&t->feedback);
     fal_arena_release(&t->moments);
     fal_arena_release(&t->squares);
+    fal_arena_release(&t->norm);
+    fal_schedule_release(&t->schedule);
     fal_tensor_list_release(&t->feedback_tensors);
     fal_tensor_list_release(&t->gradient_tensors);
     fal_tensor_list_release(&t->delta_tensors);

@@ -3,6 +3,7 @@
 #define FAL_TRAINER_H
 
 #include "learn/schedule.h"
+#include "ops/clip.h"
 #include "ops/optimize.h"
 #include "train/evaluate.h"
 #include "train/ring.h"
@@ -20,6 +21,8 @@ struct fal_trainer {
 
     fal_route *routes; /* by weight layer number − 1 */
     fal_arena gradients, feedback, moments, squares;
+    fal_arena norm; /* of the gradients, where they are clipped */
+    fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
 
@@ -27,7 +30,8 @@ struct fal_trainer {
     fal_plan plans[FAL_PLAN_SIZES];
     size_t next_plan;
     fal_plan_update in_products; /* the update, where products do it … */
-    fal_launches update;         /* … and where they do not; else empty */
+    fal_launches clipping;       /* … and where they do not; empty: not clipped */
+    fal_launches update;
     fal_ring ring;
     fal_feed step_feed; /* of fal_trainer_step */
     int has_step_feed;
@@ -35,7 +39,8 @@ struct fal_trainer {
     size_t last_rows;         /* of the last batch */
     uint64_t step, epoch;     /* over the trainer's life */
     uint64_t epochs_begun;    /* draws the data order */
-    uint64_t schedule_start;  /* the step at which the schedule began */
+    uint64_t schedule_start;  /* the step at which the schedule began … */
+    uint64_t schedule_epoch;  /* … and the epochs completed before */
     uint64_t schedule_length; /* steps; 0: not known */
     double fixed_rate;        /* set by the user; below 0: none */
 };
