@@ -29,20 +29,29 @@ static void code_cell(FILE *out, const char *text, const char *more)
     fprintf(out, "%s ", empty ? "" : "`");
 }
 
-/* Words like --net and $HOME are set as code. */
+/* One word of a text; those like --net and $HOME are set as code. */
+static void print_word(FILE *out, const char *word, size_t length)
+{
+    size_t start = *word == '(', end = length;
+    while (end > start + 1 && strchr(",;:.)", word[end - 1]))
+        end--;
+    if (word[start] != '$' && strncmp(word + start, "--", 2) != 0) {
+        print_escaped(out, word, length);
+        return;
+    }
+    print_escaped(out, word, start);
+    fprintf(out, "`");
+    print_escaped(out, word + start, end - start);
+    fprintf(out, "`");
+    print_escaped(out, word + end, length - end);
+}
+
 static void text_cell(FILE *out, const char *text)
 {
     fprintf(out, "| ");
     while (*text) {
-        size_t length = strcspn(text, " "), bare = length;
-        while (bare > 1 && strchr(",;:.)", text[bare - 1]))
-            bare--;
-        int code = strncmp(text, "--", 2) == 0 || *text == '$';
-        fprintf(out, "%s", code ? "`" : "");
-        print_escaped(out, text, code ? bare : length);
-        fprintf(out, "%s", code ? "`" : "");
-        if (code)
-            print_escaped(out, text + bare, length - bare);
+        size_t length = strcspn(text, " ");
+        print_word(out, text, length);
         fprintf(out, " ");
         text += length + (text[length] == ' ');
     }
