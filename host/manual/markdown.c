@@ -85,18 +85,32 @@ static void commands_cell(FILE *out, unsigned commands)
     fprintf(out, "%s ", commands == CLI_ALL ? "all" : "");
 }
 
+/* "1 to 2147483647" of "a whole number from 1 to 2147483647". */
+static void bounds_cell(FILE *out, const cli_option *option)
+{
+    static const char *const heads[] = {"a whole number from ", "a number from ",
+                                        "a number of ", "a number "};
+    char range[96];
+    size_t skip = 0;
+    cli_value_range(option, range, sizeof range);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads && skip == 0; i++)
+        if (strncmp(range, heads[i], strlen(heads[i])) == 0)
+            skip = strlen(heads[i]);
+    text_cell(out, range + skip);
+}
+
 static void print_option(FILE *out, const cli_option *option)
 {
-    char name[64], meaning[400], range[96];
+    char name[64], meaning[400];
     snprintf(name, sizeof name, "--%s", option->name);
     cli_option_meaning(option, meaning, sizeof meaning);
-    cli_value_range(option, range, sizeof range);
     code_cell(out, name, option->argument ? option->argument : "");
     code_cell(out, option->standard ? option->standard : "", "");
+    bounds_cell(out, option);
     commands_cell(out, option->commands);
     fprintf(out, "| %s", option->recorded ? "yes " : "");
     text_cell(out, meaning);
-    fprintf(out, "%s%s%s|\n", *range ? "(" : "", range, *range ? ") " : "");
+    fprintf(out, "|\n");
 }
 
 /* The group whose first row is `first`. */
@@ -107,7 +121,7 @@ static void print_group(FILE *out, int first)
         if (cli_table[id].group == group)
             return;
     fprintf(out, "%s### %s\n\n", first ? "\n" : "", group);
-    begin(out, "option | default | commands | of a run | meaning");
+    begin(out, "option | default | bounds | commands | of a run | meaning");
     for (int id = first; id < CLI_OPTIONS; id++)
         if (cli_table[id].group == group)
             print_option(out, &cli_table[id]);
