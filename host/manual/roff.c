@@ -1,6 +1,7 @@
 /* The man page. */
 #include "cli/facts.h"
 #include "cli/values.h"
+#include "data/known.h"
 #include "learn/law.h"
 #include "learn/rule.h"
 #include "learn/schedule.h"
@@ -208,6 +209,22 @@ static void print_network(FILE *out)
            "with a unit for each class");
 }
 
+static void print_data(FILE *out)
+{
+    fprintf(out, ".SH DATA SETS\n");
+    paragraph(out, "--data takes a name, for which a folder of that name is looked "
+                   "for in the places of --data-path:");
+    for (size_t i = 0; i < fal_known_count; i++)
+        define(out, fal_known_sets[i].name, "", fal_known_sets[i].advice);
+    fprintf(out, ".PP\n");
+    paragraph(out,
+              "Or a folder with the IDX files of MNIST, gzipped or not, or with "
+              "train-x.npy, train-y.npy, test-x.npy and test-y.npy as "
+              "numpy.save writes them: inputs uint8 or float32, a sample a row; "
+              "labels from 0, or real targets. A file classes.txt may name the "
+              "classes, one a line.");
+}
+
 static void print_names(FILE *out)
 {
     fprintf(out, ".SH LEARNING RULES\n");
@@ -220,6 +237,9 @@ static void print_names(FILE *out)
     for (size_t i = 0; i < fal_law_count; i++)
         define(out, fal_laws[i].name, "", fal_laws[i].meaning);
     fprintf(out, ".SH SCHEDULES\n");
+    paragraph(out,
+              "The learning rate of step t = 0 ... T - 1; in the first W steps, "
+              "those of --warmup, it is lr (t + 1)/W.");
     for (size_t i = 0; i < fal_schedule_count; i++)
         define(out, fal_schedules[i].name, "", fal_schedules[i].meaning);
 }
@@ -235,6 +255,7 @@ void manual_page(FILE *out)
 {
     print_head(out);
     print_network(out);
+    print_data(out);
     print_names(out);
     fprintf(out, ".SH FILES\n");
     paragraph(out, "A run folder holds:");
