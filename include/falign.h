@@ -221,8 +221,8 @@ typedef struct fal_arrays {
     size_t outputs;
     int borrow; /* 1: the arrays stay the caller's and outlive the data set and all
                  * trainers that saw it; 0: they are copied */
-    const char *const *class_names; /* [classes], UTF-8; copied even if borrowed;
-                                     * NULL: unknown */
+    const char *const *class_names; /* [classes], UTF-8, at most 4096 bytes each;
+                                     * copied even if borrowed; NULL: unknown */
 } fal_arrays;
 
 #define FAL_ARRAYS                                                                 \

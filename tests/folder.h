@@ -20,7 +20,7 @@
 
 static char folder[64], path[128];
 
-static int make_folder(void **state)
+static inline int make_folder(void **state)
 {
     (void)state;
     strcpy(folder, "/tmp/falign-files-XXXXXX");
@@ -30,7 +30,7 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_folder(void **state)
+static inline int remove_folder(void **state)
 {
     (void)state;
     fal_memory_fail_at(0);
@@ -38,7 +38,7 @@ static int remove_folder(void **state)
     return rmdir(folder); /* fails when anything was left behind */
 }
 
-static int entries(void)
+static inline int entries(void)
 {
     int count = 0;
     DIR *list = opendir(folder);
@@ -49,13 +49,13 @@ static int entries(void)
     return count - 2; /* . and .. */
 }
 
-static void assert_message(const char *part)
+static inline void assert_message(const char *part)
 {
     if (!strstr(fal_error_message(), part))
         fail_msg("'%s' is not in: %s", part, fal_error_message());
 }
 
-static void put_file(const void *data, size_t bytes)
+static inline void put_file(const void *data, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -63,7 +63,7 @@ static void put_file(const void *data, size_t bytes)
     assert_int_equal(fclose(file), 0);
 }
 
-static void assert_file(const char *text)
+static inline void assert_file(const char *text)
 {
     unsigned char *data;
     size_t size;

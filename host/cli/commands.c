@@ -41,12 +41,28 @@ const cli_command cli_commands[] = {
      .run = cli_compare},
     {.name = "evaluate",
      .usage = "MODEL --data D [OPTIONS]",
-     .summary = "loss and accuracy on the test split",
+     .summary = "loss and accuracy of a model",
      .details = "MODEL is a .safetensors file or a run folder.",
-     .examples = "evaluate runs/mine --data fashion-mnist\n",
+     .examples = "evaluate runs/mine --data fashion-mnist\n"
+                 "evaluate runs/mine --data fashion-mnist --split train\n",
      .bit = CLI_EVALUATE,
      .arguments = 1,
      .run = cli_evaluate},
+    {.name = "predict",
+     .usage = "MODEL FILE... [OPTIONS]",
+     .summary = "what a model makes of samples of your own",
+     .details =
+         "MODEL is a .safetensors file or a run folder. FILE is an IDX file or one "
+         "of numpy.save, gzipped or not: one sample [height][width][channels] or "
+         "[numbers], or [count] of them, in the units of the training data. Prints "
+         "a line a sample: FILE[INDEX], class, probability (softmax of the "
+         "outputs); with --json one object a line: input, index and top, a list of "
+         "class, name, probability. Of a model of real targets, the outputs.",
+     .examples = "predict runs/mine shirt.npy --top 3\n"
+                 "predict runs/mine t10k-images-idx3-ubyte.gz --json\n",
+     .bit = CLI_PREDICT,
+     .arguments = SIZE_MAX,
+     .run = cli_predict},
     {.name = "bench",
      .usage = "gemm --m M --n N --k K [OPTIONS]",
      .summary = "time a matrix product",

@@ -1,4 +1,4 @@
-/* falign evaluate: loss and accuracy of a model on the test split. */
+/* falign evaluate: loss and accuracy of a model on a split of a data set. */
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/ground.h"
@@ -6,50 +6,78 @@
 #include "device/error.h"
 #include "device/memory.h"
 
-#include <stdio.h>
+#include <string.h>
 
-static fal_status print_result(const cli_options *options, const fal_evaluation *e)
+static fal_status print_object(const fal_evaluation *e, int has_labels)
 {
-    if (cli_flag(options, CLI_JSON)) {
-        fal_json json = FAL_JSON;
-        fal_json_begin_object(&json);
-        cli_json_count(&json, "samples", e->samples);
-        cli_json_number(&json, "loss", e->loss);
+    fal_json json = FAL_JSON;
+    fal_json_begin_object(&json);
+    cli_json_count(&json, "samples", e->samples);
+    cli_json_number(&json, "loss", e->loss);
+    if (has_labels) {
         cli_json_number(&json, "accuracy", e->accuracy);
         cli_json_count(&json, "correct", e->correct);
-        fal_json_end_object(&json);
-        return cli_print_json(&json);
     }
-    if (!cli_flag(options, CLI_QUIET))
-        cli_print("samples   %zu\nloss      %.6f\naccuracy  %.4f\ncorrect   %zu\n",
-                  e->samples, e->loss, e->accuracy, e->correct);
+    fal_json_end_object(&json);
+    return cli_print_json(&json);
+}
+
+static fal_status print_result(const cli_options *options, const fal_evaluation *e,
+                               int has_labels)
+{
+    if (cli_flag(options, CLI_JSON))
+        return print_object(e, has_labels);
+    if (cli_flag(options, CLI_QUIET))
+        return FAL_OK;
+    cli_print("samples   %zu\nloss      %.6f\n", e->samples, e->loss);
+    if (has_labels)
+        cli_print("accuracy  %.4f\ncorrect   %zu\n", e->accuracy, e->correct);
     return FAL_OK;
+}
+
+/* The loss asked for, else the run's, else the usual one; *own is for fal_release. */
+static fal_status choose_loss(const cli_options *options, int has_labels,
+                              char **own, const char **loss)
+{
+    fal_status status = FAL_OK;
+    *own = NULL;
+    if (!cli_given(options, CLI_LOSS))
+        status = cli_config_text(options->arguments[0], "loss", own);
+    *loss = *own ? *own : cli_text(options, CLI_LOSS);
+    if (!*own && !has_labels && !cli_given(options, CLI_LOSS))
+        *loss = "mse"; /* the one there is for real targets */
+    return status;
 }
 
 static fal_status evaluate(const cli_options *options, const fal_dataset *data,
                            fal_device *device)
 {
     fal_model *model;
-    char *loss = NULL; /* what the run was trained with */
+    char *own;
+    const char *loss;
     fal_evaluation result = {.size = sizeof result};
-    fal_status status = fal_model_load(&model, device, options->arguments[0]);
+    fal_arrays facts = FAL_ARRAYS;
+    fal_status status = fal_dataset_describe(data, &facts);
+    int has_labels = facts.labels != NULL;
+    if (!status)
+        status = fal_model_load(&model, device, options->arguments[0]);
     if (status)
         return status;
-    if (!cli_given(options, CLI_LOSS))
-        status = cli_config_text(options->arguments[0], "loss", &loss);
+    status = choose_loss(options, has_labels, &own, &loss);
     if (!status)
-        status = fal_model_evaluate(
-            model, data, loss ? loss : cli_text(options, CLI_LOSS), &result);
-    fal_release(loss);
+        status = fal_model_evaluate(model, data, loss, &result);
+    fal_release(own);
     fal_model_destroy(model);
-    return status ? status : print_result(options, &result);
+    return status ? status : print_result(options, &result, has_labels);
 }
 
 static fal_status open_and_evaluate(const cli_options *options)
 {
     fal_dataset *data;
     fal_device *device;
-    fal_status status = cli_data_open(&data, options, FAL_SPLIT_TEST,
+    int train = strcmp(cli_text(options, CLI_SPLIT), "train") == 0;
+    fal_status status = cli_data_open(&data, options,
+                                      train ? FAL_SPLIT_TRAIN : FAL_SPLIT_TEST,
                                       cli_whole(options, CLI_SAMPLES));
     if (status)
         return status;

@@ -98,8 +98,7 @@ static fal_status read_flag(struct reader *reader, const char *word)
     return status;
 }
 
-static fal_status read_argument(struct reader *reader, const char *word,
-                                size_t limit)
+static fal_status read_argument(struct reader *reader, char *word, size_t limit)
 {
     cli_options *options = reader->options;
     if (options->argument_count == limit)
@@ -115,13 +114,13 @@ fal_status cli_options_read(cli_options *options, unsigned command, int count,
                             char **words, size_t limit)
 {
     struct reader reader = {options, count, 0, words};
-    *options = (cli_options){.command = command};
+    *options = (cli_options){.command = command, .arguments = words};
     fal_status status = set_defaults(options);
     while (!status && reader.next < count && !cli_flag(options, CLI_HELP)) {
-        const char *word = words[reader.next++];
+        char *word = words[reader.next++];
         if (strcmp(word, "-h") == 0)
-            word = "--help";
-        if (strncmp(word, "--", 2) == 0)
+            status = read_flag(&reader, "--help");
+        else if (strncmp(word, "--", 2) == 0)
             status = read_flag(&reader, word);
         else if (*word == '-' && word[1])
             status = fail_unknown_flag(command, word);

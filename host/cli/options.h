@@ -30,7 +30,8 @@ enum {
     CLI_EVALUATE = 8,
     CLI_BENCH = 16,
     CLI_RUNS = CLI_TRAIN | CLI_COMPARE,
-    CLI_ALL = 31
+    CLI_PREDICT = 32,
+    CLI_ALL = 63
 };
 
 typedef struct cli_bounds {
@@ -54,6 +55,8 @@ typedef enum cli_id {
     CLI_DATA,
     CLI_DATA_PATH,
     CLI_SAMPLES,
+    CLI_SPLIT,
+    CLI_TOP,
     CLI_STANDARDIZE,
     CLI_NO_SHUFFLE,
     CLI_NET,
@@ -111,17 +114,16 @@ typedef struct cli_value {
     double real;
 } cli_value;
 
-enum { CLI_ARGUMENTS = 4 };
-
 typedef struct cli_options {
     unsigned command; /* its bit */
     cli_value values[CLI_OPTIONS];
-    const char *arguments[CLI_ARGUMENTS]; /* those without dashes */
+    char **arguments; /* those without dashes, in the words' own array */
     size_t argument_count;
 } cli_options;
 
-/* Reads the words behind the command's name. `limit`: arguments it takes. Errors:
- * ARGUMENT. --help ends the reading: nothing behind it is looked at. */
+/* Reads the words behind the command's name; the arguments among them are moved to
+ * the front. `limit`: arguments it takes. Errors: ARGUMENT. --help ends the reading:
+ * nothing behind it is looked at. */
 fal_status cli_options_read(cli_options *options, unsigned command, int count,
                             char **words, size_t limit);
 

@@ -35,6 +35,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"samples", "N", NULL, CLI_COUNT, &positive, CLI_RUNS | CLI_EVALUATE, data,
          RECORDED,
          "the first N samples only, in training of the training split (all)"},
+    [CLI_SPLIT] = {"split", "test|train", "test", CLI_CHOICE, NULL, CLI_EVALUATE,
+                   data, 0, "which samples of the data set"},
+    [CLI_TOP] = {"top", "K", "1", CLI_COUNT, &positive, CLI_PREDICT, data, 0,
+                 "the K most probable classes of a sample; all if there are fewer"},
     [CLI_STANDARDIZE] =
         {"standardize", "channel|global|none", "channel", CLI_CHOICE, NULL,
          CLI_RUNS, data, RECORDED,
@@ -135,7 +139,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
                      "print layers, parameters, memory and launches of a step; "
                      "train nothing, write nothing"},
     [CLI_DEVICE] = {"device", "NAME", NULL, CLI_TEXT, NULL,
-                    CLI_RUNS | CLI_EVALUATE | CLI_BENCH, device, RECORDED,
+                    CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH, device,
+                    RECORDED,
                     "cpu, gpu, gpu:1 or a part of the name ($FALIGN_DEVICE, else "
                     "the first GPU, else the first CPU)"},
     [CLI_CHECK] =

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FILE_LIMIT = 1 << 24 };
+enum { NAME_LIMIT = 4096, FILE_LIMIT = 1 << 24 };
 
 static int is_utf8(const char *text)
 {
@@ -26,6 +26,8 @@ static const char *fault_of(const char *name)
         return "is NULL";
     if (!*name)
         return "is empty";
+    if (strlen(name) > NAME_LIMIT)
+        return "has more than 4096 bytes";
     return is_utf8(name) ? NULL : "is not UTF-8";
 }
 

@@ -22,7 +22,9 @@ static fal_status check_magic(const char *path, const uint8_t magic[4],
         return fal_fail(FAL_ERROR_FORMAT,
                         "reading '%s': has %d dimensions, %s; give the right file",
                         path, magic[3],
-                        most == 1 ? "labels have 1" : "images have 3 or 4");
+                        most == 1    ? "labels have 1"
+                        : least == 1 ? "1 to 4 can be read"
+                                     : "images have 3 or 4");
     return FAL_OK;
 }
 
