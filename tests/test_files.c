@@ -219,9 +219,14 @@ static void test_strings(void **state)
     } cases[] = {
         {"", "\"\""},
         {"\"\\/\b\f\n\r\t\x01\x1F\x7F",
-         "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\""},
+         "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\\u007f\""},
         {"\xC3\xA9 \xE2\x89\xA4 \xF0\x9F\x98\x80",
          "\"\xC3\xA9 \xE2\x89\xA4 \xF0\x9F\x98\x80\""},
+        /* What YAML would not take as it is: its neighbors stay. */
+        {"\xC2\x80\xC2\x85\xC2\x9F\xC2\xA0", "\"\\u0080\\u0085\\u009f\xC2\xA0\""},
+        {"\xE2\x80\xA7\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAA",
+         "\"\xE2\x80\xA7\\u2028\\u2029\xE2\x80\xAA\""},
+        {"\xEF\xBB\xBF\xEF\xBF\xBE\xEF\xBF\xBF", "\"\\ufeff\\ufffe\\uffff\""},
         {"a\xFF\x80z", "\"a" BAD BAD "z\""},
         {"\xC0\xAF", "\"" BAD BAD "\""},                 /* overlong */
         {"\xED\xA0\x80", "\"" BAD BAD BAD "\""},         /* a surrogate */

@@ -149,6 +149,30 @@ int tool_fits(const char *text)
 
 /* ---- files --------------------------------------------------------------- */
 
+static char place[64]; /* the folder the tests run in */
+
+int tool_enter(void **state)
+{
+    (void)state;
+    strcpy(place, "/tmp/falign-cli-XXXXXX");
+    return mkdtemp(place) && chdir(place) == 0 ? 0 : -1;
+}
+
+int tool_leave(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", place);
+    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+void tool_write(const char *path, const void *data, size_t bytes)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
+        abort();
+}
+
 char *tool_read(const char *path)
 {
     char *text = calloc(1, 1 << 20);
@@ -158,6 +182,34 @@ char *tool_read(const char *path)
     if (file)
         fclose(file);
     return text;
+}
+
+char *tool_read_untimed(const char *path)
+{
+    static const char timing[] = ",\"samples_per_second\":";
+    char *text = tool_read(path), *to = text;
+    for (char *from = text; *from;) {
+        if (strncmp(from, timing, sizeof timing - 1) == 0)
+            from += strcspn(from, "}");
+        *to++ = *from++;
+    }
+    *to = 0;
+    return text;
+}
+
+int tool_same(const char *one, const char *other)
+{
+    FILE *a = fopen(one, "rb"), *b = fopen(other, "rb");
+    int same = a && b, byte = 0;
+    while (same && byte != EOF) {
+        byte = getc(a);
+        same = byte == getc(b);
+    }
+    if (a)
+        fclose(a);
+    if (b)
+        fclose(b);
+    return same;
 }
 
 const char *tool_list(const char *folder)

@@ -31,8 +31,21 @@ int tool_wait(pid_t child);
 /* 1: no line of `text` is longer than 80 characters, single words excepted. */
 int tool_fits(const char *text);
 
+/* For cmocka: an empty folder becomes the current one, and goes with all in it. */
+int tool_enter(void **state);
+int tool_leave(void **state);
+
+void tool_write(const char *path, const void *data, size_t bytes);
+
 /* The text of a file, "" if it is not there; the caller frees it. */
 char *tool_read(const char *path);
+
+/* The lines of metrics.jsonl without samples_per_second and seconds, which stand
+ * last; the caller frees it. */
+char *tool_read_untimed(const char *path);
+
+/* 1: the files are there and have the same bytes. */
+int tool_same(const char *one, const char *other);
 
 /* Entries of a folder, sorted, with blanks between; valid until the next call. */
 const char *tool_list(const char *folder);

@@ -17,17 +17,27 @@ const cli_command cli_commands[] = {
      .bit = CLI_DEVICES,
      .run = cli_devices},
     {.name = "train",
-     .usage = "--data D --net N [OPTIONS]",
+     .usage = "[FILE.yaml] [OPTIONS]",
      .summary = "train a network: one run",
      .details =
          "Writes a run folder: config.yaml, metrics.jsonl, start.safetensors "
          "(weights and feedback before the first step) and "
          "model.safetensors, which is rewritten after each epoch. Ctrl-C "
-         "finishes the step and saves.",
+         "finishes the step and saves.\n\n"
+         "FILE.yaml holds options as lines 'batch: 64', 'no-shuffle: true': any "
+         "of those below but --json, --quiet and --help; null stands for the "
+         "default, paths start from the current folder. Options of the command "
+         "line win, --no-shuffle=false over a file's true; what they leave "
+         "without sense in the file is dropped: momentum and nesterov of "
+         "another optimizer, the feedback law of another rule, standardize "
+         "beside --init, the other one of epochs and steps. A run's own "
+         "config.yaml repeats it.",
      .examples = "train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
                  "train --data fashion-mnist --net 'dense 256, tanh, dense 10'\n"
-                 "train --data DIR --net mlp-1x64 --epochs 20 --out runs/mine\n",
+                 "train --data DIR --net mlp-1x64 --epochs 20 --out runs/mine\n"
+                 "train runs/mine/config.yaml --out runs/again\n",
      .bit = CLI_TRAIN,
+     .arguments = 1,
      .run = cli_train},
     {.name = "compare",
      .usage = "--data D --net N [OPTIONS]",

@@ -5,6 +5,7 @@
 #include "device/memory.h"
 #include "train/folder.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static void add_rates(fal_json *json, const cli_value *value)
                         value->text ? cli_rate_read(value->text, "") : value->real);
 }
 
-/* JSON values are YAML values. */
+/* JSON values are YAML values, but for print_line's exception. */
 static void add_value(fal_json *json, const cli_option *option,
                       const cli_value *value)
 {
@@ -51,8 +52,13 @@ static fal_status print_line(FILE *file, const cli_option *option,
     fal_json json = FAL_JSON;
     add_value(&json, option, value);
     fal_status status = json.status;
-    if (!status)
-        fprintf(file, "%s: %s\n", option->name, json.text);
+    if (!status) {
+        /* YAML 1.1, which Python reads, takes 1e-05 for a text. */
+        size_t digits = strspn(json.text, "0123456789");
+        int bare = digits > 0 && json.text[digits] == 'e';
+        fprintf(file, "%s: %.*s%s%s\n", option->name, (int)digits, json.text,
+                bare ? ".0" : "", json.text + digits);
+    }
     fal_json_release(&json);
     return status;
 }
@@ -92,14 +98,149 @@ void cli_config_json(const cli_options *options, fal_json *json)
     fal_json_end_object(json);
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading all --------------------------------------------------------- */
+
+struct reading {
+    cli_config *config;
+    cli_options *options;
+    cli_yaml_place seen[CLI_OPTIONS]; /* line 0: not yet */
+};
+
+/* These say how one call behaves, not what the run is. */
+static int is_of_call(int id)
+{
+    return id == CLI_JSON || id == CLI_QUIET || id == CLI_HELP;
+}
+
+static int is_key(const cli_options *options, int id)
+{
+    return cli_table[id].commands & options->command && !is_of_call(id);
+}
+
+static fal_status fail_unknown_key(const cli_options *options, const char *key)
+{
+    const char *known[CLI_OPTIONS];
+    size_t count = 0;
+    for (int id = 0; id < CLI_OPTIONS; id++)
+        if (is_of_call(id) && strcmp(key, cli_table[id].name) == 0)
+            return fal_fail(FAL_ERROR_ARGUMENT,
+                            "key '%s' is for the command line only; give --%s", key,
+                            key);
+        else if (is_key(options, id))
+            known[count++] = cli_table[id].name;
+    return fal_fail_unknown("key", key, known, count);
+}
+
+static fal_status find_key(struct reading *reading, const cli_yaml_entry *entry,
+                           int *found)
+{
+    int id = 0;
+    while (id < CLI_OPTIONS && (!is_key(reading->options, id) ||
+                                strcmp(entry->key, cli_table[id].name) != 0))
+        id++;
+    *found = id;
+    if (id == CLI_OPTIONS)
+        return fail_unknown_key(reading->options, entry->key);
+    size_t line = reading->seen[id].line;
+    reading->seen[id] = entry->key_place;
+    if (line == 0)
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "key '%s' is there already, in line %zu; keep one of them",
+                    entry->key, line);
+}
+
+/* A value that a flag overrules must be good all the same. */
+static fal_status take_text(struct reading *reading, const cli_yaml_entry *entry,
+                            int id)
+{
+    cli_value value = {.origin = CLI_FROM_FILE, .place = entry->text_place};
+    char *text = fal_copy_text(entry->text);
+    if (!text)
+        return FAL_ERROR_MEMORY;
+    reading->config->texts[id] = text;
+    fal_status status = cli_value_read(&value, &cli_table[id], text);
+    if (!status && !cli_in_words(reading->options, (cli_id)id))
+        reading->options->values[id] = value;
+    return status;
+}
+
+static fal_status take_entry(const cli_yaml_entry *entry, void *user)
+{
+    struct reading *reading = user;
+    const char *path = reading->options->file;
+    int id;
+    fal_status status = find_key(reading, entry, &id);
+    if (status)
+        return cli_yaml_fail_at(status, path, entry->key_place);
+    if (entry->text)
+        status = take_text(reading, entry, id);
+    if (!status)
+        return FAL_OK;
+    return cli_yaml_fail_at(fal_fail_within(status, "%s", entry->key), path,
+                            entry->text_place);
+}
+
+/* A file beside `path` with a name near to its own; `name` stays "" where none is.
+ */
+static void find_near(const char *path, size_t head, char name[256])
+{
+    char *folder = fal_copy_text(head > 0 ? path : ".");
+    if (folder && head > 0)
+        folder[head] = 0;
+    DIR *entries = folder ? opendir(folder) : NULL;
+    struct dirent *entry = NULL;
+    while (entries && !*name && (entry = readdir(entries)) != NULL) {
+        const char *known = entry->d_name, *end = strrchr(known, '.');
+        if (end && strcmp(end, ".yaml") == 0 && fal_nearest(path + head, &known, 1))
+            snprintf(name, 256, "%s", known);
+    }
+    if (entries)
+        closedir(entries);
+    fal_release(folder);
+}
+
+/* A run folder in place of its config.yaml, or a name that is nearly right. */
+static fal_status say_what_was_meant(const char *path, fal_status status)
+{
+    char name[256] = "", *inside = fal_folder_path(path, "config.yaml");
+    const char *slash = strrchr(path, '/');
+    size_t head = slash ? (size_t)(slash - path) + 1 : 0;
+    if (access(path, F_OK) != 0)
+        find_near(path, head, name);
+    if (inside && access(inside, F_OK) == 0)
+        fal_fail(status, "%s; did you mean '%s'?", fal_error_message(), inside);
+    else if (*name)
+        fal_fail(status, "%s; did you mean '%.*s%s'?", fal_error_message(),
+                 (int)head, path, name);
+    fal_release(inside);
+    return status;
+}
+
+fal_status cli_config_read(cli_config *config, cli_options *options,
+                           const char *path)
+{
+    struct reading reading = {.config = config, .options = options};
+    options->file = path;
+    fal_status status = cli_yaml_read(path, take_entry, &reading);
+    return status == FAL_ERROR_FILE ? say_what_was_meant(path, status) : status;
+}
+
+void cli_config_release(cli_config *config)
+{
+    for (int id = 0; id < CLI_OPTIONS; id++)
+        fal_release(config->texts[id]);
+    *config = (cli_config)CLI_CONFIG;
+}
+
+/* ---- reading one key ----------------------------------------------------- */
 
 struct search {
     const char *key;
     char *text;
 };
 
-static fal_status find_key(const cli_yaml_entry *entry, void *user)
+static fal_status match_key(const cli_yaml_entry *entry, void *user)
 {
     struct search *search = user;
     if (search->text || !entry->text || strcmp(entry->key, search->key) != 0)
@@ -117,7 +258,7 @@ fal_status cli_config_text(const char *folder, const char *key, char **text)
     if (!path)
         return FAL_ERROR_MEMORY;
     if (access(path, F_OK) == 0)
-        status = cli_yaml_read(path, find_key, &search);
+        status = cli_yaml_read(path, match_key, &search);
     fal_release(path);
     if (status)
         fal_release(search.text);

@@ -1,4 +1,4 @@
-/* The options of a run as config.yaml and as JSON. */
+/* The options of a run as YAML, written and read, and as JSON. */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
 
@@ -12,6 +12,25 @@ fal_status cli_config_yaml(const cli_options *options, const char *head,
 
 /* The same as one JSON object. */
 void cli_config_json(const cli_options *options, fal_json *json);
+
+/* The texts that options read from a file point to. */
+typedef struct cli_config {
+    char *texts[CLI_OPTIONS];
+} cli_config;
+
+#define CLI_CONFIG                                                                 \
+    {                                                                              \
+        {                                                                          \
+            NULL                                                                   \
+        }                                                                          \
+    }
+
+/* Sets the options that a YAML file names and the command line does not; all of the
+ * file is checked. Release `config` after the options' last use, also after an
+ * error. Errors: ARGUMENT (key or value), FILE, FORMAT, MEMORY. */
+fal_status cli_config_read(cli_config *config, cli_options *options,
+                           const char *path);
+void cli_config_release(cli_config *config);
 
 /* What FOLDER/config.yaml has under `key`: *text is for fal_release, NULL where the
  * file or the key is not there, or null. Errors: FILE, FORMAT, MEMORY. */

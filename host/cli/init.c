@@ -47,8 +47,8 @@ static void copy_item(const char *text, size_t at, char *item, size_t size)
     snprintf(item, size, "%.*s", (int)strcspn(text + at, ","), text + at);
 }
 
-static fal_status compare_networks(const char *file, const char *there,
-                                   const char *here)
+static fal_status compare_networks(const cli_options *run, const char *file,
+                                   const char *there, const char *here)
 {
     char one[128], other[128];
     size_t at = 0;
@@ -58,10 +58,12 @@ static fal_status compare_networks(const char *file, const char *there,
         at++;
     copy_item(there, at, one, sizeof one);
     copy_item(here, at, other, sizeof other);
-    return fal_fail(FAL_ERROR_ARGUMENT,
-                    "option --init, '%s': its network is not that of --net: '%s' "
-                    "there, '%s' here; leave --net out or give the same",
-                    file, *one ? one : "the end", *other ? other : "the end");
+    fal_status status = fal_fail(
+        FAL_ERROR_ARGUMENT,
+        "'%s': its network is not that of --net: '%s' there, '%s' here; leave "
+        "--net out or give the same",
+        file, *one ? one : "the end", *other ? other : "the end");
+    return cli_fail_option(status, run, CLI_INIT);
 }
 
 /* Makes the network of --net for its complete text only. */
@@ -76,7 +78,7 @@ static fal_status check_network(const fal_model *loaded, const cli_ground *groun
     fal_status status = fal_model_create(&asked, ground->device,
                                          cli_text(run, CLI_NET), &options);
     if (!status)
-        status = compare_networks(file, fal_model_network(loaded),
+        status = compare_networks(run, file, fal_model_network(loaded),
                                   fal_model_network(asked));
     fal_model_destroy(asked);
     return status;
@@ -88,7 +90,7 @@ static fal_status load_model(fal_model **model, const cli_ground *ground,
     fal_model *loaded = NULL;
     fal_status status = fal_model_load(&loaded, ground->device, file);
     if (status)
-        return fal_fail_within(status, "option --init");
+        return cli_fail_option(status, run, CLI_INIT);
     status = check_network(loaded, ground, run, file);
     if (!status && cli_given(run, CLI_STANDARDIZE))
         status = fal_model_standardize(loaded, ground->train,
@@ -132,13 +134,14 @@ static int fits(const fal_trainer *trainer, const fal_tensor_view *tensor)
 }
 
 /* All of it or nothing: feedback of fa is none for dfa. */
-static fal_status take_feedback(fal_trainer *trainer, const char *path)
+static fal_status take_feedback(fal_trainer *trainer, const cli_options *run,
+                                const char *path)
 {
     fal_safetensors *file;
     size_t good = 0, all = 0;
     fal_status status = fal_safetensors_open(&file, path);
     if (status)
-        return fal_fail_within(status, "option --init");
+        return cli_fail_option(status, run, CLI_INIT);
     for (size_t i = 0; i < fal_safetensors_count(file); i++) {
         const fal_tensor_view *tensor = fal_safetensors_at(file, i);
         all += is_feedback(tensor->name) ? 1 : 0;
@@ -156,7 +159,7 @@ fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run)
     fal_status status = find_file(cli_text(run, CLI_INIT), "start.safetensors",
                                   "model.safetensors", &file);
     if (!status)
-        status = take_feedback(trainer, file);
+        status = take_feedback(trainer, run, file);
     fal_release(file);
     return status;
 }

@@ -8,14 +8,21 @@
 
 /* ---- reading ------------------------------------------------------------- */
 
+static fal_status set_default(cli_options *options, cli_id id)
+{
+    const cli_option *option = &cli_table[id];
+    cli_value *value = &options->values[id];
+    *value = (cli_value){.origin = CLI_FROM_TABLE};
+    if (!option->standard || !(option->commands & options->command))
+        return FAL_OK;
+    return cli_value_read(value, option, option->standard);
+}
+
 static fal_status set_defaults(cli_options *options)
 {
     fal_status status = FAL_OK;
-    for (int id = 0; id < CLI_OPTIONS && !status; id++) {
-        const cli_option *option = &cli_table[id];
-        if (option->standard && option->commands & options->command)
-            status = cli_value_read(&options->values[id], option, option->standard);
-    }
+    for (int id = 0; id < CLI_OPTIONS && !status; id++)
+        status = set_default(options, (cli_id)id);
     return status;
 }
 
@@ -70,8 +77,8 @@ static fal_status take_value(struct reader *reader, const cli_option *option,
     }
     if (*text || optional)
         return FAL_OK;
-    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: needs a value; give --%s %s",
-                    option->name, option->name, option->argument);
+    return fal_fail(FAL_ERROR_ARGUMENT, "needs a value; give --%s %s", option->name,
+                    option->argument);
 }
 
 static fal_status read_flag(struct reader *reader, const char *word)
@@ -84,18 +91,15 @@ static fal_status read_flag(struct reader *reader, const char *word)
         return fail_unknown_flag(reader->options->command, name);
     }
     const cli_option *option = &cli_table[id];
-    const char *text = NULL;
+    cli_value *value = &reader->options->values[id];
+    const char *text = equals ? equals + 1 : NULL;
+    value->origin = CLI_FROM_WORDS;
     fal_status status = FAL_OK;
-    if (option->kind == CLI_FLAG && equals)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "option --%s: takes no value; give --%s alone",
-                        option->name, option->name);
     if (option->kind != CLI_FLAG)
         status = take_value(reader, option, equals, &text);
     if (!status)
-        status = cli_value_read(&reader->options->values[id], option, text);
-    reader->options->values[id].given = 1;
-    return status;
+        status = cli_value_read(value, option, text);
+    return status ? cli_fail_option(status, reader->options, (cli_id)id) : FAL_OK;
 }
 
 static fal_status read_argument(struct reader *reader, char *word, size_t limit)
@@ -154,7 +158,12 @@ int cli_flag(const cli_options *options, cli_id id)
 
 int cli_given(const cli_options *options, cli_id id)
 {
-    return options->values[id].given;
+    return options->values[id].origin != CLI_FROM_TABLE;
+}
+
+int cli_in_words(const cli_options *options, cli_id id)
+{
+    return options->values[id].origin == CLI_FROM_WORDS;
 }
 
 void cli_set_text(cli_options *options, cli_id id, const char *text)
@@ -180,12 +189,33 @@ void cli_unset(cli_options *options, cli_id id)
     options->values[id].set = 0;
 }
 
+void cli_drop_from_file(cli_options *options, cli_id id)
+{
+    if (options->values[id].origin == CLI_FROM_FILE)
+        set_default(options, id);
+}
+
+fal_status cli_fail_option(fal_status status, const cli_options *options, cli_id id)
+{
+    const char *name = cli_table[id].name;
+    if (options->values[id].origin != CLI_FROM_FILE)
+        return fal_fail_within(status, "option --%s", name);
+    return cli_yaml_fail_at(fal_fail_within(status, "%s", name), options->file,
+                            options->values[id].place);
+}
+
 fal_status cli_require(const cli_options *options, cli_id id)
 {
+    const cli_option *option = &cli_table[id];
     if (options->values[id].set)
         return FAL_OK;
-    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: missing; give --%s %s",
-                    cli_table[id].name, cli_table[id].name, cli_table[id].argument);
+    fal_status status = fal_fail(FAL_ERROR_ARGUMENT,
+                                 "option --%s: missing; give --%s %s", option->name,
+                                 option->name, option->argument);
+    if (options->file)
+        fal_fail(status, "%s, or %s in '%s'", fal_error_message(), option->name,
+                 options->file);
+    return status;
 }
 
 double cli_rate_of(const cli_options *options, const char *rule)

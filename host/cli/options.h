@@ -1,9 +1,9 @@
 /* The one table of options and what a command line makes of it. The same rows give
- * the flags, --help and config.yaml. */
+ * the flags, the keys of YAML files, --help and config.yaml. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "falign.h"
+#include "cli/yaml.h"
 
 typedef enum cli_kind {
     CLI_FLAG,         /* --quiet */
@@ -105,10 +105,18 @@ typedef enum cli_id {
 
 extern const cli_option cli_table[CLI_OPTIONS];
 
+/* Where a value comes from; what stands later here wins. */
+typedef enum cli_origin {
+    CLI_FROM_TABLE,
+    CLI_FROM_FILE,
+    CLI_FROM_WORDS
+} cli_origin;
+
 /* What an option is set to. */
 typedef struct cli_value {
-    int set;   /* has a value, given or by default */
-    int given; /* stood on the command line */
+    int set; /* has a value, given or by default; of a flag: is true */
+    cli_origin origin;
+    cli_yaml_place place; /* in the file */
     const char *text;
     uint64_t whole;
     double real;
@@ -119,6 +127,7 @@ typedef struct cli_options {
     cli_value values[CLI_OPTIONS];
     char **arguments; /* those without dashes, in the words' own array */
     size_t argument_count;
+    const char *file; /* that options come from, NULL: none */
 } cli_options;
 
 /* Reads the words behind the command's name; the arguments among them are moved to
@@ -131,12 +140,23 @@ const char *cli_text(const cli_options *options, cli_id id); /* NULL: not set */
 uint64_t cli_whole(const cli_options *options, cli_id id);
 double cli_real(const cli_options *options, cli_id id);
 int cli_flag(const cli_options *options, cli_id id);
+
+/* Whether the value is the user's, and whether it was a flag on the command line. */
 int cli_given(const cli_options *options, cli_id id);
+int cli_in_words(const cli_options *options, cli_id id);
 
 void cli_set_text(cli_options *options, cli_id id, const char *text);
 void cli_set_whole(cli_options *options, cli_id id, uint64_t whole);
 void cli_set_real(cli_options *options, cli_id id, double real);
 void cli_unset(cli_options *options, cli_id id);
+
+/* A value from the file becomes the default again, any other stays. */
+void cli_drop_from_file(cli_options *options, cli_id id);
+
+/* Puts where the option's value stands in front of the message: "option --lr: " or
+ * "run.yaml, line 3, column 5: lr: "; returns `status`. */
+fal_status cli_fail_option(fal_status status, const cli_options *options,
+                           cli_id id);
 
 /* Fails with ARGUMENT where a command cannot do without the option. */
 fal_status cli_require(const cli_options *options, cli_id id);

@@ -15,15 +15,16 @@ static fal_status check_optimizer(const cli_options *options)
     int sgd = strcmp(optimizer, "sgd") == 0;
     cli_id odd = cli_flag(options, CLI_NESTEROV) ? CLI_NESTEROV : CLI_MOMENTUM;
     if (!sgd && cli_flag(options, odd))
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "option --%s: %s has none; give it with --optimizer sgd "
-                        "only",
-                        cli_table[odd].name, optimizer);
+        return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                        "%s has none; give it with --optimizer sgd "
+                                        "only",
+                                        optimizer),
+                               options, odd);
     if (cli_flag(options, CLI_NESTEROV) && cli_given(options, CLI_MOMENTUM) &&
         !(cli_real(options, CLI_MOMENTUM) > 0))
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "option --nesterov: needs momentum; give --momentum above 0");
+        return cli_fail_option(
+            fal_fail(FAL_ERROR_ARGUMENT, "needs momentum; give --momentum above 0"),
+            options, CLI_NESTEROV);
     return FAL_OK;
 }
 
@@ -37,10 +38,11 @@ static fal_status check_schedule(const cli_options *options)
         return cli_require(options, CLI_MILESTONE_LIST);
     if (!cli_flag(options, odd))
         return FAL_OK;
-    return fal_fail(FAL_ERROR_ARGUMENT,
-                    "option --%s: the schedule %s has none; give it with "
-                    "--schedule step only",
-                    cli_table[odd].name, schedule);
+    return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                    "the schedule %s has none; give it with "
+                                    "--schedule step only",
+                                    schedule),
+                           options, odd);
 }
 
 fal_status cli_runs_check(const cli_options *options)
@@ -51,6 +53,43 @@ fal_status cli_runs_check(const cli_options *options)
     if (!status)
         status = check_schedule(options);
     return status ? status : check_optimizer(options);
+}
+
+/* ---- flags over a file --------------------------------------------------- */
+
+/* `units` and `weights` are for one kind of rule each. */
+static int law_goes_with(const char *law, const char *rule_name)
+{
+    const fal_rule *rule;
+    if (!law || fal_rule_find(rule_name, &rule) != FAL_OK)
+        return 1;
+    int direct = rule->path == FAL_PATH_DIRECT;
+    return rule->carrier == FAL_CARRIER_FEEDBACK &&
+           strcmp(law, direct ? "weights" : "units") != 0;
+}
+
+void cli_runs_give_way(cli_options *options)
+{
+    if (cli_in_words(options, CLI_OPTIMIZER) &&
+        strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") != 0) {
+        cli_drop_from_file(options, CLI_MOMENTUM);
+        cli_drop_from_file(options, CLI_NESTEROV);
+    }
+    if (cli_in_words(options, CLI_SCHEDULE) &&
+        strcmp(cli_text(options, CLI_SCHEDULE), "step") != 0) {
+        cli_drop_from_file(options, CLI_MILESTONE_LIST);
+        cli_drop_from_file(options, CLI_DECAY);
+    }
+    if (cli_in_words(options, CLI_RULE_NAME) &&
+        !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
+                       cli_text(options, CLI_RULE_NAME)))
+        cli_drop_from_file(options, CLI_FEEDBACK_LAW);
+    if (cli_in_words(options, CLI_INIT))
+        cli_drop_from_file(options, CLI_STANDARDIZE);
+    if (cli_in_words(options, CLI_EPOCHS) || cli_in_words(options, CLI_STEPS)) {
+        cli_drop_from_file(options, CLI_EPOCHS);
+        cli_drop_from_file(options, CLI_STEPS);
+    }
 }
 
 /* ---- resolving ----------------------------------------------------------- */

@@ -9,6 +9,12 @@
  * opened: what is missing, what does not go together. */
 fal_status cli_runs_check(const cli_options *options);
 
+/* Drops what a file says and what flags of the command line have made senseless:
+ * momentum of another optimizer, milestones of another schedule, the feedback law of
+ * another rule, the other limit of a length, standardizing anew what --init brings.
+ */
+void cli_runs_give_way(cli_options *options);
+
 /* Fills in the defaults that depend on other options and on the device, as far as
  * they are the same for all runs of a command. */
 void cli_runs_resolve(cli_options *all, const cli_options *options,

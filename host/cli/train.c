@@ -1,5 +1,6 @@
 /* falign train: one run. */
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/dry_run.h"
 #include "cli/job.h"
 #include "cli/output.h"
@@ -104,13 +105,13 @@ static fal_status make_and_train(const cli_options *options, fal_run *folder,
     return status;
 }
 
-int cli_train(const cli_options *options)
+static fal_status open_and_train(const cli_options *options)
 {
     fal_run *folder = NULL;
-    int started = 0, dry = cli_flag(options, CLI_DRY_RUN);
+    int started = 0;
     fal_status status = cli_runs_check(options);
     cli_catch_interrupts();
-    if (!status && !dry)
+    if (!status && !cli_flag(options, CLI_DRY_RUN))
         status = cli_folder_open(&folder, options,
                                  cli_text(options, CLI_RULE_NAME));
     if (!status)
@@ -119,5 +120,20 @@ int cli_train(const cli_options *options)
         fal_run_close(folder);
     else
         fal_run_discard(folder);
+    return status;
+}
+
+int cli_train(const cli_options *given)
+{
+    cli_options options = *given;
+    cli_config config = CLI_CONFIG;
+    fal_status status = FAL_OK;
+    if (options.argument_count > 0)
+        status = cli_config_read(&config, &options, options.arguments[0]);
+    if (!status) {
+        cli_runs_give_way(&options);
+        status = open_and_train(&options);
+    }
+    cli_config_release(&config);
     return cli_end(status);
 }

@@ -1,5 +1,6 @@
 #include "cli/values.h"
 #include "device/error.h"
+#include "device/text.h"
 #include "learn/schedule.h"
 
 #include <errno.h>
@@ -53,10 +54,8 @@ static fal_status check_name(const cli_option *option, const struct names *names
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(text, names->known[i]) == 0)
             return FAL_OK;
-    fal_status status = fal_fail_unknown(option->kind == CLI_RULES ? "rule"
-                                                                   : option->name,
-                                         text, names->known, names->count);
-    return fal_fail_within(status, "option --%s", option->name);
+    return fal_fail_unknown(option->kind == CLI_RULES ? "rule" : option->name, text,
+                            names->known, names->count);
 }
 
 static fal_status check_choice(const cli_option *option, const char *text)
@@ -91,8 +90,8 @@ static fal_status check_listed_rule(const char *part, void *user)
         bit <<= 1;
     if (rules->seen & bit)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "option --%s: '%s' has %s twice; name each rule once",
-                        rules->option->name, rules->text, part);
+                        "'%s' has %s twice; name each rule once", rules->text,
+                        part);
     rules->seen |= bit;
     return FAL_OK;
 }
@@ -128,8 +127,7 @@ static fal_status whole_failed(const cli_option *option, const char *text,
 {
     char range[96];
     cli_value_range(option, range, sizeof range);
-    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: '%.100s' %s; give %s",
-                    option->name, text, why, range);
+    return fal_fail(FAL_ERROR_ARGUMENT, "'%.100s' %s; give %s", text, why, range);
 }
 
 static fal_status read_whole(const cli_option *option, const char *text,
@@ -155,9 +153,8 @@ static fal_status real_failed(const cli_option *option, const char *text)
 {
     char range[96];
     cli_value_range(option, range, sizeof range);
-    return fal_fail(FAL_ERROR_ARGUMENT,
-                    "option --%s: '%.100s' will not do; give %s", option->name,
-                    text, range);
+    return fal_fail(FAL_ERROR_ARGUMENT, "'%.100s' will not do; give %s", text,
+                    range);
 }
 
 static fal_status read_real(const cli_option *option, const char *text,
@@ -218,20 +215,37 @@ double cli_rate_read(const char *text, const char *rule)
 
 /* ---- all kinds ----------------------------------------------------------- */
 
+/* config.yaml could not repeat bytes that are no characters. */
 static fal_status check_text(const cli_option *option, const char *text)
 {
-    if (*text)
+    size_t left = strlen(text), length = 1;
+    if (left == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "its value is empty; give %s",
+                        option->argument);
+    for (; left > 0 && length > 0; text += length, left -= length)
+        length = fal_utf8_length((const unsigned char *)text, left);
+    if (length > 0)
         return FAL_OK;
-    return fal_fail(FAL_ERROR_ARGUMENT, "option --%s: its value is empty; give %s",
-                    option->name, option->argument);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "its value is not UTF-8; write names and paths in UTF-8");
 }
 
-static fal_status check_milestones(const cli_option *option, const char *text)
+static fal_status read_flag(cli_value *value, const char *text)
+{
+    int no = text && strcmp(text, "false") == 0;
+    if (text && !no && strcmp(text, "true") != 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%.100s' will not do; give true or false", text);
+    value->set = !no;
+    return FAL_OK;
+}
+
+static fal_status check_milestones(const char *text)
 {
     fal_schedule schedule = {0};
     fal_status status = fal_schedule_milestones(&schedule, text);
     fal_schedule_release(&schedule);
-    return status ? fal_fail_within(status, "option --%s", option->name) : FAL_OK;
+    return status;
 }
 
 static fal_status read_every(cli_value *value, const cli_option *option,
@@ -248,6 +262,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
     struct rules rules = {option, text, 0};
     switch (option->kind) {
     case CLI_FLAG:
+        return read_flag(value, text);
     case CLI_OPTIONAL_TEXT:
         return FAL_OK;
     case CLI_TEXT:
@@ -268,7 +283,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
     case CLI_RATES:
         return cli_parts(text, ',', check_rate, (void *)option);
     case CLI_MILESTONES:
-        return check_milestones(option, text);
+        return check_milestones(text);
     }
     return FAL_OK;
 }
@@ -276,10 +291,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
 fal_status cli_value_read(cli_value *value, const cli_option *option,
                           const char *text)
 {
-    fal_status status = read_kind(value, option, text);
-    if (!status) {
-        value->text = text;
-        value->set = 1;
-    }
-    return status;
+    value->set = 1;
+    value->text = text;
+    return read_kind(value, option, text);
 }

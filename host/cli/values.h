@@ -4,8 +4,8 @@
 
 #include "cli/options.h"
 
-/* Sets value->text and, by the option's kind, whole or real; the message names
- * option, text and what would do. */
+/* Sets value->text and, by the option's kind, whole or real. `text` NULL: a flag
+ * alone. The message names the text and what would do; cli_fail_option says where. */
 fal_status cli_value_read(cli_value *value, const cli_option *option,
                           const char *text);
 

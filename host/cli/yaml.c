@@ -68,10 +68,11 @@ static fal_status not_yaml(const struct reader *reader)
                             place_of(parser->problem_mark));
 }
 
+/* `key`: the one that the event is the value of, NULL: none. */
 static fal_status misplaced(const struct reader *reader, const yaml_event_t *event,
-                            const char *why)
+                            const char *key, const char *why)
 {
-    fal_fail(FAL_ERROR_FORMAT, "%s", why);
+    fal_fail(FAL_ERROR_FORMAT, "%.200s%s%s", key ? key : "", key ? ": " : "", why);
     return cli_yaml_fail_at(FAL_ERROR_FORMAT, reader->path,
                             place_of(event->start_mark));
 }
@@ -106,9 +107,9 @@ static const char *unfit(const yaml_event_t *event)
     case YAML_ALIAS_EVENT:
         return "an alias; write the value itself";
     case YAML_SEQUENCE_START_EVENT:
-        return "a list; give one value, texts with '[' in quotes";
+        return "a list; write one text without '[' and '- ', such as 3,5";
     case YAML_MAPPING_START_EVENT:
-        return "a mapping; give one value, texts with '{' in quotes";
+        return "a mapping; give one value";
     default:
         break;
     }
@@ -121,14 +122,15 @@ static const char *unfit(const yaml_event_t *event)
     return NULL;
 }
 
-/* One value of the kind that is allowed, or the end of the mapping. */
-static fal_status next_scalar(struct reader *reader, yaml_event_t *event)
+/* A key, the value of `key`, or the end of the mapping. */
+static fal_status next_scalar(struct reader *reader, yaml_event_t *event,
+                              const char *key)
 {
     fal_status status = next_event(reader, event);
     if (status || event->type == YAML_MAPPING_END_EVENT)
         return status;
     const char *why = unfit(event);
-    return why ? misplaced(reader, event, why) : FAL_OK;
+    return why ? misplaced(reader, event, key, why) : FAL_OK;
 }
 
 static int is_null(const yaml_event_t *event)
@@ -161,7 +163,7 @@ static fal_status visit_entry(struct reader *reader, yaml_event_t *key,
                               cli_yaml_visit visit, void *user)
 {
     yaml_event_t value;
-    fal_status status = next_scalar(reader, &value);
+    fal_status status = next_scalar(reader, &value, text_of(key));
     if (!status) {
         cli_yaml_entry entry = {.key = text_of(key),
                                 .text = is_null(&value) ? NULL : text_of(&value),
@@ -180,7 +182,7 @@ static fal_status read_mapping(struct reader *reader, cli_yaml_visit visit,
     fal_status status = FAL_OK;
     while (!status && !ended) {
         yaml_event_t key;
-        status = next_scalar(reader, &key);
+        status = next_scalar(reader, &key, NULL);
         ended = key.type == YAML_MAPPING_END_EVENT;
         if (!status && !ended)
             status = visit_entry(reader, &key, visit, user);
@@ -190,18 +192,24 @@ static fal_status read_mapping(struct reader *reader, cli_yaml_visit visit,
 }
 
 /* A document of nothing is a mapping without entries. */
+static const char *unfit_root(const yaml_event_t *root)
+{
+    if (root->type != YAML_MAPPING_START_EVENT && (unfit(root) || !is_null(root)))
+        return "a file of options has lines 'key: value', such as 'batch: 64'";
+    if (root->type == YAML_MAPPING_START_EVENT &&
+        (root->data.mapping_start.anchor || root->data.mapping_start.tag))
+        return "an anchor or a tag; leave it out";
+    return NULL;
+}
+
 static fal_status read_root(struct reader *reader, cli_yaml_visit visit, void *user)
 {
     yaml_event_t root;
     fal_status status = next_event(reader, &root);
+    const char *why = status ? NULL : unfit_root(&root);
     int mapping = root.type == YAML_MAPPING_START_EVENT;
-    const char *why = NULL;
-    if (mapping && (root.data.mapping_start.anchor || root.data.mapping_start.tag))
-        why = "an anchor or a tag; leave it out";
-    else if (!mapping && (root.type != YAML_SCALAR_EVENT || !is_null(&root)))
-        why = "a file of options has lines 'key: value', such as 'batch: 64'";
-    if (!status && why)
-        status = misplaced(reader, &root, why);
+    if (why)
+        status = misplaced(reader, &root, NULL, why);
     yaml_event_delete(&root);
     return status || !mapping ? status : read_mapping(reader, visit, user);
 }
@@ -211,7 +219,8 @@ static fal_status read_end(struct reader *reader)
     yaml_event_t event;
     fal_status status = next_event(reader, &event);
     if (!status && event.type != YAML_STREAM_END_EVENT)
-        status = misplaced(reader, &event, "a second document; keep one of them");
+        status = misplaced(reader, &event, NULL,
+                           "a second document; keep one of them");
     yaml_event_delete(&event);
     return status;
 }

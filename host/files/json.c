@@ -44,18 +44,34 @@ static void append_value(fal_json *j, const char *text, int comma)
 
 /* ---- strings ------------------------------------------------------------- */
 
-static void append_escape(fal_json *j, unsigned char c)
+static void append_escape(fal_json *j, unsigned c)
 {
     static const char letters[] = "b\bf\fn\nr\rt\t\"\"\\\\";
     char text[8];
     for (size_t i = 0; i + 1 < sizeof letters; i += 2)
-        if (letters[i + 1] == (char)c) {
+        if ((unsigned char)letters[i + 1] == c) {
             snprintf(text, sizeof text, "\\%c", letters[i]);
             append_text(j, text);
             return;
         }
     snprintf(text, sizeof text, "\\u%04x", c);
     append_text(j, text);
+}
+
+static unsigned code_of(const unsigned char *text, size_t length)
+{
+    unsigned code = text[0] & (length == 1 ? 0x7Fu : 0x7Fu >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (text[i] & 0x3Fu);
+    return code;
+}
+
+/* JSON would take these as they are; YAML, which config.yaml is, refuses them or
+ * reads a line's end. */
+static int is_special(unsigned code)
+{
+    return (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 ||
+           code == 0xFEFF || code == 0xFFFE || code == 0xFFFF;
 }
 
 static int is_plain(unsigned char c)
@@ -75,7 +91,9 @@ static size_t append_piece(fal_json *j, const unsigned char *text, size_t left)
     }
     if (n == 0)
         n = fal_utf8_length(text, left);
-    if (n > 0)
+    if (n > 0 && is_special(code_of(text, n)))
+        append_escape(j, code_of(text, n));
+    else if (n > 0)
         append(j, (const char *)text, n);
     else
         append_text(j, "\xEF\xBF\xBD");
