@@ -113,6 +113,9 @@ static const struct refusal refusals[] = {
     {"bench", 2, {"benchmark", "gemm"}},
     {"bench gemm --m 1 --n 1", 2, {"--k", "missing"}},
     {"bench gemm --m 1 --n 1 --k 0", 2, {"--k", "from 1"}},
+    {"bench gemm --m 1 --n 1 --k 1 --net a", 2, {"--net", "does not take"}},
+    {"bench step", 2, {"--net", "missing"}},
+    {"bench step --net mlp-1x8 --data-shape 4x4", 2, {"--data-shape", "HxWxC"}},
     {"devices --check quantum", 2, {"quantum"}},
 };
 
@@ -156,11 +159,12 @@ static void messages_are_wrapped(void **state)
     assert_has(tool_run("'\033[31m\nx'")->lines,
                "unknown command '\\x1b[31m\\x0ax'");
     /* 80 characters, 82 bytes; and one more */
-#define NAME "'\xC3\xA4\xC3\xA4 ------------------------------------"
+#define NAME "'\xC3\xA4\xC3\xA4 ------------------------------"
     assert_string_equal(tool_run("bench " NAME "'")->lines,
-                        "falign: unknown benchmark " NAME "'; known: gemm\n");
+                        "falign: unknown benchmark " NAME "'; known: gemm, step\n");
     assert_string_equal(tool_run("bench " NAME "-'")->lines,
-                        "falign: unknown benchmark " NAME "-'; known:\n  gemm\n");
+                        "falign: unknown benchmark " NAME
+                        "-'; known: gemm,\n  step\n");
 #undef NAME
 }
 
@@ -575,6 +579,16 @@ static void bench_gives_figures(void **state)
     assert_true(number(json, "ms") >= number(json, "ms_p10"));
     assert_true(fabs(number(json, "gflops") * number(json, "ms") / 0.065536 - 1) <
                 1e-9);
+    cJSON_Delete(json);
+    tool = tool_run("bench step --net mlp-1x8 --data-shape 4x4x3 --classes 3 "
+                    "--batch 16 --rule dfa --json");
+    assert_int_equal(tool->code, 0);
+    json = cJSON_Parse(tool->out);
+    assert_true(number(json, "ms") >= number(json, "ms_p10"));
+    assert_true(
+        fabs(number(json, "samples_per_second") * number(json, "ms") / 16000 - 1) <
+        1e-9);
+    assert_true(number(json, "start_ms") > 0);
     cJSON_Delete(json);
 }
 

@@ -156,7 +156,7 @@ static void networks_are_checked(void **state)
         expect_message(bad);
     }
     write_bad("network", "input 2147483647, first=dense 2147483647", NULL);
-    expect_refused(FAL_ERROR_DEVICE_MEMORY, "18446744056529682436 bytes");
+    expect_refused(FAL_ERROR_DEVICE_MEMORY, "18446744065119617024 bytes");
     expect_message(bad);
     expect_good(good);
 }

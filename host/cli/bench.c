@@ -1,4 +1,4 @@
-/* falign bench gemm: the time of one matrix product. */
+/* falign bench: which benchmark, with which options, and what it prints. */
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/ground.h"
@@ -6,57 +6,120 @@
 
 #include <string.h>
 
-struct figures {
-    double ms, ms_p10, gflops;
+/* ---- results ------------------------------------------------------------- */
+
+struct figure {
+    const char *name;
+    double value;
 };
 
-static fal_status print_result(const cli_options *options, const struct figures *f)
+static fal_status print_figures(const cli_options *options,
+                                const struct figure *figures, size_t count)
 {
     if (cli_flag(options, CLI_JSON)) {
         fal_json json = FAL_JSON;
         fal_json_begin_object(&json);
-        cli_json_number(&json, "ms", f->ms);
-        cli_json_number(&json, "ms_p10", f->ms_p10);
-        cli_json_number(&json, "gflops", f->gflops);
+        for (size_t i = 0; i < count; i++)
+            cli_json_number(&json, figures[i].name, figures[i].value);
         fal_json_end_object(&json);
         return cli_print_json(&json);
     }
-    if (!cli_flag(options, CLI_QUIET))
-        cli_print("ms       %.4f\nms_p10   %.4f\ngflops   %.2f\n", f->ms, f->ms_p10,
-                  f->gflops);
+    for (size_t i = 0; i < count && !cli_flag(options, CLI_QUIET); i++)
+        cli_print("%-18s  %.*f\n", figures[i].name, figures[i].value < 100 ? 4 : 1,
+                  figures[i].value);
     return FAL_OK;
 }
 
-static fal_status bench_gemm(const cli_options *options)
+/* ---- benchmarks ---------------------------------------------------------- */
+
+static fal_status run_gemm(fal_device *device, const cli_options *options)
 {
-    fal_device *device;
-    struct figures f;
-    fal_status status = cli_device_open(&device, options);
-    if (status)
-        return status;
-    status = fal_bench_gemm(device, (size_t)cli_whole(options, CLI_M),
-                            (size_t)cli_whole(options, CLI_N),
-                            (size_t)cli_whole(options, CLI_K),
-                            cli_flag(options, CLI_TA), cli_flag(options, CLI_TB),
-                            &f.ms, &f.ms_p10, &f.gflops);
-    fal_device_destroy(device);
-    return status ? status : print_result(options, &f);
+    struct figure f[] = {{"ms", 0}, {"ms_p10", 0}, {"gflops", 0}};
+    fal_status status = fal_bench_gemm(
+        device, (size_t)cli_whole(options, CLI_M),
+        (size_t)cli_whole(options, CLI_N), (size_t)cli_whole(options, CLI_K),
+        cli_flag(options, CLI_TA), cli_flag(options, CLI_TB), &f[0].value,
+        &f[1].value, &f[2].value);
+    return status ? status : print_figures(options, f, 3);
 }
 
-static fal_status check(const cli_options *options)
+static fal_status run_step(fal_device *device, const cli_options *options)
 {
-    static const char *const known[] = {"gemm"};
-    const char *what = options->argument_count ? options->arguments[0] : "";
-    if (strcmp(what, known[0]) != 0)
-        return fal_fail_unknown("benchmark", what, known, 1);
-    fal_status status = cli_require(options, CLI_M);
-    if (!status)
-        status = cli_require(options, CLI_N);
-    return status ? status : cli_require(options, CLI_K);
+    cli_step_figures s;
+    fal_status status = cli_bench_step(device, options, &s);
+    struct figure f[] = {{"ms", s.timing.ms},
+                         {"ms_p10", s.timing.ms_p10},
+                         {"samples_per_second", s.samples_per_second},
+                         {"start_ms", s.start_ms}};
+    return status ? status : print_figures(options, f, 4);
+}
+
+enum { MOST_OPTIONS = 12 };
+
+/* CLI_OPTIONS ends a list; the first `needed` cannot be left out. */
+static const struct bench {
+    const char *name;
+    fal_status (*run)(fal_device *device, const cli_options *options);
+    size_t needed;
+    cli_id takes[MOST_OPTIONS];
+} benches[] = {
+    {"gemm", run_gemm, 3, {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_OPTIONS}},
+    {"step",
+     run_step,
+     1,
+     {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NO_BIAS,
+      CLI_RULE_NAME, CLI_OPTIMIZER, CLI_BATCH, CLI_OPTIONS}},
+};
+enum { BENCHES = sizeof benches / sizeof *benches };
+
+/* ---- which --------------------------------------------------------------- */
+
+static fal_status find_bench(const cli_options *options, const struct bench **bench)
+{
+    const char *known[BENCHES];
+    const char *name = options->argument_count ? options->arguments[0] : "";
+    for (size_t i = 0; i < BENCHES; i++) {
+        known[i] = benches[i].name;
+        if (strcmp(name, known[i]) == 0) {
+            *bench = &benches[i];
+            return FAL_OK;
+        }
+    }
+    return fal_fail_unknown("benchmark", name, known, BENCHES);
+}
+
+static int takes(const struct bench *bench, cli_id id)
+{
+    for (size_t i = 0; bench->takes[i] != CLI_OPTIONS; i++)
+        if (bench->takes[i] == id)
+            return 1;
+    return id == CLI_DEVICE || id == CLI_JSON || id == CLI_QUIET;
+}
+
+static fal_status check(const struct bench *bench, const cli_options *options)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < bench->needed && !status; i++)
+        status = cli_require(options, bench->takes[i]);
+    for (int id = 0; id < CLI_OPTIONS && !status; id++)
+        if (cli_given(options, (cli_id)id) && !takes(bench, (cli_id)id))
+            status = fal_fail(FAL_ERROR_ARGUMENT,
+                              "option --%s: bench %s does not take it",
+                              cli_table[id].name, bench->name);
+    return status;
 }
 
 int cli_bench(const cli_options *options)
 {
-    fal_status status = check(options);
-    return cli_end(status ? status : bench_gemm(options));
+    const struct bench *bench = NULL;
+    fal_device *device = NULL;
+    fal_status status = find_bench(options, &bench);
+    if (!status)
+        status = check(bench, options);
+    if (!status)
+        status = cli_device_open(&device, options);
+    if (!status)
+        status = bench->run(device, options);
+    fal_device_destroy(device);
+    return cli_end(status);
 }

@@ -3,6 +3,7 @@
 #ifndef FAL_BENCH_H
 #define FAL_BENCH_H
 
+#include "cli/options.h"
 #include "device/launch.h"
 
 typedef struct fal_timing {
@@ -10,11 +11,27 @@ typedef struct fal_timing {
     double ms_p10; /* a tenth of the rounds were faster */
 } fal_timing;
 
-/* Times the list as it stands, after a warm-up of 0.2 s. */
+/* Enqueues one repetition; does not wait. */
+typedef fal_status (*fal_bench_work)(void *user);
+
+/* Times the work after a warm-up of 0.2 s. */
+fal_status fal_bench_time(fal_device *device, fal_bench_work work, void *user,
+                          fal_timing *timing);
+
+/* The same for a list of launches. */
 fal_status fal_bench_launches(const fal_launches *list, fal_timing *timing);
 
 /* Times C [m][n] <- A B with random operands; ta, tb: stored transposed. */
 fal_status fal_bench_gemm(fal_device *device, size_t m, size_t n, size_t k, int ta,
                           int tb, double *ms, double *ms_p10, double *gflops);
+
+/* Times training steps on random data as the options of `bench step` say. */
+typedef struct cli_step_figures {
+    fal_timing timing;
+    double samples_per_second;
+    double start_ms; /* process start to the end of the first step, its loss read */
+} cli_step_figures;
+fal_status cli_bench_step(fal_device *device, const cli_options *options,
+                          cli_step_figures *figures);
 
 #endif

@@ -74,11 +74,15 @@ const cli_command cli_commands[] = {
      .arguments = SIZE_MAX,
      .run = cli_predict},
     {.name = "bench",
-     .usage = "gemm --m M --n N --k K [OPTIONS]",
-     .summary = "time a matrix product",
-     .details = "Prints the median and the fastest tenth in milliseconds, and "
-                "GFLOP/s. All packing is inside the time.",
-     .examples = "bench gemm --m 128 --n 512 --k 784\n",
+     .usage = "gemm|step [OPTIONS]",
+     .summary = "time a matrix product or a training step",
+     .details =
+         "gemm needs --m, --n and --k, step --net. Prints the median and the "
+         "fastest tenth in milliseconds, and GFLOP/s or samples a second. "
+         "All packing is inside the time; a step's samples are random and "
+         "lie on the device.",
+     .examples = "bench gemm --m 128 --n 512 --k 784\n"
+                 "bench step --net mlp-2x512 --rule dfa --optimizer sgd\n",
      .bit = CLI_BENCH,
      .arguments = 1,
      .run = cli_bench},

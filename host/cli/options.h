@@ -97,6 +97,8 @@ typedef enum cli_id {
     CLI_K,
     CLI_TA,
     CLI_TB,
+    CLI_DATA_SHAPE,
+    CLI_CLASSES,
     CLI_JSON,
     CLI_QUIET,
     CLI_HELP,

@@ -20,6 +20,7 @@ static const char seeds[] = "Seeds";
 static const char output[] = "Output";
 static const char device[] = "Device";
 static const char product[] = "Product";
+static const char step[] = "Step";
 
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
@@ -45,15 +46,15 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "inputs to mean 0 and deviation 1; a model of --init keeps its own"},
     [CLI_NO_SHUFFLE] = {"no-shuffle", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, data,
                         RECORDED, "samples in the order of the file"},
-    [CLI_NET] = {"net", "TEXT|PRESET", NULL, CLI_TEXT, NULL, CLI_RUNS, network,
-                 RECORDED,
+    [CLI_NET] = {"net", "TEXT|PRESET", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_BENCH,
+                 network, RECORDED,
                  "layers by commas, as 'dense 512, relu, dense 10', or mlp-LxW: L "
                  "hidden layers of W units"},
     [CLI_ACTIVATION] = {"activation", "relu|leaky|tanh|sigmoid|linear", "relu",
-                        CLI_CHOICE, NULL, CLI_RUNS, network, RECORDED,
+                        CLI_CHOICE, NULL, CLI_RUNS | CLI_BENCH, network, RECORDED,
                         "of the hidden layers of a preset"},
-    [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, network,
-                     RECORDED, "presets without biases"},
+    [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH,
+                     network, RECORDED, "presets without biases"},
     [CLI_LOSS] =
         {"loss", "cross-entropy|mse", "cross-entropy", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_EVALUATE, network, RECORDED,
@@ -64,8 +65,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_INIT] = {"init", "FILE", NULL, CLI_TEXT, NULL, CLI_RUNS, network, RECORDED,
                   "weights (and feedback, if train finds some) from a .safetensors "
                   "file or a run folder"},
-    [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL, CLI_TRAIN, rule,
-                       RECORDED, "what carries the error to the hidden layers"},
+    [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL, CLI_TRAIN | CLI_BENCH,
+                       rule, RECORDED,
+                       "what carries the error to the hidden layers"},
     [CLI_RULE_LIST] = {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule,
                        RECORDED, "rules by commas; all when left out"},
     [CLI_FEEDBACK_LAW] = {"feedback-law", "LAW", NULL, CLI_TEXT, NULL, CLI_RUNS,
@@ -73,7 +75,7 @@ const cli_option cli_table[CLI_OPTIONS] = {
                           "as --weight-law, or weights: the weight law (fa), or "
                           "units: 1/sqrt(units) (dfa)"},
     [CLI_OPTIMIZER] = {"optimizer", "sgd|adam|adamw", "adam", CLI_CHOICE, NULL,
-                       CLI_RUNS, optimizer, RECORDED,
+                       CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
                        "what turns gradients into updates, by PyTorch's formulas"},
     [CLI_RATE] = {"lr", "RATE", NULL, CLI_RATES, &above_0, CLI_RUNS, optimizer,
                   RECORDED,
@@ -106,8 +108,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
                   RECORDED,
                   "gradients of a step are scaled down to this global norm; left "
                   "out, they are not"},
-    [CLI_BATCH] = {"batch", "N", "128", CLI_COUNT, &positive, CLI_RUNS, length,
-                   RECORDED, "samples of a step; a last partial batch is kept"},
+    [CLI_BATCH] = {"batch", "N", "128", CLI_COUNT, &positive, CLI_RUNS | CLI_BENCH,
+                   length, RECORDED,
+                   "samples of a step; a last partial batch is kept"},
     [CLI_EPOCHS] = {"epochs", "N", "5", CLI_COUNT, &natural, CLI_RUNS, length,
                     RECORDED,
                     "passes over the data; no limit if only --steps is given"},
@@ -156,6 +159,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                 "the left matrix is stored transposed, [K][M]"},
     [CLI_TB] = {"tb", NULL, NULL, CLI_FLAG, NULL, CLI_BENCH, product, 0,
                 "the right matrix is stored transposed, [N][K]"},
+    [CLI_DATA_SHAPE] = {"data-shape", "HxWxC|N", "28x28x1", CLI_TEXT, NULL,
+                        CLI_BENCH, step, 0, "of the random samples of a step"},
+    [CLI_CLASSES] = {"classes", "N", "10", CLI_COUNT, &positive, CLI_BENCH, step, 0,
+                     "classes of the random labels of a step"},
     [CLI_JSON] = {"json", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,
                   "print the result as JSON, nothing else"},
     [CLI_QUIET] = {"quiet", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,
