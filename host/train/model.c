@@ -15,9 +15,13 @@
 
 static const fal_model_options defaults = FAL_MODEL_OPTIONS;
 
+#define TEXT_OF(number) #number
+#define VERSION(major, minor, patch)                                               \
+    TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
 const char *fal_version(void)
 {
-    return "0.1.0";
+    return VERSION(FAL_VERSION_MAJOR, FAL_VERSION_MINOR, FAL_VERSION_PATCH);
 }
 
 void fal_model_options_init(fal_model_options *options, size_t size)
