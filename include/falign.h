@@ -1,14 +1,15 @@
 /* falign: training neural networks by backpropagation and feedback alignment, on
  * any OpenCL device.
  *
- * Promise. Every function that can fail returns a fal_status and leaves its results
- * untouched when it fails; fal_error_message() then says what, where, why and what
- * to do. The library never prints, exits or aborts, reads no environment but
+ * Promise. Every function that can fail returns a fal_status, 0 when all went well,
+ * and leaves its results untouched when it fails; fal_error_message() then says
+ * what, where, why and what to do. The library never prints, exits or aborts, reads no environment but
  * FALIGN_DEVICE, FALIGN_KERNELS and FALIGN_VECTOR (where the device options leave
  * them open) and what says whether PoCL can compile (PATH, POCL_CACHE_DIR,
  * XDG_CACHE_HOME, HOME), and keeps no global state. Every *_destroy(NULL) is fine. A device
  * and all that was made from it belong to one thread at a time; different devices
- * are independent. Destroy trainers before their model, models before their device.
+ * are independent. Destroy trainers before their model, models before their device,
+ * data sets whenever no call is using them.
  * Callbacks run on the caller's thread.
  *
  * Notation. Rows are samples. Layer l computes a_l = h_{l-1} W_l + b_l and
@@ -26,6 +27,9 @@
  *     fal_trainer_create(&trainer, model, NULL);
  *     fal_trainer_fit(trainer, train, test, 5, NULL, NULL);
  *     fal_model_save(model, "model.safetensors");
+ *
+ * examples/ has whole ones: arrays in memory, a loop of one's own, predictions, real
+ * targets, two devices, Python.
  */
 #ifndef FALIGN_H
 #define FALIGN_H
@@ -82,8 +86,10 @@ FAL_API const char *fal_error_message(void);
 
 /* Option structs begin with `size`, set by their initialiser macro in C
  * (`fal_model_options o = FAL_MODEL_OPTIONS;`) or by fal_*_options_init in
- * bindings, so that a program built against an older header keeps working. NULL in
- * place of options means all defaults. */
+ * bindings, so that a program built against an older header keeps working; a
+ * binding may leave out fields at the end, `size` says so. NULL in place of options
+ * means all defaults. Structs that are filled in need their size alone:
+ * `fal_evaluation result = {.size = sizeof result};` */
 
 /* ---- devices ------------------------------------------------------------- */
 
@@ -207,13 +213,14 @@ typedef int (*fal_dataset_visit)(const fal_dataset_info *info, void *user);
 FAL_API fal_status fal_dataset_list(const fal_dataset_options *options,
                                     fal_dataset_visit visit, void *user);
 
-/* A data set of the caller's arrays. Give labels with classes, or targets with
- * outputs. */
+/* A data set of the caller's arrays, to be set after FAL_ARRAYS: count, channels (and
+ * for images height and width, else 1), inputs, and labels with classes or targets
+ * with outputs. */
 typedef struct fal_arrays {
     size_t size;
     size_t count;                   /* samples, at least 1 */
     size_t height, width, channels; /* of one sample; N numbers: 1, 1, N */
-    fal_type type;                  /* of inputs */
+    fal_type type;                  /* of inputs; FAL_FLOATS */
     const void *inputs;             /* [count][height][width][channels] */
     const int32_t *labels;          /* [count], 0 ≤ label < classes */
     size_t classes;
@@ -425,7 +432,8 @@ typedef struct fal_progress {
 typedef int (*fal_on_progress)(const fal_progress *progress, void *user);
 
 /* Trains for `epochs` (0 with options.steps: no limit), evaluates `test` (may be
- * NULL) after each. A second call goes on: epochs and steps count on, the optimizer
+ * NULL) after each; losses and accuracies go to `on_progress` alone (may be NULL).
+ * A second call goes on: epochs and steps count on, the optimizer
  * keeps its state, the schedule starts anew. Errors: ARGUMENT (data that does not
  * fit the network), DIVERGED (names step and layer; the weights stay as before that
  * step). */
@@ -434,10 +442,12 @@ FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *trai
                                    fal_on_progress on_progress, void *user);
 
 /* One step on a batch of the caller's: arrays->count rows, at most options.batch,
- * raw values. *loss, if asked for, is the batch mean before the step; without it
- * the call does not wait for the device. With the schedule "cosine" options.steps
- * must be given, and a step past their end is an error; so is the schedule "step",
- * for single steps have no epochs. */
+ * raw values, which the model standardises only if fal_model_standardize was called
+ * before; they are copied and the caller's again when the call returns. *loss, if
+ * asked for, is the batch mean before the step; without it the call does not wait
+ * for the device. The rate is that of fal_trainer_learning_rate, if called; else
+ * with the schedule "cosine" options.steps must be given, and a step past their end
+ * is an error; so is the schedule "step", for single steps have no epochs. */
 FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
                                     double *loss);
 
