@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +54,14 @@ static void split(char **words)
 
 /* ---- the process --------------------------------------------------------- */
 
+/* A shell that runs the tests in the background may have Ctrl-C ignored. */
+static void become_tool(char **words)
+{
+    signal(SIGINT, SIG_DFL);
+    execv(getenv("FALIGN_BINARY"), words);
+    _exit(127);
+}
+
 static pid_t start(const char *line, int out, int error)
 {
     char *words[TOOL_WORDS];
@@ -64,13 +75,25 @@ static pid_t start(const char *line, int out, int error)
     dup2(nowhere, 0);
     dup2(out >= 0 ? out : nowhere, 1);
     dup2(error >= 0 ? error : nowhere, 2);
-    execv(getenv("FALIGN_BINARY"), words);
-    _exit(127);
+    become_tool(words);
 }
 
 pid_t tool_start(const char *line, int output)
 {
     return start(line, output, -1);
+}
+
+pid_t tool_start_terminal(const char *line, int columns, int *terminal)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)columns};
+    char *words[TOOL_WORDS];
+    expand(line);
+    split(words);
+    fflush(NULL);
+    pid_t child = forkpty(terminal, NULL, NULL, &size);
+    if (child == 0)
+        become_tool(words);
+    return child;
 }
 
 int tool_wait(pid_t child)

@@ -28,6 +28,9 @@ const struct tool *tool_run_with(const char *name, const char *value,
 pid_t tool_start(const char *line, int output);
 int tool_wait(pid_t child);
 
+/* The same on a terminal of its own, `columns` wide; *terminal is our end of it. */
+pid_t tool_start_terminal(const char *line, int columns, int *terminal);
+
 /* 1: no line of `text` is longer than 80 characters, single words excepted. */
 int tool_fits(const char *text);
 
