@@ -21,6 +21,10 @@ enum { PATIENCE = 60000 }; /* milliseconds */
 
 #define ENDLESS "train --data $D --net mlp-1x8 --epochs 1000000 --out run"
 
+static struct screen screen;
+static int terminal;
+static pid_t child; /* 0: none runs */
+
 static const char run_files[] =
     "config.yaml metrics.jsonl model.safetensors start.safetensors";
 
@@ -30,11 +34,18 @@ static int enter(void **state)
     return tool_enter(state);
 }
 
-/* ---- a session ----------------------------------------------------------- */
+static int leave(void **state)
+{
+    if (child > 0) { /* a test that failed leaves it running */
+        kill(child, SIGKILL);
+        tool_wait(child);
+        close(terminal);
+    }
+    child = 0;
+    return tool_leave(state);
+}
 
-static struct screen screen;
-static int terminal;
-static pid_t child;
+/* ---- a session ----------------------------------------------------------- */
 
 static void begin(const char *line, int width, int reflow)
 {
@@ -65,6 +76,13 @@ static void watch_updates(int count)
                      screen.lines[screen.line]);
 }
 
+/* Until the live line has the text, where there is room for it. */
+static void watch_for(const char *text, int room)
+{
+    while (room && !strstr(screen.lines[screen.line], text))
+        watch_updates(1);
+}
+
 static void type(const char *keys)
 {
     assert_int_equal(write(terminal, keys, strlen(keys)), strlen(keys));
@@ -76,7 +94,9 @@ static int end(void)
     while (look(PATIENCE) > 0)
         ;
     close(terminal);
-    return tool_wait(child);
+    int code = tool_wait(child);
+    child = 0;
+    return code;
 }
 
 /* No live line, no colour, the cursor where the next prompt belongs. */
@@ -88,8 +108,9 @@ static void assert_clean(void)
     assert_string_equal(screen.lines[screen.line], "");
     assert_int_equal(screen_count(&screen, "[#"), 0);
     assert_int_equal(screen_count(&screen, "[."), 0);
-    assert_int_equal(screen_count(&screen, "epoch 1"), 0);
-    assert_int_equal(screen_count(&screen, "^"), 0);
+    assert_int_equal(screen_count(&screen, "epoch "), 0);
+    if (screen.width > 2) /* ^C itself takes two columns */
+        assert_int_equal(screen_count(&screen, "^"), 0);
 }
 
 /* ---- the live line ------------------------------------------------------- */
@@ -105,12 +126,10 @@ static void assert_live_line(int width)
     if (width >= 40) {
         assert_int_equal(line[0], '[');
         assert_non_null(strchr(line, ']'));
-        assert_non_null(strstr(line, "loss "));
     }
     if (width >= 80) {
         assert_non_null(strstr(line, "acc "));
         assert_non_null(strstr(line, "/s "));
-        assert_non_null(strstr(line, " left"));
     }
 }
 
@@ -121,6 +140,8 @@ static void the_live_line_fits_any_width(void **state)
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         begin(ENDLESS " --force", widths[i], 1);
         watch_updates(4);
+        watch_for(" left", widths[i] >= 80);
+        watch_for("loss ", widths[i] >= 40);
         while (screen.column != 0)
             assert_int_equal(look(PATIENCE), 1);
         assert_live_line(widths[i]);
@@ -147,15 +168,14 @@ static void long_labels_fit_too(void **state)
     }
 }
 
-/* What stands above stays; wide names are cut between characters. */
 static void a_whole_run_leaves_its_results(void **state)
 {
-    char line[256] = "train --data $D --epochs 40 --out run --net '";
+    static const char name[] = "\xC3\xA4\xE6\xBC\xA2\xF0\x9F\x90\x9F";
     (void)state;
-    for (int i = 0; i < 40; i++)
-        strcat(line, "\xC3\xA4");
-    strcat(line, "=dense 8, relu, dense 10'");
-    begin(line, 80, 1);
+    assert_int_equal(symlink(getenv("FALIGN_TEST_DATA"), name), 0);
+    begin("train --data ./\xC3\xA4\xE6\xBC\xA2\xF0\x9F\x90\x9F --net mlp-6x8 "
+          "--epochs 40 --out run",
+          80, 1);
     assert_int_equal(end(), 0);
     assert_clean();
     assert_true(screen.updates >= 2);
@@ -220,9 +240,10 @@ static void a_resized_window_stays_clean(void **state)
             assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
             screen_resize(&screen, widths[i]);
             watch_updates(3);
-            assert_int_equal(screen_count(&screen, "epoch 1"), 0);
-            assert_true(screen_count(&screen, "epoch ") <= 1);
-            assert_true(strlen(screen.lines[screen.line]) < widths[i]);
+            const char *line = screen.lines[screen.line];
+            assert_true(strlen(line) < widths[i]);
+            assert_int_equal(screen_count(&screen, "epoch "),
+                             strncmp(line, "epoch ", 6) == 0 || *line == '[');
         }
         type("\003");
         assert_int_equal(end(), 130);
@@ -245,8 +266,8 @@ static void ctrl_c_saves_and_says_so(void **state)
     assert_int_equal(screen_count(&screen, "--init run"), 1);
     assert_string_equal(tool_list("run"), run_files);
     assert_int_equal(tool_run("evaluate run --data $D")->code, 0);
-    assert_int_equal(tool_run("train --data $D --init run --epochs 1 --quiet")->code,
-                     0);
+    assert_int_equal(
+        tool_run("train --data $D --init run --epochs 1 --quiet")->code, 0);
 }
 
 /* It saves though nobody is there to be told. */
@@ -256,12 +277,14 @@ static void a_closed_terminal_ends_the_run(void **state)
     begin(ENDLESS, 80, 1);
     watch_updates(5);
     close(terminal);
-    assert_int_equal(tool_wait(child), 130);
+    int code = tool_wait(child);
+    child = 0;
+    assert_int_equal(code, 130);
     assert_string_equal(tool_list("run"), run_files);
     assert_int_equal(tool_run("evaluate run --data $D")->code, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, enter, tool_leave)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
 {

@@ -55,10 +55,11 @@ static void split(char **words)
 /* ---- the process --------------------------------------------------------- */
 
 /* A shell that runs the tests in the background may have Ctrl-C ignored. */
-static void become_tool(char **words)
+static _Noreturn void become_tool(char **words)
 {
     signal(SIGINT, SIG_DFL);
     execv(getenv("FALIGN_BINARY"), words);
+    perror("$FALIGN_BINARY");
     _exit(127);
 }
 

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR_LEAST = 4, BAR_MOST = 20, BAR_FRAME = 3, BAR_FROM = 40, LINE = 256 };
+enum { BAR_LEAST = 4, BAR_MOST = 20, BAR_FRAME = 3, BAR_FROM = 39, LINE = 256 };
 
 static const double update_pause = 0.1; /* between two updates of the live line */
 
@@ -107,8 +107,10 @@ static void add_figures(struct line *line, const cli_live *live,
 /* The same, so short that it fits 80 columns with the bar. */
 static void add_short_figures(struct line *line, const cli_live *live, int test)
 {
-    if (!isnan(live->loss))
-        add(line, "  loss %.4f  acc %.1f%%", live->loss, 100 * live->accuracy);
+    if (!isnan(live->loss)) {
+        add(line, "  loss %.4f", live->loss);
+        add(line, "  acc %.1f%%", 100 * live->accuracy);
+    }
     if (test && !isnan(live->test_accuracy))
         add(line, "  test %.1f%%", 100 * live->test_accuracy);
     if (live->speed > 0)
