@@ -24,14 +24,12 @@ const cli_command cli_commands[] = {
          "(weights and feedback before the first step) and "
          "model.safetensors, which is rewritten after each epoch. Ctrl-C "
          "finishes the step and saves.\n\n"
-         "FILE.yaml holds options as lines 'batch: 64', 'no-shuffle: true': any "
-         "of those below but --json, --quiet and --help; null stands for the "
-         "default, paths start from the current folder. Options of the command "
-         "line win, --no-shuffle=false over a file's true; what they leave "
-         "without sense in the file is dropped: momentum and nesterov of "
-         "another optimizer, the feedback law of another rule, standardize "
-         "beside --init, the other one of epochs and steps. A run's own "
-         "config.yaml repeats it.",
+         "FILE.yaml holds options, a line each, as 'batch: 64' or "
+         "'no-shuffle: true': any of those below but --json, --quiet and --help; "
+         "null stands for the default, paths start from the current folder. "
+         "Options of the command line win over it (--no-shuffle=false over its "
+         "true), and what they leave without sense there is dropped, as momentum "
+         "where --optimizer is not sgd. A run's own config.yaml repeats it.",
      .examples = "train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
                  "train --data fashion-mnist --net 'dense 256, tanh, dense 10'\n"
                  "train --data DIR --net mlp-1x64 --epochs 20 --out runs/mine\n"
@@ -52,7 +50,10 @@ const cli_command cli_commands[] = {
     {.name = "evaluate",
      .usage = "MODEL --data D [OPTIONS]",
      .summary = "loss and accuracy of a model",
-     .details = "MODEL is a .safetensors file or a run folder.",
+     .details =
+         "MODEL is a .safetensors file or a run folder. Prints samples, loss, "
+         "accuracy and how many are correct; the loss alone where targets "
+         "are real.",
      .examples = "evaluate runs/mine --data fashion-mnist\n"
                  "evaluate runs/mine --data fashion-mnist --split train\n",
      .bit = CLI_EVALUATE,
@@ -62,12 +63,14 @@ const cli_command cli_commands[] = {
      .usage = "MODEL FILE... [OPTIONS]",
      .summary = "what a model makes of samples of your own",
      .details =
-         "MODEL is a .safetensors file or a run folder. FILE is an IDX file or one "
-         "of numpy.save, gzipped or not: one sample [height][width][channels] or "
-         "[numbers], or [count] of them, in the units of the training data. Prints "
-         "a line a sample: FILE[INDEX], class, probability (softmax of the "
-         "outputs); with --json one object a line: input, index and top, a list of "
-         "class, name, probability. Of a model of real targets, the outputs.",
+         "MODEL is a .safetensors file or a run folder. FILE is a .npy file of "
+         "numpy or an IDX file, gzipped or not: one sample "
+         "[height][width][channels] or [numbers], or [count] of them, in the units "
+         "of the training data.\n\n"
+         "Prints a line a sample: FILE[INDEX], then class and probability (softmax "
+         "of the outputs); with --json an object a line: input, index, and top, a "
+         "list of class, name and probability. A model of real targets gives its "
+         "outputs instead.",
      .examples = "predict runs/mine shirt.npy --top 3\n"
                  "predict runs/mine t10k-images-idx3-ubyte.gz --json\n",
      .bit = CLI_PREDICT,

@@ -35,9 +35,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_SAMPLES] =
         {"samples", "N", NULL, CLI_COUNT, &positive, CLI_RUNS | CLI_EVALUATE, data,
          RECORDED,
-         "the first N samples only, in training of the training split (all)"},
+         "only the first N samples (all) of the training split, or of the one "
+         "that evaluate takes"},
     [CLI_SPLIT] = {"split", "test|train", "test", CLI_CHOICE, NULL, CLI_EVALUATE,
-                   data, 0, "which samples of the data set"},
+                   data, 0, "which part of the data set"},
     [CLI_TOP] = {"top", "K", "1", CLI_COUNT, &positive, CLI_PREDICT, data, 0,
                  "the K most probable classes of a sample; all if there are fewer"},
     [CLI_STANDARDIZE] =
@@ -168,5 +169,5 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_QUIET] = {"quiet", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,
                    "print nothing but errors"},
     [CLI_HELP] = {"help", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,
-                  "print this"},
+                  "print this help"},
 };

@@ -4,8 +4,8 @@
 
 Goes through each page of docs/ from top to bottom, in an empty folder of its own, with
 DATA_FOLDER standing in for the data set fashion-mnist: runs every block marked sh or
-python, and every command of a console block, whose output must be the one shown. Prints
-`ok PAGE:LINE` for each block.
+python, and every command of a console block, whose output must be the one shown; a yaml
+block becomes the file run.yaml. Prints `ok PAGE:LINE` for each block.
 """
 
 import os
@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
-BLOCK = re.compile(r"^```(sh|python|console)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```(sh|python|console|yaml)\n(.*?)^```$", re.M | re.S)
 
 
 def blocks(page):
@@ -49,6 +49,8 @@ def run_page(page, environment):
     for line, language, text in blocks(page):
         if language == "console":
             why = run_console(text, environment)
+        elif language == "yaml":
+            why = pathlib.Path("run.yaml").write_text(text, encoding="utf-8") and ""
         elif language == "sh":
             why = run(["sh", "-e", "-c", text], environment)[0]
         else:
