@@ -52,8 +52,8 @@ const cli_command cli_commands[] = {
      .summary = "loss and accuracy of a model",
      .details =
          "MODEL is a .safetensors file or a run folder. Prints samples, loss, "
-         "accuracy and how many are correct; the loss alone where targets "
-         "are real.",
+         "accuracy and how many are correct; with real targets samples and "
+         "loss.",
      .examples = "evaluate runs/mine --data fashion-mnist\n"
                  "evaluate runs/mine --data fashion-mnist --split train\n",
      .bit = CLI_EVALUATE,
