@@ -423,7 +423,8 @@ typedef struct fal_progress {
     uint64_t step, steps; /* done over the trainer's life; at the end of this fit */
     uint64_t epoch, epochs;            /* completed; at the end of this fit */
     double train_loss, train_accuracy; /* of FAL_LOG and FAL_EPOCH */
-    double test_loss, test_accuracy;   /* of FAL_EPOCH with a test set; else NAN */
+    double test_loss, test_accuracy;   /* of FAL_EPOCH with a test set; else NAN.
+                                        * Accuracies are NAN with real targets */
     double samples_per_second;         /* trained, evaluation not counted */
     double seconds;                    /* training so far in this fit */
 } fal_progress;

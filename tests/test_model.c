@@ -93,6 +93,14 @@ static void bytes_and_standardisation(void **state)
     fal_model_destroy(model);
 }
 
+static int expect_no_accuracy(const fal_progress *p, void *seen)
+{
+    assert_true(isnan(p->train_accuracy) && isnan(p->test_accuracy));
+    *(size_t *)seen += p->event == FAL_EPOCH && isfinite(p->test_loss) &&
+                       isfinite(p->train_loss);
+    return 0;
+}
+
 /* y = x A is learned by a network without hidden layers. */
 static void real_targets_are_learned(void **state)
 {
@@ -114,7 +122,9 @@ static void real_targets_are_learned(void **state)
     options.optimizer = "sgd";
     options.learning_rate = .05;
     fal_trainer *trainer = trainer_of(model, &options);
-    must(fal_trainer_fit(trainer, data, NULL, 60, NULL, NULL));
+    size_t epochs = 0;
+    must(fal_trainer_fit(trainer, data, data, 60, expect_no_accuracy, &epochs));
+    assert_int_equal(epochs, 60);
     fal_evaluation found = {.size = sizeof found};
     must(fal_model_evaluate(model, data, "mse", &found));
     assert_true(found.loss < 1e-5);
@@ -288,7 +298,8 @@ static void data_that_does_not_fit_is_refused(void **state)
     arrays = random_arrays(9, 6, 4, 1);
     refuse_data(model, t, &arrays, NULL, "cross-entropy needs labels");
     arrays = random_arrays(9, 6, 3, 1);
-    refuse_data(model, m, &arrays, "mse", "3 numbers, the network 4 outputs");
+    refuse_data(model, m, &arrays, "mse",
+                "3 numbers a sample, the network 4 outputs");
     fal_trainer_destroy(t);
     fal_trainer_destroy(m);
     fal_model_destroy(model);

@@ -46,6 +46,7 @@ static void name_outcomes(struct comparison *c)
     for (size_t i = 0; i < c->rule_count * c->seeds; i++)
         c->runs[i] = (cli_outcome){.rule = c->rules[i / c->seeds],
                                    .test_accuracy = NAN,
+                                   .test_loss = NAN,
                                    .train_loss = NAN,
                                    .samples_per_second = NAN,
                                    .seconds = NAN};
@@ -95,6 +96,7 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
     if (status != FAL_OK || p->step == 0)
         return;
     outcome->test_accuracy = p->test_accuracy;
+    outcome->test_loss = p->test_loss;
     outcome->train_loss = p->train_loss;
     outcome->samples_per_second = p->samples_per_second;
     outcome->seconds = p->seconds;
@@ -179,14 +181,16 @@ static void explain(const struct comparison *c)
 static fal_status report(struct comparison *c)
 {
     fal_json json = FAL_JSON;
-    cli_outcomes_json(c->runs, c->rule_count, c->seeds, c->options, &json);
+    cli_outcomes all = {c->runs, c->rule_count, c->seeds,
+                        c->ground.train_facts.targets != NULL};
+    cli_outcomes_json(&all, c->options, &json);
     fal_json_newline(&json);
     fal_status status = json.status;
     if (!status)
         status = fal_run_write(c->folder, "compare.json", json.text);
     if (!status && !c->silent) {
         cli_print("\n");
-        cli_outcomes_print(c->runs, c->rule_count, c->seeds);
+        cli_outcomes_print(&all);
         cli_print("\nsaved in %s\n", fal_run_folder(c->folder));
     }
     if (!status && cli_flag(c->options, CLI_JSON))

@@ -73,9 +73,13 @@ void cli_job_print_head(const cli_job *job, const char *what, const fal_run *fol
     cli_print("%-8s %s\n", what, fal_run_folder(folder));
     cli_print("device   %s, %s (%s)\n", g->info.selector, g->info.name,
               g->info.platform);
-    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu classes\n",
+    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu %s\n",
               cli_text(&job->options, CLI_DATA), data->count, g->test_facts.count,
-              data->height, data->width, data->channels, data->classes);
+              data->height, data->width, data->channels,
+              data->labels ? data->classes : data->outputs,
+              data->labels         ? "classes"
+              : data->outputs == 1 ? "target"
+                                   : "targets");
     cli_print("network  %.*s%s\n", NETWORK_SHOWN, network,
               strlen(network) > NETWORK_SHOWN ? "..." : "");
 }

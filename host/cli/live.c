@@ -49,6 +49,7 @@ void cli_live_begin(cli_live *live, const char *label, int silent)
                        .began = cli_clock(),
                        .loss = NAN,
                        .accuracy = NAN,
+                       .test_loss = NAN,
                        .test_accuracy = NAN};
 }
 
@@ -92,14 +93,24 @@ static void add_place(struct line *line, const fal_progress *p, int current)
             (unsigned long long)p->steps);
 }
 
+/* The accuracy on the test set; with real targets the loss. */
+static void add_test(struct line *line, const cli_live *live, int digits)
+{
+    if (!isnan(live->test_accuracy))
+        add(line, "  test %.*f%s%%", digits, 100 * live->test_accuracy,
+            digits > 1 ? " " : "");
+    else if (!isnan(live->test_loss))
+        add(line, "  test %.4f", live->test_loss);
+}
+
 static void add_figures(struct line *line, const cli_live *live,
                         const fal_progress *p)
 {
     if (!isnan(live->loss))
-        add(line, "  loss %.4f  accuracy %.2f %%", live->loss,
-            100 * live->accuracy);
-    if (!isnan(live->test_accuracy))
-        add(line, "  test %.2f %%", 100 * live->test_accuracy);
+        add(line, "  loss %.4f", live->loss);
+    if (!isnan(live->accuracy))
+        add(line, "  accuracy %.2f %%", 100 * live->accuracy);
+    add_test(line, live, 2);
     if (p->samples_per_second > 0)
         add(line, "  %.0f samples/s", p->samples_per_second);
 }
@@ -107,12 +118,12 @@ static void add_figures(struct line *line, const cli_live *live,
 /* The same, so short that it fits 80 columns with the bar. */
 static void add_short_figures(struct line *line, const cli_live *live, int test)
 {
-    if (!isnan(live->loss)) {
+    if (!isnan(live->loss))
         add(line, "  loss %.4f", live->loss);
+    if (!isnan(live->accuracy))
         add(line, "  acc %.1f%%", 100 * live->accuracy);
-    }
-    if (test && !isnan(live->test_accuracy))
-        add(line, "  test %.1f%%", 100 * live->test_accuracy);
+    if (test)
+        add_test(line, live, 1);
     if (live->speed > 0)
         add(line, "  %.0f/s", live->speed);
 }
@@ -166,7 +177,7 @@ static void compose(struct line *line, const cli_live *live, const fal_progress 
     add_time_left(line, live, p);
 }
 
-/* The accuracy on the test set is the first that gives way. */
+/* What is known of the test set is the first that gives way. */
 static void show_live(const cli_live *live, const fal_progress *p)
 {
     size_t width = line_width();
@@ -204,8 +215,10 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
     }
     if (progress->samples_per_second > 0)
         live->speed = progress->samples_per_second;
-    if (progress->event == FAL_EPOCH)
+    if (progress->event == FAL_EPOCH) {
+        live->test_loss = progress->test_loss;
         live->test_accuracy = progress->test_accuracy;
+    }
     double now = cli_clock();
     if (!live->terminal) {
         if (progress->event == FAL_EPOCH)

@@ -9,8 +9,8 @@ typedef struct cli_live {
     int silent, terminal, color;
     const char *label;     /* in front of each line; NULL: none */
     double began, updated; /* seconds of a clock */
-    double loss, accuracy; /* last known, NAN: none yet */
-    double test_accuracy, speed;
+    double loss, accuracy; /* last known, NAN: none yet, or real targets */
+    double test_loss, test_accuracy, speed;
 } cli_live;
 
 /* `silent`: shows nothing. */

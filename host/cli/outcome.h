@@ -12,7 +12,7 @@ typedef struct cli_outcome {
     int begun;  /* the folder holds it */
     int failed; /* it diverged */
     uint64_t seed;
-    double test_accuracy, train_loss, samples_per_second, seconds;
+    double test_accuracy, test_loss, train_loss, samples_per_second, seconds;
     char folder[64]; /* within the comparison's */
 } cli_outcome;
 
@@ -24,10 +24,16 @@ typedef struct cli_spread {
 /* Of the finite values of a figure, a double at `offset` in each of the runs. */
 cli_spread cli_spread_of(const cli_outcome *runs, size_t count, size_t offset);
 
-/* `runs` is ordered by rule, `seeds` runs each; an interrupted comparison has not
+/* All runs, ordered by rule, `seeds` runs each; an interrupted comparison has not
  * begun them all. */
-void cli_outcomes_print(const cli_outcome *runs, size_t rules, size_t seeds);
-void cli_outcomes_json(const cli_outcome *runs, size_t rules, size_t seeds,
-                       const cli_options *options, fal_json *json);
+typedef struct cli_outcomes {
+    const cli_outcome *runs;
+    size_t rules, seeds;
+    int real_targets; /* the test loss stands where the test accuracy would */
+} cli_outcomes;
+
+void cli_outcomes_print(const cli_outcomes *all);
+void cli_outcomes_json(const cli_outcomes *all, const cli_options *options,
+                       fal_json *json);
 
 #endif

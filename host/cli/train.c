@@ -33,13 +33,20 @@ static void print_head(const cli_job *job, const fal_run *folder)
     print_lengths(run);
 }
 
+/* Real targets have none. */
+static int has_accuracy(const cli_job *job)
+{
+    return job->ground->train_facts.labels != NULL;
+}
+
 static void print_end(const cli_job *job, const fal_run *folder)
 {
     const fal_progress *p = &job->epoch;
+    if (p->step > 0 && has_accuracy(job))
+        cli_print("test accuracy %.2f %%, ", 100 * p->test_accuracy);
     if (p->step > 0)
-        cli_print("test accuracy %.2f %%, test loss %.4f, train loss %.4f; "
-                  "%.1f s of training\n",
-                  100 * p->test_accuracy, p->test_loss, p->train_loss, p->seconds);
+        cli_print("test loss %.4f, train loss %.4f; %.1f s of training\n",
+                  p->test_loss, p->train_loss, p->seconds);
     cli_print("saved in %s\n", fal_run_folder(folder));
 }
 
@@ -55,9 +62,11 @@ static fal_status print_json(const cli_job *job, const fal_run *folder)
     cli_json_count(&json, "step", p->step);
     cli_json_count(&json, "epoch", p->epoch);
     cli_json_number(&json, "train_loss", trained ? p->train_loss : NAN);
-    cli_json_number(&json, "train_accuracy", trained ? p->train_accuracy : NAN);
+    if (has_accuracy(job))
+        cli_json_number(&json, "train_accuracy", trained ? p->train_accuracy : NAN);
     cli_json_number(&json, "test_loss", trained ? p->test_loss : NAN);
-    cli_json_number(&json, "test_accuracy", trained ? p->test_accuracy : NAN);
+    if (has_accuracy(job))
+        cli_json_number(&json, "test_accuracy", trained ? p->test_accuracy : NAN);
     cli_json_number(&json, "samples_per_second", p->samples_per_second);
     cli_json_number(&json, "seconds", p->seconds);
     cli_json_number(&json, "start_ms", trained ? job->start_ms : NAN);

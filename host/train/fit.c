@@ -51,11 +51,18 @@ static void report(fit *f, fal_progress *progress)
         f->stopped = 1;
 }
 
-static void set_means(fal_progress *progress, fal_tally tally, double time)
+/* Real targets have no accuracy. */
+static double accuracy(const fal_feed *feed, double correct, double samples)
+{
+    return feed->data.targets ? NAN : correct / samples;
+}
+
+static void set_means(const fit *f, fal_progress *progress, fal_tally tally,
+                      double time)
 {
     double samples = (double)tally.samples;
     progress->train_loss = tally.loss / samples;
-    progress->train_accuracy = tally.correct / samples;
+    progress->train_accuracy = accuracy(&f->feed, tally.correct, samples);
     progress->samples_per_second = time > 0 ? samples / time : 0;
 }
 
@@ -64,7 +71,7 @@ static void report_log(fit *f)
     fal_ring *ring = &f->trainer->ring;
     fal_progress progress = {
         .event = FAL_LOG, .test_loss = NAN, .test_accuracy = NAN};
-    set_means(&progress, ring->log, seconds(f) - f->log_seconds);
+    set_means(f, &progress, ring->log, seconds(f) - f->log_seconds);
     ring->log = (fal_tally){0};
     f->log_seconds = seconds(f);
     report(f, &progress);
@@ -75,7 +82,7 @@ static fal_status report_epoch(fit *f)
     fal_ring *ring = &f->trainer->ring;
     fal_progress progress = {
         .event = FAL_EPOCH, .test_loss = NAN, .test_accuracy = NAN};
-    set_means(&progress, ring->epoch, seconds(f) - f->epoch_seconds);
+    set_means(f, &progress, ring->epoch, seconds(f) - f->epoch_seconds);
     ring->epoch = (fal_tally){0};
     f->training = seconds(f);
     if (f->has_test) {
@@ -91,7 +98,8 @@ static fal_status report_epoch(fit *f)
                 "finite, the last update was too large; lower the learning "
                 "rate",
                 (unsigned long long)f->trainer->step);
-        progress.test_accuracy = (double)correct / (double)f->test.feed.data.count;
+        progress.test_accuracy = accuracy(&f->test.feed, (double)correct,
+                                          (double)f->test.feed.data.count);
     }
     f->resumed = now();
     report(f, &progress);

@@ -321,14 +321,14 @@ fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int lo
             data->classes, network->outputs);
     if (data->targets && data->outputs != network->outputs)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "data set: its targets have %zu numbers, the network %zu "
-                        "outputs",
-                        data->outputs, network->outputs);
+                        "data set: its targets have %zu numbers a sample, the "
+                        "network %zu outputs; end the network in dense %zu",
+                        data->outputs, network->outputs, data->outputs);
     if (data->targets && loss == FAL_CROSS_ENTROPY)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
             "data set: cross-entropy needs labels, it has real targets; "
-            "use the loss mse");
+            "use the loss mse (--loss mse)");
     return FAL_OK;
 }
 

@@ -187,6 +187,13 @@ static void add_number(fal_json *j, const char *key, double value)
     fal_json_number(j, value);
 }
 
+/* What is not to be had, such as the accuracy with real targets, is left out. */
+static void add_known(fal_json *j, const char *key, double value)
+{
+    if (!isnan(value))
+        add_number(j, key, value);
+}
+
 static void add_count(fal_json *j, const char *key, uint64_t value)
 {
     fal_json_key(j, key);
@@ -202,10 +209,10 @@ static void add_line(fal_json *j, const fal_progress *p)
     add_count(j, "step", p->step);
     add_count(j, "epoch", p->epoch);
     add_number(j, "train_loss", p->train_loss);
-    add_number(j, "train_accuracy", p->train_accuracy);
-    if (epoch && !isnan(p->test_accuracy)) {
-        add_number(j, "test_loss", p->test_loss);
-        add_number(j, "test_accuracy", p->test_accuracy);
+    add_known(j, "train_accuracy", p->train_accuracy);
+    if (epoch) {
+        add_known(j, "test_loss", p->test_loss);
+        add_known(j, "test_accuracy", p->test_accuracy);
     }
     add_number(j, "samples_per_second", p->samples_per_second);
     add_number(j, "seconds", p->seconds);
