@@ -71,10 +71,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                        "what carries the error to the hidden layers"},
     [CLI_RULE_LIST] = {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule,
                        RECORDED, "rules by commas; all when left out"},
-    [CLI_FEEDBACK_LAW] = {"feedback-law", "LAW", NULL, CLI_TEXT, NULL, CLI_RUNS,
-                          rule, RECORDED,
-                          "as --weight-law, or weights: the weight law (fa), or "
-                          "units: 1/sqrt(units) (dfa)"},
+    [CLI_FEEDBACK_LAW] =
+        {"feedback-law", "LAW", NULL, CLI_TEXT, NULL, CLI_RUNS, rule, RECORDED,
+         "of random feedback: as --weight-law, or weights: the weight "
+         "law (default of fa), or units: 1/sqrt(units) (of dfa)"},
     [CLI_OPTIMIZER] = {"optimizer", "sgd|adam|adamw", "adam", CLI_CHOICE, NULL,
                        CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
                        "what turns gradients into updates, by PyTorch's formulas"},
