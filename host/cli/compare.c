@@ -106,7 +106,7 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
 static fal_status open_folder(struct comparison *c, const cli_outcome *outcome,
                               fal_run **run)
 {
-    fal_status status = c->started ? FAL_OK : fal_run_begin(c->folder, 0);
+    fal_status status = c->started ? FAL_OK : fal_run_begin(c->folder, NULL);
     char *path = fal_folder_path(fal_run_folder(c->folder), outcome->folder);
     if (!status && path)
         status = fal_run_open(run, path, cli_flag(c->options, CLI_FORCE));

@@ -6,6 +6,7 @@
 #include "cli/start_time.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "train/run_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,26 +103,24 @@ void cli_job_explain(const cli_job *job)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-static fal_status write_config(cli_job *job)
+static fal_status begin_folder(cli_job *job)
 {
-    char *text = NULL, head[512];
+    char *config = NULL, head[512];
     snprintf(head, sizeof head,
-             "# falign %s, %.200s (%.200s)\n# falign train THIS --out NEW repeats "
-             "the run\n",
+             FAL_CONFIG_MARK "%s, %.200s (%.200s)\n# falign train THIS --out NEW "
+                             "repeats the run\n",
              fal_version(), job->ground->info.name, job->ground->info.platform);
-    fal_status status = cli_config_yaml(&job->options, head, &text);
+    fal_status status = cli_config_yaml(&job->options, head, &config);
     if (!status)
-        status = fal_run_write(job->run, "config.yaml", text);
-    free(text);
+        status = fal_run_begin(job->run, config);
+    free(config);
     return status;
 }
 
 static fal_status begin(cli_job *job)
 {
-    fal_status status = fal_run_begin(job->run, 1);
+    fal_status status = begin_folder(job);
     job->started = 1;
-    if (!status)
-        status = write_config(job);
     return status ? status : fal_run_save_start(job->run, job->trainer);
 }
 

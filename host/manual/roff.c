@@ -7,7 +7,7 @@
 #include "learn/schedule.h"
 #include "manual/manual.h"
 #include "net/layer.h"
-#include "train/folder.h"
+#include "train/run_files.h"
 
 #include <string.h>
 

@@ -1,17 +1,8 @@
-/* What run folders need of the file system: making, locking, looking, clearing. */
+/* What run folders need of the file system: making, locking, holding. */
 #ifndef FAL_FOLDER_H
 #define FAL_FOLDER_H
 
 #include "falign.h"
-
-/* All that falign ever writes into a run folder, but for the lock. */
-typedef struct fal_run_file {
-    const char *name;
-    const char *meaning; /* a line of the manual */
-} fal_run_file;
-
-extern const fal_run_file fal_run_files[];
-extern const size_t fal_run_file_count;
 
 /* FOLDER/NAME; for fal_release. */
 char *fal_folder_path(const char *folder, const char *name);
@@ -28,10 +19,11 @@ void fal_folder_unmake(const char *folder, size_t made);
 fal_status fal_folder_lock(const char *folder, int *lock);
 void fal_folder_unlock(const char *folder, int lock);
 
-/* Whether files of a run, or run folders of a comparison, are there. */
-fal_status fal_folder_holds_run(const char *folder, int *holds);
+int fal_folder_is_there(const char *folder);
 
-/* Removes them: falign's own names, then run folders that are empty. */
-fal_status fal_folder_clear(const char *folder);
+/* A file descriptor of the folder, by which to see whether the name still means it.
+ * Errors: FILE. */
+fal_status fal_folder_hold(const char *folder, int *place);
+int fal_folder_is_same(const char *path, int place);
 
 #endif

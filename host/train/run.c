@@ -7,6 +7,7 @@
 #include "files/atomic.h"
 #include "files/json.h"
 #include "train/folder.h"
+#include "train/run_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@ struct fal_run {
     char *folder;
     size_t made; /* see fal_folder_make */
     int lock;    /* file descriptors, -1: none */
+    int place;   /* the folder itself */
     int metrics;
 };
 
@@ -29,7 +31,7 @@ static fal_status run_allocate(fal_run **run, const char *folder)
     fal_run *made = fal_allocate(1, sizeof *made);
     if (!made)
         return FAL_ERROR_MEMORY;
-    made->lock = made->metrics = -1;
+    made->lock = made->place = made->metrics = -1;
     made->folder = fal_copy_text(folder);
     if (!made->folder) {
         fal_release(made);
@@ -42,7 +44,8 @@ static fal_status run_allocate(fal_run **run, const char *folder)
 static fal_status check_free(const fal_run *run, int force)
 {
     int held = 0;
-    fal_status status = force ? FAL_OK : fal_folder_holds_run(run->folder, &held);
+    fal_status status = force ? fal_run_files_check(run->folder)
+                              : fal_run_files_exist(run->folder, &held);
     if (status || !held)
         return status;
     return fal_fail(FAL_ERROR_ARGUMENT,
@@ -56,7 +59,24 @@ static fal_status take(fal_run *run, int force)
 {
     fal_status status = fal_folder_lock(run->folder, &run->lock);
     if (!status)
+        status = fal_folder_hold(run->folder, &run->place);
+    if (!status)
         status = check_free(run, force);
+    return status;
+}
+
+/* Another process may remove the folder that it made, when its run is refused, just
+ * as this one comes. */
+static fal_status make_and_take(fal_run *run, int force)
+{
+    fal_status status;
+    int tries = 0;
+    do {
+        status = fal_folder_make(run->folder, &run->made);
+        if (!status)
+            status = take(run, force);
+    } while (status && run->lock < 0 && !fal_folder_is_there(run->folder) &&
+             tries++ < 100);
     return status;
 }
 
@@ -66,9 +86,7 @@ fal_status fal_run_open(fal_run **run, const char *folder, int force)
     fal_status status = run_allocate(&made, folder);
     if (status)
         return status;
-    status = fal_folder_make(made->folder, &made->made);
-    if (!status)
-        status = take(made, force);
+    status = make_and_take(made, force);
     if (status) {
         fal_run_discard(made);
         return status;
@@ -121,12 +139,32 @@ const char *fal_run_folder(const fal_run *run)
 
 /* ---- writing ------------------------------------------------------------- */
 
+/* The folder must be the one that was opened: another may be someone else's. */
+static fal_status check_place(const fal_run *run)
+{
+    if (fal_folder_is_same(run->folder, run->place))
+        return FAL_OK;
+    return fal_fail(FAL_ERROR_FILE,
+                    "run folder '%s': it was removed, moved or replaced during the "
+                    "run; start again with another --out",
+                    run->folder);
+}
+
+static fal_status file_path(const fal_run *run, const char *name, char **path)
+{
+    fal_status status = check_place(run);
+    if (status)
+        return status;
+    *path = fal_folder_path(run->folder, name);
+    return *path ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
 static fal_status open_metrics(fal_run *run)
 {
-    char *path = fal_folder_path(run->folder, "metrics.jsonl");
-    if (!path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = FAL_OK;
+    char *path;
+    fal_status status = file_path(run, "metrics.jsonl", &path);
+    if (status)
+        return status;
     run->metrics = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND,
                         0666);
     if (run->metrics < 0)
@@ -138,19 +176,24 @@ static fal_status open_metrics(fal_run *run)
     return status;
 }
 
-fal_status fal_run_begin(fal_run *run, int metrics)
+/* The configuration comes first, so that no other file is there without it. */
+fal_status fal_run_begin(fal_run *run, const char *config)
 {
-    fal_status status = fal_folder_clear(run->folder);
-    return status || !metrics ? status : open_metrics(run);
+    fal_status status = fal_run_files_clear(run->folder);
+    if (status || !config)
+        return status;
+    status = fal_run_write(run, "config.yaml", config);
+    return status ? status : open_metrics(run);
 }
 
 fal_status fal_run_write(fal_run *run, const char *name, const char *text)
 {
     fal_file_writer writer;
-    char *path = fal_folder_path(run->folder, name);
-    if (!path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = fal_file_begin(&writer, path);
+    char *path;
+    fal_status status = file_path(run, name, &path);
+    if (status)
+        return status;
+    status = fal_file_begin(&writer, path);
     if (!status)
         status = fal_file_write(&writer, text, strlen(text));
     if (!status)
@@ -223,8 +266,11 @@ static void add_line(fal_json *j, const fal_progress *p)
 fal_status fal_run_log(fal_run *run, const fal_progress *progress)
 {
     fal_json j = FAL_JSON;
+    fal_status status = check_place(run);
+    if (status)
+        return status;
     add_line(&j, progress);
-    fal_status status = j.status;
+    status = j.status;
     if (!status)
         status = append_line(run, j.text, j.length);
     fal_json_release(&j);
@@ -233,20 +279,22 @@ fal_status fal_run_log(fal_run *run, const fal_progress *progress)
 
 fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer)
 {
-    char *path = fal_folder_path(run->folder, "start.safetensors");
-    if (!path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = fal_trainer_save(trainer, path);
+    char *path;
+    fal_status status = file_path(run, "start.safetensors", &path);
+    if (status)
+        return status;
+    status = fal_trainer_save(trainer, path);
     fal_release(path);
     return status;
 }
 
 fal_status fal_run_save_model(fal_run *run, fal_model *model)
 {
-    char *path = fal_folder_path(run->folder, "model.safetensors");
-    if (!path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = fal_model_save(model, path);
+    char *path;
+    fal_status status = file_path(run, "model.safetensors", &path);
+    if (status)
+        return status;
+    status = fal_model_save(model, path);
     fal_release(path);
     return status;
 }
@@ -259,6 +307,8 @@ void fal_run_close(fal_run *run)
         return;
     if (run->metrics >= 0)
         close(run->metrics);
+    if (run->place >= 0)
+        close(run->place);
     fal_folder_unlock(run->folder, run->lock);
     fal_release(run->folder);
     fal_release(run);

@@ -3,8 +3,7 @@
  * RULE-SEED for each run.
  *
  *     fal_run_open(&run, "runs/a", 0);     the folder is reserved, nothing written
- *     fal_run_begin(run);                  an older run's files go, metrics begin
- *     fal_run_write(run, "config.yaml", text);
+ *     fal_run_begin(run, config);          an older run's files go, this one's begin
  *     fal_run_log(run, progress);          for each line of metrics.jsonl
  *     fal_run_close(run);                  or, before anything began, discard
  *
@@ -17,7 +16,8 @@
 typedef struct fal_run fal_run;
 
 /* Makes the folder, parents included, or takes one that is there. Errors: ARGUMENT
- * (it holds a run and `force` is 0; another process writes there), FILE. */
+ * (it holds a run and `force` is 0; it holds files of a run's names that falign did
+ * not write; another process writes there), FILE. */
 fal_status fal_run_open(fal_run **run, const char *folder, int force);
 
 /* The first of PREFIX-001, PREFIX-002, … that is not there yet. */
@@ -26,11 +26,12 @@ fal_status fal_run_open_numbered(fal_run **run, const char *prefix);
 const char *fal_run_folder(const fal_run *run);
 
 /* Removes the files of an older run (falign's own names only, also in the run
- * folders of a comparison) and starts an empty metrics.jsonl, unless `metrics` is
- * 0, as for a comparison. */
-fal_status fal_run_begin(fal_run *run, int metrics);
+ * folders of a comparison), writes config.yaml and starts an empty metrics.jsonl;
+ * `config` NULL: neither, as for a comparison. */
+fal_status fal_run_begin(fal_run *run, const char *config);
 
-/* A file of the folder, whole or absent. */
+/* A file of the folder, whole or absent. This and what follows are errors (FILE) also
+ * where the folder was removed, moved away or replaced meanwhile. */
 fal_status fal_run_write(fal_run *run, const char *name, const char *text);
 
 /* The line of a FAL_LOG or FAL_EPOCH event; it is in the file when this returns.
