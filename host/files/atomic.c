@@ -22,13 +22,27 @@ void fal_file_abandon(fal_file_writer *w)
     *w = (fal_file_writer){.file = -1};
 }
 
+static const char *advice(int code)
+{
+    switch (code) {
+    case ENAMETOOLONG:
+        return "choose a shorter name";
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return "make room or choose another place";
+    default:
+        return "see that its folder exists and can be written to";
+    }
+}
+
 /* Reads errno, so nothing may come between the failing call and this one. */
 static fal_status write_failed(fal_file_writer *w)
 {
     fal_status status = fal_fail(FAL_ERROR_FILE,
                                  "writing file '%s': %s; the old file, if any, is "
-                                 "unchanged; make room or choose another place",
-                                 w->path, strerror(errno));
+                                 "unchanged; %s",
+                                 w->path, strerror(errno), advice(errno));
     fal_file_abandon(w);
     return status;
 }
@@ -86,13 +100,9 @@ static fal_status open_temporary(fal_file_writer *w)
     }
     if (w->file >= 0)
         return FAL_OK;
-    const char *advice = errno == ENAMETOOLONG ? "choose a shorter one"
-                         : errno == ENOSPC || errno == EDQUOT
-                             ? "make room or choose another place"
-                             : "see that its folder exists and can be written to";
     fal_status status = fal_fail(FAL_ERROR_FILE,
                                  "file '%s': cannot be made: %s; %s", w->path,
-                                 strerror(errno), advice);
+                                 strerror(errno), advice(errno));
     /* The name may be another writer's, so it is not to be unlinked. */
     fal_release(w->temporary);
     w->temporary = NULL;
