@@ -336,7 +336,10 @@ def test_example_regression():
 
 
 def test_example_two_trainers():
-    out = run_program(build_example("two_trainers"))
+    program = build_example("two_trainers")
+    out = run_program(program)
+    device = os.environ.get("FALIGN_DEVICE", "cpu")
+    equal(run_program(program, device, device), out)
     found = re.findall(r"(\S+) +(\S+) % right\n", out)
     equal([rule for rule, _ in found], ["bp", "dfa"])
     for _, accuracy in found:
