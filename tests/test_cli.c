@@ -92,7 +92,7 @@ static const struct refusal refusals[] = {
     {"$T --net 'input 27x27x1, dense 10'", 2, {"28x28x1", "27x27x1"}},
     {"$T --net 'dense 9'", 2, {"10 classes", "9"}},
     {"$T --net=", 2, {"--net", "empty"}},
-    {"$T --data nonesuch", 2, {"unknown data set", "fashion-mnist"}},
+    {"$T --data nonesuch", 2, {"no folder", "unknown data set", "fashion-mnist"}},
     {"$T --data fashion-mnis", 2, {"did you mean 'fashion-mnist'"}},
     {"$T --data ./nonesuch", 1, {"./nonesuch", "no such folder"}},
     {"$T --data mnist --data-path /nonexistent", 1, {"mnist", "/nonexistent"}},

@@ -38,7 +38,8 @@ fal_status fal_known_fail(const char *unknown)
     const char *names[KNOWN];
     for (size_t i = 0; i < KNOWN; i++)
         names[i] = fal_known_sets[i].name;
-    return fal_fail_unknown("data set", unknown, names, KNOWN);
+    fal_status status = fal_fail_unknown("data set", unknown, names, KNOWN);
+    return fal_fail_within(status, "no folder '%.200s' is here", unknown);
 }
 
 /* ---- places -------------------------------------------------------------- */
