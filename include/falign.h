@@ -203,6 +203,7 @@ typedef struct fal_dataset_info {
     size_t train, test;  /* samples */
     size_t height, width, channels; /* of one sample */
     size_t classes;
+    int damaged; /* 1: there are files, `missing` says what is wrong with them */
 } fal_dataset_info;
 
 /* A non-zero return stops the listing: FAL_STOPPED. The texts are valid until then. */

@@ -76,6 +76,19 @@ const cli_command cli_commands[] = {
      .bit = CLI_PREDICT,
      .arguments = SIZE_MAX,
      .run = cli_predict},
+    {.name = "datasets",
+     .usage = "[OPTIONS]",
+     .summary = "the known data sets and where they are",
+     .details =
+         "Prints for each name the folder it is taken from, what is in it, or "
+         "where it was looked for and why it cannot be used; with --json an "
+         "array of places: name, folder, missing (why it cannot be used; "
+         "null: it can), train, test, height, width, channels, classes. "
+         "Data of your own need no name: give --data their folder.",
+     .examples = "datasets\n"
+                 "datasets --data-path DIR --json\n",
+     .bit = CLI_DATASETS,
+     .run = cli_datasets},
     {.name = "bench",
      .usage = "gemm|step [OPTIONS]",
      .summary = "time a matrix product or a training step",

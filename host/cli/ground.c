@@ -8,23 +8,16 @@
 
 /* ---- data ---------------------------------------------------------------- */
 
-/* Where names of data sets are looked for. */
-struct places {
-    const char *folders[4];
-    size_t count;
-    char *cache;
-};
-
-static void add_place(struct places *places, const char *folder)
+static void add_place(cli_places *places, const char *folder)
 {
     if (folder && *folder)
         places->folders[places->count++] = folder;
 }
 
-static fal_status find_places(struct places *places, const cli_options *options)
+fal_status cli_places_find(cli_places *places, const cli_options *options)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    *places = (struct places){.count = 0};
+    *places = (cli_places){.count = 0};
     add_place(places, cli_text(options, CLI_DATA_PATH));
     add_place(places, getenv("FALIGN_DATASETS"));
     if (cache && *cache)
@@ -38,19 +31,24 @@ static fal_status find_places(struct places *places, const cli_options *options)
     return places->cache ? FAL_OK : FAL_ERROR_MEMORY;
 }
 
+void cli_places_release(cli_places *places)
+{
+    fal_release(places->cache);
+}
+
 fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
                          fal_split split, uint64_t samples)
 {
-    struct places places;
+    cli_places places;
     fal_dataset_options given = FAL_DATASET_OPTIONS;
-    fal_status status = find_places(&places, options);
+    fal_status status = cli_places_find(&places, options);
     given.folders = places.folders;
     given.folder_count = places.count;
     given.samples = (size_t)samples;
     if (!status)
         status = fal_dataset_open_with(dataset, cli_text(options, CLI_DATA), split,
                                        &given);
-    fal_release(places.cache);
+    cli_places_release(&places);
     return status;
 }
 

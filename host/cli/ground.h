@@ -11,6 +11,17 @@ typedef struct cli_ground {
     fal_arrays train_facts, test_facts;
 } cli_ground;
 
+/* Where names of data sets are looked for: --data-path, $FALIGN_DATASETS, the user's
+ * cache, /usr/share/datasets. */
+typedef struct cli_places {
+    const char *folders[4];
+    size_t count;
+    char *cache;
+} cli_places;
+
+fal_status cli_places_find(cli_places *places, const cli_options *options);
+void cli_places_release(cli_places *places);
+
 /* Opens a split of --data; `samples` as --samples limits it, 0: all. */
 fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
                          fal_split split, uint64_t samples);

@@ -31,7 +31,8 @@ enum {
     CLI_BENCH = 16,
     CLI_RUNS = CLI_TRAIN | CLI_COMPARE,
     CLI_PREDICT = 32,
-    CLI_ALL = 63
+    CLI_DATASETS = 64,
+    CLI_ALL = 127
 };
 
 typedef struct cli_bounds {

@@ -29,7 +29,7 @@ const cli_option cli_table[CLI_OPTIONS] = {
          RECORDED,
          "data set: fashion-mnist, mnist, or a folder with IDX or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
-                       CLI_RUNS | CLI_EVALUATE, data, RECORDED,
+                       CLI_RUNS | CLI_EVALUATE | CLI_DATASETS, data, RECORDED,
                        "where names are looked for first, then $FALIGN_DATASETS, "
                        "$XDG_CACHE_HOME/falign/datasets, /usr/share/datasets"},
     [CLI_SAMPLES] =

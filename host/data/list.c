@@ -25,6 +25,7 @@ static fal_status inspect(fal_dataset_info *info, char **fault,
     }
     if (!status || status == FAL_ERROR_MEMORY)
         return status;
+    info->damaged = 1;
     info->missing = *fault = fal_copy_text(fal_error_message());
     return *fault ? FAL_OK : FAL_ERROR_MEMORY;
 }
