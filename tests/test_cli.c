@@ -6,7 +6,6 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -368,45 +367,6 @@ static void a_diverging_run_keeps_the_last_good_epoch(void **state)
                         "config.yaml metrics.jsonl start.safetensors");
 }
 
-static void interrupt_saves(void **state)
-{
-    int ends[2];
-    char byte[64];
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = tool_start(
-        "train --data $D --net mlp-1x8 --epochs 1000000 --out ctrl", ends[1]);
-    close(ends[1]);
-    /* The first epoch's line shows that it trains. */
-    char seen[4096] = "";
-    ssize_t got;
-    while (!strstr(seen, "epoch 1/") && (got = read(ends[0], byte, 63)) > 0) {
-        byte[got] = 0;
-        if (strlen(seen) + 64 < sizeof seen)
-            strcat(seen, byte);
-    }
-    kill(child, SIGINT);
-    while (read(ends[0], byte, sizeof byte) > 0)
-        ;
-    close(ends[0]);
-    assert_int_equal(tool_wait(child), 130);
-    assert_string_equal(tool_list("ctrl"), run_files);
-    assert_good("evaluate ctrl --data $D");
-}
-
-static void a_closed_pipe_ends_the_run(void **state)
-{
-    int ends[2];
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    close(ends[0]);
-    pid_t child = tool_start(
-        "train --data $D --net mlp-1x8 --epochs 1000000 --out pipe", ends[1]);
-    close(ends[1]);
-    assert_int_equal(tool_wait(child), 1);
-    assert_null(strstr(tool_list("pipe"), "lock"));
-}
-
 /* ---- results ------------------------------------------------------------- */
 
 static double number(const cJSON *json, const char *key)
@@ -608,8 +568,6 @@ int main(void)
         TEST(processes_do_not_share_a_folder),
         TEST(dry_run_makes_nothing),
         TEST(a_diverging_run_keeps_the_last_good_epoch),
-        TEST(interrupt_saves),
-        TEST(a_closed_pipe_ends_the_run),
         TEST(evaluate_agrees_with_training),
         TEST(compare_sums_up),
         TEST(compare_takes_a_feedback_law),

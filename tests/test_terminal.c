@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -270,6 +271,30 @@ static void ctrl_c_saves_and_says_so(void **state)
         tool_run("train --data $D --init run --epochs 1 --quiet")->code, 0);
 }
 
+/* The compiler within the driver would take the signal for itself, and its linker
+ * gets it as well. */
+static void ctrl_c_while_kernels_compile_is_no_error(void **state)
+{
+    struct timespec while_it_compiles = {.tv_nsec = 600000000};
+    const char *warm = getenv("POCL_CACHE_DIR");
+    char *kept = warm ? strdup(warm) : NULL;
+    (void)state;
+    setenv("POCL_CACHE_DIR", "cold", 1);
+    begin(ENDLESS, 80, 1);
+    if (kept)
+        setenv("POCL_CACHE_DIR", kept, 1);
+    else
+        unsetenv("POCL_CACHE_DIR");
+    free(kept);
+    while (strcmp(tool_list("."), "cold run") != 0)
+        look(10);
+    nanosleep(&while_it_compiles, NULL);
+    type("\003");
+    assert_int_equal(end(), 130);
+    assert_int_equal(screen_count(&screen, "nothing is left behind"), 1);
+    assert_string_equal(tool_list("."), "cold");
+}
+
 /* It saves though nobody is there to be told. */
 static void a_closed_terminal_ends_the_run(void **state)
 {
@@ -296,6 +321,7 @@ int main(void)
         TEST(a_dumb_terminal_gets_plain_lines),
         TEST(a_resized_window_stays_clean),
         TEST(ctrl_c_saves_and_says_so),
+        TEST(ctrl_c_while_kernels_compile_is_no_error),
         TEST(a_closed_terminal_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

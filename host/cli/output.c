@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +18,7 @@ enum { COLUMNS = 80, INDENT = 2, SAID = 9000, LIVE = 512 };
 /* ---- printing ------------------------------------------------------------ */
 
 static int print_error;                      /* errno of the first failure */
-static volatile sig_atomic_t live_line;      /* 1: one stands on the terminal */
+static atomic_int live_line;                 /* 1: one stands on the terminal */
 static const char erase_live[] = "\r\033[J"; /* down to the end of the screen */
 
 void cli_print(const char *format, ...)
@@ -157,34 +159,51 @@ static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
 
 enum { INTERRUPTS = sizeof interrupts / sizeof *interrupts };
 
-static volatile sig_atomic_t interrupted;
+static atomic_int interrupted;
 
-/* A second Ctrl-C ends the process at once, as if nobody had caught it, and leaves
- * no half line to whoever prints next. Of the others one event sends several:
- * timeout(1) to the process and its group, a closing terminal through the shell. */
-static void note_interrupt(int number)
+static void quit(void)
 {
-    if (interrupted && number == SIGINT) {
-        if (live_line &&
-            write(STDOUT_FILENO, erase_live, sizeof erase_live - 1) < 0)
-            live_line = 0;
-        signal(number, SIG_DFL);
-        raise(number);
-    }
-    interrupted = 1;
+    sigset_t all;
+    if (live_line && write(STDOUT_FILENO, erase_live, sizeof erase_live - 1) < 0)
+        live_line = 0;
+    signal(SIGINT, SIG_DFL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+    raise(SIGINT);
 }
 
+/* A second Ctrl-C ends the process at once, as if nobody had caught it. Of the others
+ * one event sends several: timeout(1) to the process and its group, a closing
+ * terminal through the shell. */
+static void *wait_for_interrupts(void *set)
+{
+    for (int number; sigwait(set, &number) == 0; interrupted = 1)
+        if (interrupted && number == SIGINT)
+            quit();
+    return NULL;
+}
+
+/* A thread waits for them, and all else has them blocked: the compiler within an
+ * OpenCL driver has a handler of its own, and the linker that it starts gets the
+ * terminal's Ctrl-C as well. Both would spoil a build that is under way. */
 void cli_catch_interrupts(void)
 {
-    struct sigaction catch = {.sa_handler = note_interrupt, .sa_flags = SA_RESTART};
-    for (int i = 0; i < INTERRUPTS; i++)
-        sigaddset(&catch.sa_mask, interrupts[i]);
+    static sigset_t set;
+    pthread_t thread;
+    sigemptyset(&set);
     for (int i = 0; i < INTERRUPTS; i++) {
         struct sigaction old;
-        /* nohup, or a script that started it in the background */
-        if (sigaction(interrupts[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(interrupts[i], &catch, NULL);
+        /* by nohup, or by a script that started it in the background */
+        int ignored = sigaction(interrupts[i], NULL, &old) == 0 &&
+                      old.sa_handler == SIG_IGN;
+        if (!ignored)
+            sigaddset(&set, interrupts[i]);
     }
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (pthread_create(&thread, NULL, wait_for_interrupts, &set) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 int cli_interrupted(void)
