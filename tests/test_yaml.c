@@ -519,6 +519,18 @@ static void later_refusals_name_the_place(void **state)
     }
 }
 
+/* What config.yaml could not repeat does not run. */
+static void names_are_utf8(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("train --data 'a\xFF' --net mlp-1x8");
+    assert_int_equal(tool->code, 2);
+    assert_string_equal(tool->error,
+                        "falign: train: option --data: its value is not UTF-8; write "
+                        "names and paths in UTF-8\n");
+    assert_string_equal(tool_list("."), "");
+}
+
 /* However memory fails, nothing is lost and the next reading is good. */
 static void memory_may_fail(void **state)
 {
@@ -554,6 +566,10 @@ static void one_key_is_found(void **state)
     assert_null(found);
     assert_int_equal(cli_config_text(".", "net", &found), FAL_OK);
     assert_null(found);
+    tool_write("config.yaml", "loss: mse\nloss: other\n", 22);
+    assert_int_equal(cli_config_text(".", "loss", &found), FAL_OK);
+    assert_string_equal(found, "mse");
+    fal_release(found);
     tool_write("config.yaml", "loss: mse\nnet: [\n", 17);
     assert_int_equal(cli_config_text(".", "loss", &found), FAL_ERROR_FORMAT);
     assert_null(found);
@@ -640,6 +656,25 @@ static void config_repeats_the_run(void **state)
     free(text);
 }
 
+/* The runs of a comparison draw their own feedback, whatever --init brings. */
+static void config_repeats_a_run_of_compare(void **state)
+{
+    static const char *const runs[] = {"fa-1", "fa-2", "dfa-2"};
+    (void)state;
+    assert_good("$T --rule fa --net mlp-2x8 --epochs 1 --out base");
+    assert_good("compare --data $D --init base/start.safetensors --rules fa,dfa "
+                "--seeds 2 --epochs 1 --quiet --out all");
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        char line[128], first[32];
+        snprintf(first, sizeof first, "all/%s", runs[i]);
+        snprintf(line, sizeof line, "train %s/config.yaml --quiet --out %s", first,
+                 runs[i]);
+        assert_good(line);
+        assert_repeated(first, runs[i], line);
+    }
+    assert_false(tool_same("fa-1/start.safetensors", "fa-2/start.safetensors"));
+}
+
 /* A file that a person writes, one flag over it, and a run in its own place. */
 static void a_file_runs_as_its_flags_do(void **state)
 {
@@ -681,9 +716,11 @@ int main(void)
         TEST(other_files_are_refused),
         TEST(a_long_name_is_told_whole),
         TEST(later_refusals_name_the_place),
+        TEST(names_are_utf8),
         TEST(memory_may_fail),
         TEST(one_key_is_found),
         TEST(config_repeats_the_run),
+        TEST(config_repeats_a_run_of_compare),
         TEST(a_file_runs_as_its_flags_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,7 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
     snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
              (unsigned long long)outcome->seed);
-    fal_status status = cli_job_make(&job, &c->ground, &options, 1);
+    fal_status status = cli_job_make(&job, &c->ground, &options);
     if (status)
         return status;
     if (rule == 0 && offset == 0)

@@ -30,17 +30,17 @@ static fal_status make_trainer(cli_job *job)
     fal_trainer_options options;
     cli_trainer_options(&options, &job->options, job->ground);
     fal_status status = fal_trainer_create(&job->trainer, job->model, &options);
-    if (!status && cli_flag(&job->options, CLI_INIT) && !job->keep_feedback)
+    if (!status && cli_flag(&job->options, CLI_INIT) &&
+        !cli_flag(&job->options, CLI_FRESH_FEEDBACK))
         status = cli_init_feedback(job->trainer, &job->options);
     return status;
 }
 
 fal_status cli_job_make(cli_job *job, const cli_ground *ground,
-                        const cli_options *options, int keep_feedback)
+                        const cli_options *options)
 {
     *job = (cli_job){.ground = ground,
                      .options = *options,
-                     .keep_feedback = keep_feedback,
                      .silent = cli_flag(options, CLI_QUIET) ||
                                cli_flag(options, CLI_JSON)};
     fal_status status = make_model(job);

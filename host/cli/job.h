@@ -15,7 +15,6 @@ typedef struct cli_job {
 
     cli_live live;
     int silent;        /* prints nothing */
-    int keep_feedback; /* 1: feedback of --init is not taken */
     int measure_start; /* 1: start_ms is wanted */
     double start_ms;   /* process start to the end of the first step */
 
@@ -28,7 +27,7 @@ typedef struct cli_job {
 
 /* Makes model and trainer of resolved options, weights of --init included. */
 fal_status cli_job_make(cli_job *job, const cli_ground *ground,
-                        const cli_options *options, int keep_feedback);
+                        const cli_options *options);
 void cli_job_release(cli_job *job);
 
 /* The first lines: folder, behind the word `what`, device, data, network. */

@@ -68,6 +68,7 @@ typedef enum cli_id {
     CLI_INIT,
     CLI_RULE_NAME,
     CLI_RULE_LIST,
+    CLI_FRESH_FEEDBACK,
     CLI_FEEDBACK_LAW,
     CLI_OPTIMIZER,
     CLI_RATE,

@@ -154,6 +154,9 @@ void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
     cli_set_text(run, CLI_RULE_NAME, rule);
     cli_set_real(run, CLI_RATE, rate > 0 ? rate : standard_rate(all));
     resolve_feedback(run, rule, all->command == CLI_COMPARE);
+    /* Its seeds are to differ in their feedback too. */
+    if (all->command == CLI_COMPARE && cli_flag(run, CLI_INIT))
+        cli_set_text(run, CLI_FRESH_FEEDBACK, NULL);
     resolve_seeds(run, offset);
 }
 

@@ -71,6 +71,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                        "what carries the error to the hidden layers"},
     [CLI_RULE_LIST] = {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule,
                        RECORDED, "rules by commas; all when left out"},
+    [CLI_FRESH_FEEDBACK] = {"fresh-feedback", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN,
+                            rule, RECORDED,
+                            "random feedback is drawn even where --init has some, "
+                            "as compare does for its runs"},
     [CLI_FEEDBACK_LAW] =
         {"feedback-law", "LAW", NULL, CLI_TEXT, NULL, CLI_RUNS, rule, RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "

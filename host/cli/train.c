@@ -104,7 +104,7 @@ static fal_status make_and_train(const cli_options *options, fal_run *folder,
         return status;
     cli_runs_resolve(&all, options, &ground);
     cli_run_resolve(&run, &all, cli_text(options, CLI_RULE_NAME), 0);
-    status = cli_job_make(&job, &ground, &run, 0);
+    status = cli_job_make(&job, &ground, &run);
     if (!status) {
         status = folder ? train(&job, folder) : cli_dry_run_print(&job);
         *started = job.started;
