@@ -8,23 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char place[64]; /* the folder the tests run in */
-
-static int enter_place(void **state)
-{
-    (void)state;
-    strcpy(place, "/tmp/falign-predict-XXXXXX");
-    return mkdtemp(place) && chdir(place) == 0 ? 0 : -1;
-}
-
-static int leave_place(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", place);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
-}
-
 static void assert_has(const char *text, const char *part)
 {
     if (!strstr(text, part))
@@ -49,20 +32,6 @@ static void write_parts(const char *path, const void *head, size_t head_bytes,
     assert_int_equal(fwrite(head, 1, head_bytes, file), head_bytes);
     assert_int_equal(fwrite(values, 1, bytes, file), bytes);
     assert_int_equal(fclose(file), 0);
-}
-
-/* `shape` as Python writes it: "(4, 2)", "(2,)". */
-static void write_npy(const char *path, const char *type, const char *shape,
-                      const void *values, size_t bytes)
-{
-    char head[128] = "\x93NUMPY\x01\x00v";
-    head[9] = 0;
-    int length = snprintf(head + 10, 119,
-                          "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
-                          type, shape);
-    memset(head + 10 + length, ' ', (size_t)(117 - length));
-    head[127] = '\n';
-    write_parts(path, head, 128, values, bytes);
 }
 
 static void write_idx(const char *path, size_t dimensions, const uint8_t *shape,
@@ -111,8 +80,8 @@ static void a_line_a_sample(void **state)
 {
     (void)state;
     write_identity("3", 3, pets, 0);
-    write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
-    write_npy("one.npy", "<f4", "(3,)", samples, 3 * sizeof *samples);
+    tool_write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+    tool_write_npy("one.npy", "<f4", "(3,)", samples, 3 * sizeof *samples);
     expect("predict m.safetensors x.npy", "x.npy[0]  dog       0.6652\n"
                                           "x.npy[1]  cat       0.3333\n");
     expect("predict m.safetensors one.npy --top 2",
@@ -132,7 +101,7 @@ static void indices_are_aligned(void **state)
     float many[11 * 3] = {0};
     (void)state;
     write_identity("3", 3, pets, 0);
-    write_npy("x.npy", "<f4", "(11, 3)", many, sizeof many);
+    tool_write_npy("x.npy", "<f4", "(11, 3)", many, sizeof many);
     const char *out = tool_run("predict m.safetensors x.npy")->out;
     assert_has(out, "x.npy[9]   cat       0.3333\n");
     assert_has(out, "x.npy[10]  cat       0.3333\n");
@@ -168,7 +137,7 @@ static void an_object_a_line(void **state)
     (void)state;
     for (int named = 0; named < 2; named++) {
         write_identity("3", 3, named ? pets : NULL, 0);
-        write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+        tool_write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
         const struct tool *tool = tool_run(
             "predict m.safetensors x.npy --json --quiet --top 3");
         const char *text = tool->out;
@@ -199,7 +168,7 @@ static void large_outputs_have_probabilities(void **state)
     static const float large[] = {1000, -1000, 999};
     (void)state;
     write_identity("3", 3, pets, 0);
-    write_npy("x.npy", "<f4", "(3,)", large, sizeof large);
+    tool_write_npy("x.npy", "<f4", "(3,)", large, sizeof large);
     expect("predict m.safetensors x.npy --top 3",
            "x.npy[0]  cat       0.7311  dog       0.2689  armadillo 0.0000\n");
 }
@@ -209,7 +178,7 @@ static void real_outputs(void **state)
     static const float values[] = {0.25f, -3, 1e6f};
     (void)state;
     write_identity("3", 3, NULL, 1);
-    write_npy("x.npy", "<f4", "(3,)", values, sizeof values);
+    tool_write_npy("x.npy", "<f4", "(3,)", values, sizeof values);
     expect("predict m.safetensors x.npy",
            "x.npy[0]          0.25            -3         1e+06\n");
     expect("predict m.safetensors x.npy --json",
@@ -227,7 +196,7 @@ static void bytes_are_255_parts(void **state)
     (void)state;
     write_identity("3", 3, NULL, 1);
     write_idx("x.idx", 2, shape, bytes, sizeof bytes);
-    write_npy("x.npy", "|u1", "(3,)", bytes, sizeof bytes);
+    tool_write_npy("x.npy", "|u1", "(3,)", bytes, sizeof bytes);
     assert_int_equal(system("gzip -k x.idx"), 0);
     expect("predict m.safetensors x.idx x.idx.gz x.npy",
            "x.idx[0]             0           0.2             1\n"
@@ -245,7 +214,7 @@ static void many_samples(void **state)
     write_identity("1", 1, NULL, 1);
     for (size_t i = 0; i < N; i++)
         values[i] = (float)i;
-    write_npy("x.npy", "<f4", "(5000,)", values, sizeof values);
+    tool_write_npy("x.npy", "<f4", "(5000,)", values, sizeof values);
     snprintf(command, sizeof command, "'%s' predict m.safetensors x.npy >out",
              getenv("FALIGN_BINARY"));
     assert_int_equal(system(command), 0);
@@ -314,7 +283,8 @@ static void shapes_fit_or_are_refused(void **state)
                 numbers *= strtoul(c, NULL, 10);
                 c += strspn(c, "0123456789") - 1;
             }
-        write_npy("x.npy", "<f4", forms[i].shape, values, numbers * sizeof *values);
+        tool_write_npy("x.npy", "<f4", forms[i].shape, values,
+                       numbers * sizeof *values);
         fal_status status = cli_inputs_read(&inputs, "x.npy", &forms[i].model);
         if (status != (forms[i].samples ? FAL_OK : FAL_ERROR_FORMAT) ||
             inputs.count != forms[i].samples)
@@ -330,7 +300,7 @@ static void both_sizes_are_named(void **state)
     float values[12] = {0};
     (void)state;
     write_identity("1x2x3", 6, NULL, 0);
-    write_npy("x.npy", "<f4", "(4, 3)", values, sizeof values);
+    tool_write_npy("x.npy", "<f4", "(4, 3)", values, sizeof values);
     const struct tool *tool = tool_run("predict m.safetensors x.npy");
     assert_has(tool->error, "reading 'x.npy': its shape is [4][3], the model takes "
                             "[1][2][3] or [count][1][2][3]; ");
@@ -355,7 +325,7 @@ static void wrong_use_is_said(void **state)
     };
     (void)state;
     write_identity("3", 3, pets, 0);
-    write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+    tool_write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
         const struct tool *tool = tool_run(uses[i].line);
         if (tool->code != uses[i].code)
@@ -375,9 +345,9 @@ static void bad_files_among_good_ones(void **state)
     static const float odd[] = {1, NAN, 2};
     (void)state;
     write_identity("3", 3, pets, 0);
-    write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
-    write_npy("nan.npy", "<f4", "(3,)", odd, sizeof odd);
-    write_npy("short.npy", "<f4", "(2, 3)", samples, sizeof samples - 1);
+    tool_write_npy("x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+    tool_write_npy("nan.npy", "<f4", "(3,)", odd, sizeof odd);
+    tool_write_npy("short.npy", "<f4", "(2, 3)", samples, sizeof samples - 1);
     write_idx("five.idx", 5, shape, shape, 5);
     write_parts("text", "not", 3, " one", 4);
     write_parts("empty", "", 0, "", 0);
@@ -409,7 +379,7 @@ static void a_closed_pipe_ends_quietly(void **state)
     int ends[2];
     (void)state;
     write_identity("1", 1, NULL, 1);
-    write_npy("x.npy", "|u1", "(1048576,)", values, sizeof values);
+    tool_write_npy("x.npy", "|u1", "(1048576,)", values, sizeof values);
     assert_int_equal(pipe(ends), 0);
     close(ends[0]);
     pid_t child = tool_start("predict m.safetensors x.npy", ends[1]);
@@ -435,7 +405,7 @@ static void names_cannot_steer_the_terminal(void **state)
                                         "31m\xC3\xA9"};
     (void)state;
     write_identity("3", 3, names, 0);
-    write_npy("x\x1B[2J\xFF.npy", "<f4", "(3,)", samples, 3 * sizeof *samples);
+    tool_write_npy("x\x1B[2J\xFF.npy", "<f4", "(3,)", samples, 3 * sizeof *samples);
     expect("predict m.safetensors 'x\x1B[2J\xFF.npy' --top 3",
            "x\\x1b[2J\\xff.npy[0]  \\xc2\\x9b31m\xC3\xA9    0.6652  "
            "a\\x09b\\x7f      0.2447  \\x1b[31mred\\x0a 0.0900\n");
@@ -515,7 +485,7 @@ static void names_come_from_the_data(void **state)
     assert_int_not_equal(stat("no", &facts), 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, enter_place, leave_place)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
 
 int main(void)
 {

@@ -525,9 +525,9 @@ static void names_are_utf8(void **state)
     (void)state;
     const struct tool *tool = tool_run("train --data 'a\xFF' --net mlp-1x8");
     assert_int_equal(tool->code, 2);
-    assert_string_equal(tool->error,
-                        "falign: train: option --data: its value is not UTF-8; write "
-                        "names and paths in UTF-8\n");
+    assert_string_equal(
+        tool->error, "falign: train: option --data: its value is not UTF-8; write "
+                     "names and paths in UTF-8\n");
     assert_string_equal(tool_list("."), "");
 }
 
@@ -627,6 +627,8 @@ static const char *const repeated[] = {
     "'in=dense 8 nobias,\ttanh,\n dense 10'",
     "train --data '" ODD "' --quiet --epochs 1 --net mlp-1x8",
     "train --data sample --data-path . --quiet --epochs 1 --net mlp-1x8",
+    "train --data real --loss mse --net 'dense 5, tanh, dense 4' --rule dfa "
+    "--quiet",
     "train --data $D --init base --quiet --rule fa --epochs 1",
     "train --data $D --init base/start.safetensors --net mlp-1x8 --quiet --rule "
     "dfa "
@@ -634,11 +636,27 @@ static const char *const repeated[] = {
     "train --data $D --init base --quiet --epochs 1 --no-bias",
 };
 
+/* real: four targets of each of eight samples. */
+static void write_real_data(void)
+{
+    float x[24], y[32];
+    for (int i = 0; i < 32; i++)
+        y[i] = (float)(i * i % 7) / 7;
+    for (int i = 0; i < 24; i++)
+        x[i] = (float)(i * 5 % 11);
+    assert_int_equal(mkdir("real", 0777), 0);
+    tool_write_npy("real/train-x.npy", "<f4", "(8, 3)", x, sizeof x);
+    tool_write_npy("real/train-y.npy", "<f4", "(8, 4)", y, sizeof y);
+    tool_write_npy("real/test-x.npy", "<f4", "(8, 3)", x, sizeof x);
+    tool_write_npy("real/test-y.npy", "<f4", "(8, 4)", y, sizeof y);
+}
+
 static void config_repeats_the_run(void **state)
 {
     (void)state;
     assert_int_equal(symlink(getenv("FALIGN_TEST_DATA"), ODD), 0);
     assert_int_equal(symlink(getenv("FALIGN_TEST_DATA"), "sample"), 0);
+    write_real_data();
     assert_good("$T --rule fa --epochs 1 --out base");
     for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
         char line[512], first[32], again[32];

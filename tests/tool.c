@@ -190,11 +190,31 @@ int tool_leave(void **state)
     return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
-void tool_write(const char *path, const void *data, size_t bytes)
+static void write_parts(const char *path, const void *head, size_t head_bytes,
+                        const void *data, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
+    if (!file || fwrite(head, 1, head_bytes, file) != head_bytes ||
+        fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0)
         abort();
+}
+
+void tool_write(const char *path, const void *data, size_t bytes)
+{
+    write_parts(path, "", 0, data, bytes);
+}
+
+void tool_write_npy(const char *path, const char *type, const char *shape,
+                    const void *values, size_t bytes)
+{
+    char head[128] = "\x93NUMPY\x01\x00v";
+    head[9] = 0;
+    int length = snprintf(head + 10, 119,
+                          "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
+                          type, shape);
+    memset(head + 10 + length, ' ', (size_t)(117 - length));
+    head[127] = '\n';
+    write_parts(path, head, 128, values, bytes);
 }
 
 char *tool_read(const char *path)

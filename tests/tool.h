@@ -40,6 +40,11 @@ int tool_leave(void **state);
 
 void tool_write(const char *path, const void *data, size_t bytes);
 
+/* A file of numpy's. `type`: "<f4", "|u1", …; `shape` as Python writes it: "(4, 2)",
+ * "(2,)". */
+void tool_write_npy(const char *path, const char *type, const char *shape,
+                    const void *values, size_t bytes);
+
 /* The text of a file, "" if it is not there; the caller frees it. */
 char *tool_read(const char *path);
 
