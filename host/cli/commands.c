@@ -79,12 +79,12 @@ const cli_command cli_commands[] = {
     {.name = "datasets",
      .usage = "[OPTIONS]",
      .summary = "the known data sets and where they are",
-     .details =
-         "Prints for each name the folder it is taken from, what is in it, or "
-         "where it was looked for and why it cannot be used; with --json an "
-         "array of places: name, folder, missing (why it cannot be used; "
-         "null: it can), train, test, height, width, channels, classes. "
-         "Data of your own need no name: give --data their folder.",
+     .details = "Prints for each name what is in it and the folder it comes from, "
+                "or where "
+                "it was looked for and why it cannot be used; with --json an "
+                "array of places: name, folder, missing (why it cannot be used; "
+                "null: it can), train, test, height, width, channels, classes. "
+                "Data of your own need no name: give --data their folder.",
      .examples = "datasets\n"
                  "datasets --data-path DIR --json\n",
      .bit = CLI_DATASETS,
