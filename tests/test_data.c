@@ -92,6 +92,55 @@ static void wrong_names_are_refused(void **state)
     expect_message("split is 2");
 }
 
+/* What the message quotes is printable, and one line. */
+static void expect_printable(void)
+{
+    for (const char *c = fal_error_message(); *c; c++)
+        assert_true((unsigned char)*c >= ' ' && (unsigned char)*c < 0x7F);
+}
+
+static void strange_names_are_shown(void **state)
+{
+    static char deep[4200] = "./";
+    (void)state;
+    expect_open_failure("no/../such/..", NULL, FAL_ERROR_FILE,
+                        "'no/../such/..': no such folder");
+    expect_open_failure("/no such/folder ", NULL, FAL_ERROR_FILE,
+                        "'/no such/folder '");
+    expect_open_failure("./\x1b[2J\n\xff\xC3", NULL, FAL_ERROR_FILE,
+                        "'./\\x1b[2J\\x0a\\xff\\xc3': no such folder");
+    expect_printable();
+    expect_open_failure("a\x07z", NULL, FAL_ERROR_ARGUMENT,
+                        "unknown data set 'a\\x07z'");
+    expect_printable();
+    memset(deep + 2, 'a', 4096);
+    expect_open_failure(deep, NULL, FAL_ERROR_FILE, "': File name too long; give");
+    for (size_t i = 2; i < 4098; i += 2)
+        memcpy(deep + i, "/\xff", 2);
+    expect_open_failure(deep, NULL, FAL_ERROR_FILE, "'.//\\xff/\\xff");
+    expect_printable();
+    expect_open_failure(deep + 2048, NULL, FAL_ERROR_FILE, "': no such folder; ");
+}
+
+/* A folder whose name has all of it is as good as any other. */
+static void strange_names_are_opened(void **state)
+{
+    char name[512];
+    fal_dataset *dataset;
+    (void)state;
+    mkdir(in_folder("a b\n\xff\x1b"), 0700);
+    write_file("a b\n\xff\x1b/train-images-idx3-ubyte", images, sizeof images);
+    write_file("a b\n\xff\x1b/train-labels-idx1-ubyte", labels, sizeof labels);
+    snprintf(name, sizeof name, "%s/a b\n\xff\x1b/../a b\n\xff\x1b", folder);
+    assert_int_equal(fal_dataset_open(&dataset, name, FAL_SPLIT_TRAIN), FAL_OK);
+    expect_good(dataset, 3);
+    fal_dataset_destroy(dataset);
+    write_file("a b\n\xff\x1b/train-labels-idx1-ubyte", labels, 9);
+    expect_open_failure(name, NULL, FAL_ERROR_FORMAT,
+                        "/a b\\x0a\\xff\\x1b/train-labels-idx1-ubyte': truncated");
+    expect_printable();
+}
+
 static void wrong_options_are_refused(void **state)
 {
     const char *none[] = {NULL};
@@ -363,6 +412,8 @@ int main(void)
         TEST(classes_count_over_both_splits),
         TEST(things_that_are_no_files),
         TEST(wrong_names_are_refused),
+        TEST(strange_names_are_shown),
+        TEST(strange_names_are_opened),
         TEST(wrong_options_are_refused),
         TEST(names_are_looked_for_in_folders),
         TEST(known_names_check_their_labels),
