@@ -146,18 +146,27 @@ INLINE void fill_blocks(int with_a, part block, part panels)
 
 /* ---- register tile ----------------------------------------------------------- */
 
-/* The sums of MR rows and V vectors; V is a constant, so the loops unroll */
-INLINE void multiply(const int V, readable a, readable b, uint kn, floatv *done)
+/* Where a tile is read: element (row, k) at from[row * by_row + k * by_k] */
+typedef struct tile {
+    readable from;
+    size_t by_row, by_k;
+} tile;
+
+/* The sums of MR rows and V vectors; V is a constant, so the loops unroll, and so
+ * are the steps of a filled tile. Without `restrict` the sums live in memory. */
+INLINE void multiply(const int V, readable restrict a, const size_t by_row,
+                     const size_t by_k, readable restrict b, uint kn,
+                     floatv *done)
 {
     floatv sum[MR][NV];
     ALL for (int i = 0; i < MR; i++)
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
-    ROLL for (uint k = 0; k < kn; k++, a++, b += NR) {
+    ROLL for (uint k = 0; k < kn; k++, a += by_k, b += NR) {
         floatv v[NV];
         ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
         ALL for (int i = 0; i < MR; i++)
             ALL for (int j = 0; j < V; j++)
-                sum[i][j] = fma((floatv)(a[i * PITCH]), v[j], sum[i][j]);
+                sum[i][j] = fma((floatv)(a[i * by_row]), v[j], sum[i][j]);
     }
     ALL for (int i = 0; i < MR; i++)
         ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
@@ -176,15 +185,15 @@ INLINE void want(target t, int rows, epilogue e)
 }
 
 /* C's rows x columns at one tile and one panel */
-INLINE void product(readable a, readable b, uint kn, target t, int rows,
-                    int columns, epilogue e, float4 step)
+INLINE void product(tile a, readable b, uint kn, target t, int rows, int columns,
+                    epilogue e, float4 step)
 {
     floatv done[MR * NV];
     want(t, rows, e);
     if (columns <= VW)
-        multiply(1, a, b, kn, done);
+        multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
     else
-        multiply(NV, a, b, kn, done);
+        multiply(NV, a.from, PITCH, 1, b, kn, done);
     ROLL for (int i = 0; i < rows; i++)
         ROLL for (int j = 0; j * VW < columns; j++)
             finish(done[i * NV + j], move(t, i, j * VW, e.pitch), columns - j * VW,
@@ -203,6 +212,22 @@ INLINE epilogue at_block(epilogue e, int first, int last)
     return e;
 }
 
+/* Thin products use an element of A once: whole tiles of it are read where they lie.
+ * How many of rows m ... mend - 1 those are */
+INLINE uint rows_in_place(const job *j, uint m, uint mend)
+{
+    const uint has_ones = j->a.ones - m < mend - m;
+    return j->N > VW ? 0 : (mend - m - has_ones) / MR * MR;
+}
+
+/* The tile of row r, from block k on */
+INLINE tile tile_in_place(const job *j, readable A, uint r, uint k)
+{
+    const size_t ld = j->a.in.pitch;
+    const tile columns = {A + k * ld + r, 1, ld}, rows = {A + r * ld + k, ld, 1};
+    return j->a.source == FROM_COLUMNS ? columns : rows;
+}
+
 /* The part of C that is share number `share` */
 INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
 {
@@ -216,16 +241,22 @@ INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
         for (uint k = 0; k < j->K; k += j->kc) {
             const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
             const epilogue e = at_block(j->e, k == 0, k + kn == j->K);
-            const part block = {j->a, A, a, PITCH, m, k, mend - m, kn};
+            const uint placed = rows_in_place(j, m, mend);
+            const part block = {j->a,       A, a + placed * PITCH, PITCH,
+                                m + placed, k, mend - m - placed,  kn};
             for (uint n = n0; n < n1; n += j->nb) {
                 const uint nend = min(n + j->nb, n1);
                 const part panels = {j->b, B, b, NR, k, n, kn, nend - n};
-                fill_blocks(n == n0, block, panels);
-                for (uint r = m; r < mend; r += MR)
+                fill_blocks(n == n0 && block.rows, block, panels);
+                for (uint r = m; r < mend; r += MR) {
+                    const tile filled = {a + (r - m) * PITCH, PITCH, 1};
+                    const tile from = r < m + placed ? tile_in_place(j, A, r, k)
+                                                     : filled;
                     for (uint c = n; c < nend; c += NR)
-                        product(a + (r - m) * PITCH, b + (c - n) * KC, kn,
+                        product(from, b + (c - n) * KC, kn,
                                 move(whole, r, c, e.pitch), min(mend - r, (uint)MR),
                                 min(nend - c, (uint)NR), e, step);
+                }
             }
         }
 }

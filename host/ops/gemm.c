@@ -12,12 +12,13 @@ typedef struct tile {
 static const tile TILES[] = {{16, 2, 12}, {8, 2, 6}, {4, 3, 8}};
 
 /* cl/gemm.cl: KC, PITCH - KC and the rows kept free below a block of A; the others
- * are sizes measured best. A block of A and a fill of B together stay in the L2
- * cache. */
+ * are sizes measured best. A fill of B stays in the L2 cache; a block of A streams
+ * from there or, where rows are many, from the next, so that B is filled less often.
+ */
 enum {
     DEPTH = FAL_GEMM_DEPTH,
     BESIDE = 16,
-    A_ROWS = 384,
+    A_ROWS = 1056,
     B_COLUMNS = 128,
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
