@@ -1,5 +1,5 @@
-/* --help and the man page: they fit 80 columns, name all there is, and their examples
- * are ones that the tool takes. */
+/* --help and the man page: they fit 80 columns, name all there is, and their
+ * examples are ones that the tool takes. */
 #include "tool.h"
 
 #include "cli/commands.h"

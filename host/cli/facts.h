@@ -1,4 +1,4 @@
-/* What --help, the pages in docs/ and the man page say beyond commands and options. */
+/* What --help, docs/ and the man page say beyond commands and options. */
 #ifndef CLI_FACTS_H
 #define CLI_FACTS_H
 
