@@ -21,38 +21,18 @@
 
 #include <cmocka.h>
 
-static char place[64]; /* the folder the tests run in */
 static const char config[] = "# falign 0\n";
 static const char run_files[] =
     "config.yaml metrics.jsonl model.safetensors start.safetensors";
 
-static int enter_place(void **state)
-{
-    (void)state;
-    strcpy(place, "/tmp/falign-run-XXXXXX");
-    return mkdtemp(place) && chdir(place) == 0 ? 0 : -1;
-}
-
 static void empty_place(void)
 {
-    char command[192];
-    snprintf(command, sizeof command, "rm -rf '%s'/* '%s'/.[a-z]*", place, place);
-    assert_int_equal(system(command), 0);
-}
-
-static int leave_place(void **state)
-{
-    (void)state;
-    empty_place();
-    return chdir("/") == 0 ? rmdir(place) : -1;
+    assert_int_equal(system("rm -rf ./* ./.[a-z]*"), 0);
 }
 
 static void write_text(const char *path, const char *text)
 {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    tool_write(path, text, strlen(text));
 }
 
 static void assert_text(const char *path, const char *text)
@@ -524,7 +504,7 @@ static void write_without_rights(void)
 static void folders_become_read_only(void **state)
 {
     (void)state;
-    assert_int_equal(chmod(place, 0777), 0);
+    assert_int_equal(chmod(".", 0777), 0);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
@@ -536,7 +516,7 @@ static void folders_become_read_only(void **state)
     assert_text("out/config.yaml", config);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, enter_place, leave_place)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
 
 int main(void)
 {

@@ -125,11 +125,17 @@ static void unwrap(const char *lines, char *text)
 
 const struct tool *tool_run(const char *line)
 {
+    return tool_run_to(-1, line);
+}
+
+const struct tool *tool_run_to(int output, const char *line)
+{
     static struct tool tool;
     FILE *out = tmpfile(), *error = tmpfile();
     if (!out || !error)
         abort();
-    tool.code = tool_wait(start(line, fileno(out), fileno(error)));
+    output = output >= 0 ? output : fileno(out);
+    tool.code = tool_wait(start(line, output, fileno(error)));
     read_back(out, tool.out);
     read_back(error, tool.lines);
     unwrap(tool.lines, tool.error);

@@ -19,6 +19,9 @@ struct tool {
  * result is valid until the next call. */
 const struct tool *tool_run(const char *line);
 
+/* The same with standard output into a file of the caller's. */
+const struct tool *tool_run_to(int output, const char *line);
+
 /* The same with one more environment variable. */
 const struct tool *tool_run_with(const char *name, const char *value,
                                  const char *line);

@@ -150,7 +150,9 @@ void cli_begin(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     open_missing_streams();
+    /* The calls that write then fail, and say why. */
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 /* ---- interruption -------------------------------------------------------- */

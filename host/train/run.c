@@ -202,6 +202,12 @@ fal_status fal_run_write(fal_run *run, const char *name, const char *text)
     return status;
 }
 
+static fal_status metrics_failed(const fal_run *run)
+{
+    return fal_fail(FAL_ERROR_FILE, "writing '%s/metrics.jsonl': %s; make room",
+                    run->folder, strerror(errno));
+}
+
 /* A line that does not fit on the disk is taken back: readers see whole lines. */
 static fal_status append_line(fal_run *run, const char *text, size_t length)
 {
@@ -212,9 +218,7 @@ static fal_status append_line(fal_run *run, const char *text, size_t length)
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0) {
-            fal_status status = fal_fail(
-                FAL_ERROR_FILE, "writing '%s/metrics.jsonl': %s; make room",
-                run->folder, strerror(errno));
+            fal_status status = metrics_failed(run);
             if (ftruncate(run->metrics, before) != 0)
                 return fal_fail_within(status, "the last line is cut");
             return status;
@@ -288,10 +292,19 @@ fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer)
     return status;
 }
 
+/* Some file systems find out late that there was no room. */
+static fal_status flush_metrics(const fal_run *run)
+{
+    int written = run->metrics < 0 || fsync(run->metrics) == 0;
+    return written ? FAL_OK : metrics_failed(run);
+}
+
 fal_status fal_run_save_model(fal_run *run, fal_model *model)
 {
     char *path;
-    fal_status status = file_path(run, "model.safetensors", &path);
+    fal_status status = flush_metrics(run);
+    if (!status)
+        status = file_path(run, "model.safetensors", &path);
     if (status)
         return status;
     status = fal_model_save(model, path);

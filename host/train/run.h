@@ -38,7 +38,7 @@ fal_status fal_run_write(fal_run *run, const char *name, const char *text);
  */
 fal_status fal_run_log(fal_run *run, const fal_progress *progress);
 
-/* start.safetensors and model.safetensors. */
+/* start.safetensors; model.safetensors, before which the metrics are on the disk. */
 fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer);
 fal_status fal_run_save_model(fal_run *run, fal_model *model);
 
