@@ -218,6 +218,8 @@ static void test_strings(void **state)
         const char *text, *json;
     } cases[] = {
         {"", "\"\""},
+        {"A?", "\"A?\""},
+        {"BAN, of several letters", "\"BAN, of several letters\""},
         {"\"\\/\b\f\n\r\t\x01\x1F\x7F",
          "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\\u007f\""},
         {"\xC3\xA9 \xE2\x89\xA4 \xF0\x9F\x98\x80",

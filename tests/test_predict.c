@@ -461,6 +461,25 @@ static void evaluate_takes_either_split(void **state)
     assert_has(tool->error, "21");
 }
 
+/* A model that knows no run's loss: real targets leave but one. */
+static void evaluate_takes_real_targets(void **state)
+{
+    static const float targets[] = {1, 2, 3, 7, 7, 10};
+    (void)state;
+    write_identity("3", 3, NULL, 1);
+    mkdir("data", 0700);
+    tool_write_npy("data/test-x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+    tool_write_npy("data/test-y.npy", "<f4", "(2, 3)", targets, sizeof targets);
+    expect("evaluate m.safetensors --data ./data",
+           "samples   2\nloss      2.250000\n");
+    expect("evaluate m.safetensors --data ./data --json",
+           "{\"samples\":2,\"loss\":2.25}\n");
+    const struct tool *tool = tool_run(
+        "evaluate m.safetensors --data ./data --loss cross-entropy");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "cross-entropy needs labels");
+}
+
 /* From the data's folder to the prediction. */
 static void names_come_from_the_data(void **state)
 {
@@ -504,6 +523,7 @@ int main(void)
         TEST(a_closed_pipe_ends_quietly),
         TEST(names_cannot_steer_the_terminal),
         TEST(evaluate_takes_either_split),
+        TEST(evaluate_takes_real_targets),
         TEST(names_come_from_the_data),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);

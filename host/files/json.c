@@ -85,12 +85,15 @@ static size_t append_piece(fal_json *j, const unsigned char *text, size_t left)
     size_t n = 0;
     while (n < left && is_plain(text[n]))
         n++;
-    if (n == 0 && (text[0] < 0x20 || text[0] == '"' || text[0] == '\\')) {
+    if (n > 0) {
+        append(j, (const char *)text, n);
+        return n;
+    }
+    if (text[0] < 0x20 || text[0] == '"' || text[0] == '\\') {
         append_escape(j, text[0]);
         return 1;
     }
-    if (n == 0)
-        n = fal_utf8_length(text, left);
+    n = fal_utf8_length(text, left);
     if (n > 0 && is_special(code_of(text, n)))
         append_escape(j, code_of(text, n));
     else if (n > 0)
