@@ -118,6 +118,23 @@ static const struct refusal refusals[] = {
     {"devices --check quantum", 2, {"quantum"}},
 };
 
+/* Names that would steer a terminal are opened, and shown without harm. */
+static void strange_names_are_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink(getenv("FALIGN_TEST_DATA"), "a \x1b[2J\xC3\xA4"), 0);
+    const struct tool *tool = tool_run("train --data 'a \x1b[2J\xC3\xA4' --steps 1 "
+                                       "--net mlp-1x8 --out 'r\nun\x07'");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "run      r\\x0aun\\x07\n");
+    assert_has(tool->out, "data     a \\x1b[2J\xC3\xA4: 2000 train");
+    assert_has(tool->out, "saved in r\\x0aun\\x07\n");
+    assert_has(tool_run("evaluate 'r\nun\x07' --data '../\x1b'")->error,
+               "'../\\x1b'");
+    assert_has(tool_run("evaluate 'r\nun\x07' --data '../\xff'")->error,
+               "is not UTF-8");
+}
+
 static void bad_input_is_refused(void **state)
 {
     (void)state;
@@ -558,6 +575,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(bad_input_is_refused),
+        TEST(strange_names_are_shown),
         TEST(messages_are_wrapped),
         TEST(no_platform_is_said),
         TEST(same_seed_same_bytes),

@@ -191,7 +191,9 @@ static fal_status report(struct comparison *c)
     if (!status && !c->silent) {
         cli_print("\n");
         cli_outcomes_print(&all);
-        cli_print("\nsaved in %s\n", fal_run_folder(c->folder));
+        cli_print("\nsaved in ");
+        cli_print_name(fal_run_folder(c->folder));
+        cli_print("\n");
     }
     if (!status && cli_flag(c->options, CLI_JSON))
         return cli_print_json(&json);

@@ -71,12 +71,14 @@ void cli_job_print_head(const cli_job *job, const char *what, const fal_run *fol
     const cli_ground *g = job->ground;
     const fal_arrays *data = &g->train_facts;
     const char *network = fal_model_network(job->model);
-    cli_print("%-8s %s\n", what, fal_run_folder(folder));
-    cli_print("device   %s, %s (%s)\n", g->info.selector, g->info.name,
+    cli_print("%-8s ", what);
+    cli_print_name(fal_run_folder(folder));
+    cli_print("\ndevice   %s, %s (%s)\n", g->info.selector, g->info.name,
               g->info.platform);
-    cli_print("data     %s: %zu train, %zu test, %zux%zux%zu, %zu %s\n",
-              cli_text(&job->options, CLI_DATA), data->count, g->test_facts.count,
-              data->height, data->width, data->channels,
+    cli_print("data     ");
+    cli_print_name(cli_text(&job->options, CLI_DATA));
+    cli_print(": %zu train, %zu test, %zux%zux%zu, %zu %s\n", data->count,
+              g->test_facts.count, data->height, data->width, data->channels,
               data->labels ? data->classes : data->outputs,
               data->labels         ? "classes"
               : data->outputs == 1 ? "target"

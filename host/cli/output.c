@@ -56,6 +56,13 @@ void cli_live_erase(void)
     cli_print("%s", erase_live);
 }
 
+void cli_print_name(const char *name)
+{
+    char shown[SAID];
+    fal_printable(shown, sizeof shown, name, "");
+    cli_print("%s", shown);
+}
+
 int cli_broken(void)
 {
     return print_error;

@@ -13,6 +13,9 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_WRONG_USE = 2, CLI_INTERRUPTED = 130 };
 void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_broken(void);
 
+/* A name or a path: what would steer the terminal is shown as \xNN. */
+void cli_print_name(const char *name);
+
 /* A line on the terminal that the next one replaces, and that goes before anything
  * else is printed. It must fit the terminal. */
 void cli_live_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -47,7 +47,9 @@ static void print_end(const cli_job *job, const fal_run *folder)
     if (p->step > 0)
         cli_print("test loss %.4f, train loss %.4f; %.1f s of training\n",
                   p->test_loss, p->train_loss, p->seconds);
-    cli_print("saved in %s\n", fal_run_folder(folder));
+    cli_print("saved in ");
+    cli_print_name(fal_run_folder(folder));
+    cli_print("\n");
 }
 
 static fal_status print_json(const cli_job *job, const fal_run *folder)
