@@ -287,6 +287,13 @@ static const struct hostile hostile_files[] = {
      "true or false"},
     {"rule: dfaa\n", 0, SAYS, "line 1, column 7: rule: unknown rule 'dfaa'",
      "did you mean 'dfa'?"},
+    {"weight-law: xavir\n", 0, SAYS,
+     "line 1, column 13: weight-law: unknown law 'xavir'",
+     "did you mean 'xavier'?"},
+    {"weight-law: units\n", 0, SAYS, "line 1, column 13: weight-law: unknown law",
+     "uniform"},
+    {"feedback-law: normal:x\n", 0, SAYS, "line 1, column 15: feedback-law: law",
+     "number above 0"},
     {"milestones: 5,3\n", 0, SAYS, "line 1, column 13: milestones: ", "5"},
     {"loss: mes\n", 0, SAYS, "line 1, column 7: loss: unknown loss 'mes'",
      "did you mean 'mse'?"},
@@ -505,15 +512,23 @@ static void later_refusals_name_the_place(void **state)
         {"schedule: step\n", "", "option --milestones: missing; give"},
         {"init: nowhere\n", "", "run.yaml, line 1, column 7: init: reading file"},
         {"init: nowhere\n", " --init there", "option --init: reading file 'there'"},
-        {"net: x\n", "", "unknown layer 'x'"},
+        {"net: dense 10, x\n", "",
+         "run.yaml, line 1, column 6: net: network, item 2 'x': unknown layer"},
+        {"net: x\n", " --net y", "falign: network, item 1 'y': unknown layer"},
+        {"device: quantum\n", "", "run.yaml, line 1, column 9: device: "},
+        {"data: nowhere\n", "",
+         "run.yaml, line 1, column 7: data: no folder 'nowhere'"},
+        {"data: ./nowhere\n", "", "run.yaml, line 1, column 7: data: opening"},
+        {"samples: 2001\n", "", "2001"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char line[256];
         tool_write("run.yaml", refused[i].file, strlen(refused[i].file));
-        snprintf(line, sizeof line, "train run.yaml --data $D%s%s",
-                 strncmp(refused[i].file, "net", 3) ? " --net mlp-1x8" : "",
-                 refused[i].flags);
+        const char *file = refused[i].file;
+        snprintf(line, sizeof line, "train run.yaml%s%s%s",
+                 strncmp(file, "data", 4) ? " --data $D" : "",
+                 strncmp(file, "net", 3) ? " --net mlp-1x8" : "", refused[i].flags);
         assert_has(tool_run(line)->error, refused[i].message);
         assert_string_equal(tool_list("."), "run.yaml");
     }

@@ -26,7 +26,7 @@ static void add_rates(fal_json *json, const cli_value *value)
                         value->text ? cli_rate_read(value->text, "") : value->real);
 }
 
-/* JSON values are YAML values, but for print_line's exception. */
+/* JSON values are YAML values. */
 static void add_value(fal_json *json, const cli_option *option,
                       const cli_value *value)
 {
@@ -52,13 +52,8 @@ static fal_status print_line(FILE *file, const cli_option *option,
     fal_json json = FAL_JSON;
     add_value(&json, option, value);
     fal_status status = json.status;
-    if (!status) {
-        /* YAML 1.1, which Python reads, takes 1e-05 for a text. */
-        size_t digits = strspn(json.text, "0123456789");
-        int bare = digits > 0 && json.text[digits] == 'e';
-        fprintf(file, "%s: %.*s%s%s\n", option->name, (int)digits, json.text,
-                bare ? ".0" : "", json.text + digits);
-    }
+    if (!status)
+        fprintf(file, "%s: %s\n", option->name, json.text);
     fal_json_release(&json);
     return status;
 }

@@ -49,7 +49,10 @@ fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
         status = fal_dataset_open_with(dataset, cli_text(options, CLI_DATA), split,
                                        &given);
     cli_places_release(&places);
-    return status;
+    /* Too many samples are no fault of the data. */
+    if (samples > 0 && status == FAL_ERROR_ARGUMENT)
+        return status;
+    return cli_fail_in_file(status, options, CLI_DATA);
 }
 
 /* ---- device -------------------------------------------------------------- */
@@ -66,7 +69,7 @@ fal_status cli_device_open(fal_device **device, const cli_options *options)
     given.name = cli_text(options, CLI_DEVICE);
     if (!cli_flag(options, CLI_QUIET))
         given.log = print_log;
-    return fal_device_open(device, &given);
+    return cli_fail_in_file(fal_device_open(device, &given), options, CLI_DEVICE);
 }
 
 /* ---- both ---------------------------------------------------------------- */

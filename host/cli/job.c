@@ -21,8 +21,10 @@ static fal_status make_model(cli_job *job)
     if (cli_flag(&job->options, CLI_INIT))
         return cli_init_model(&job->model, job->ground, &job->options);
     cli_model_options(&options, &job->options, job->ground->train);
-    return fal_model_create(&job->model, job->ground->device,
-                            cli_text(&job->options, CLI_NET), &options);
+    return cli_fail_in_file(fal_model_create(&job->model, job->ground->device,
+                                             cli_text(&job->options, CLI_NET),
+                                             &options),
+                            &job->options, CLI_NET);
 }
 
 static fal_status make_trainer(cli_job *job)

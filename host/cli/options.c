@@ -204,6 +204,13 @@ fal_status cli_fail_option(fal_status status, const cli_options *options, cli_id
                             options->values[id].place);
 }
 
+fal_status cli_fail_in_file(fal_status status, const cli_options *options,
+                            cli_id id)
+{
+    int is_in_file = options->values[id].origin == CLI_FROM_FILE;
+    return status && is_in_file ? cli_fail_option(status, options, id) : status;
+}
+
 fal_status cli_require(const cli_options *options, cli_id id)
 {
     const cli_option *option = &cli_table[id];

@@ -6,18 +6,20 @@
 #include "cli/yaml.h"
 
 typedef enum cli_kind {
-    CLI_FLAG,         /* --quiet */
-    CLI_TEXT,         /* any text that is not empty */
-    CLI_CHOICE,       /* one of `argument`, names with | between them */
-    CLI_RULE,         /* a learning rule */
-    CLI_RULES,        /* learning rules with commas between them */
-    CLI_COUNT,        /* a whole number from low to high */
-    CLI_EVERY,        /* the same, or "epoch", which is 0 */
-    CLI_SEED,         /* a whole number of 64 bits */
-    CLI_REAL,         /* a number; `open` says which bounds are not included */
-    CLI_RATES,        /* RATE[,RULE=RATE…] */
-    CLI_MILESTONES,   /* epochs, ascending, with commas between them */
-    CLI_OPTIONAL_TEXT /* a flag that a text may follow */
+    CLI_FLAG,            /* --quiet */
+    CLI_TEXT,            /* any text that is not empty */
+    CLI_CHOICE,          /* one of `argument`, names with | between them */
+    CLI_RULE,            /* a learning rule */
+    CLI_RULES,           /* learning rules with commas between them */
+    CLI_COUNT,           /* a whole number from low to high */
+    CLI_EVERY,           /* the same, or "epoch", which is 0 */
+    CLI_SEED,            /* a whole number of 64 bits */
+    CLI_REAL,            /* a number; `open` says which bounds are not included */
+    CLI_RATES,           /* RATE[,RULE=RATE…] */
+    CLI_LAW,             /* a law of random weights */
+    CLI_LAW_OF_FEEDBACK, /* a law of random feedback */
+    CLI_MILESTONES,      /* epochs, ascending, with commas between them */
+    CLI_OPTIONAL_TEXT    /* a flag that a text may follow */
 } cli_kind;
 
 enum { CLI_LOW_OPEN = 1, CLI_HIGH_OPEN = 2 };
@@ -161,6 +163,11 @@ void cli_drop_from_file(cli_options *options, cli_id id);
  * "run.yaml, line 3, column 5: lr: "; returns `status`. */
 fal_status cli_fail_option(fal_status status, const cli_options *options,
                            cli_id id);
+
+/* The same for a value of the file, which a later failure, with a message of its own,
+ * may be about; a flag's message stays as it is. */
+fal_status cli_fail_in_file(fal_status status, const cli_options *options,
+                            cli_id id);
 
 /* Fails with ARGUMENT where a command cannot do without the option. */
 fal_status cli_require(const cli_options *options, cli_id id);

@@ -61,7 +61,7 @@ const cli_option cli_table[CLI_OPTIONS] = {
          CLI_RUNS | CLI_EVALUATE, network, RECORDED,
          "what training minimizes; evaluate takes the run's own where it knows it"},
     [CLI_WEIGHT_LAW] =
-        {"weight-law", "LAW", "fan-in", CLI_TEXT, NULL, CLI_RUNS, network, RECORDED,
+        {"weight-law", "LAW", "fan-in", CLI_LAW, NULL, CLI_RUNS, network, RECORDED,
          "fan-in, xavier, xavier-normal, normal:SD, uniform:BOUND or zero"},
     [CLI_INIT] = {"init", "FILE", NULL, CLI_TEXT, NULL, CLI_RUNS, network, RECORDED,
                   "weights (and feedback, if train finds some) from a .safetensors "
@@ -76,7 +76,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
                             "random feedback is drawn even where --init has some, "
                             "as compare does for its runs"},
     [CLI_FEEDBACK_LAW] =
-        {"feedback-law", "LAW", NULL, CLI_TEXT, NULL, CLI_RUNS, rule, RECORDED,
+        {"feedback-law", "LAW", NULL, CLI_LAW_OF_FEEDBACK, NULL, CLI_RUNS, rule,
+         RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "
          "law (default of fa), or units: 1/sqrt(units) (of dfa)"},
     [CLI_OPTIMIZER] = {"optimizer", "sgd|adam|adamw", "adam", CLI_CHOICE, NULL,

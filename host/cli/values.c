@@ -1,6 +1,7 @@
 #include "cli/values.h"
 #include "device/error.h"
 #include "device/text.h"
+#include "learn/law.h"
 #include "learn/schedule.h"
 
 #include <errno.h>
@@ -260,6 +261,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
                             const char *text)
 {
     struct rules rules = {option, text, 0};
+    fal_law law;
     switch (option->kind) {
     case CLI_FLAG:
         return read_flag(value, text);
@@ -282,6 +284,10 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
         return read_real(option, text, &value->real);
     case CLI_RATES:
         return cli_parts(text, ',', check_rate, (void *)option);
+    case CLI_LAW:
+    case CLI_LAW_OF_FEEDBACK:
+        return fal_law_parse(text, option->kind == CLI_LAW_OF_FEEDBACK, "law",
+                             &law);
     case CLI_MILESTONES:
         return check_milestones(text);
     }
