@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,8 +77,10 @@ fal_status cli_config_yaml(const cli_options *options, const char *head,
     for (int id = 0; id < CLI_OPTIONS && !status; id++)
         if (is_recorded(options, id))
             status = print_line(file, &cli_table[id], &options->values[id]);
-    if (fclose(file) != 0 || !block)
+    if (fclose(file) != 0 || !block) {
+        free(block);
         return no_memory();
+    }
     *text = block;
     return status;
 }
