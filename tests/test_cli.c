@@ -557,6 +557,9 @@ static void bench_gives_figures(void **state)
     assert_true(fabs(number(json, "gflops") * number(json, "ms") / 0.065536 - 1) <
                 1e-9);
     cJSON_Delete(json);
+    tool = tool_run(
+        "bench gemm --m 32 --n 32 --k 32 --ta --epilogue update --json");
+    assert_int_equal(tool->code, 0);
     tool = tool_run("bench step --net mlp-1x8 --data-shape 4x4x3 --classes 3 "
                     "--batch 16 --rule dfa --json");
     assert_int_equal(tool->code, 0);

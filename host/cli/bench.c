@@ -34,24 +34,26 @@ static fal_status print_figures(const cli_options *options,
 
 static fal_status run_gemm(fal_device *device, const cli_options *options)
 {
-    struct figure f[] = {{"ms", 0}, {"ms_p10", 0}, {"gflops", 0}};
-    fal_status status = fal_bench_gemm(
-        device, (size_t)cli_whole(options, CLI_M),
-        (size_t)cli_whole(options, CLI_N), (size_t)cli_whole(options, CLI_K),
-        cli_flag(options, CLI_TA), cli_flag(options, CLI_TB), &f[0].value,
-        &f[1].value, &f[2].value);
-    return status ? status : print_figures(options, f, 3);
+    cli_gemm_figures g;
+    fal_status status = cli_bench_gemm(device, options, &g);
+    if (status)
+        return status;
+    struct figure f[] = {
+        {"ms", g.timing.ms}, {"ms_p10", g.timing.ms_p10}, {"gflops", g.gflops}};
+    return print_figures(options, f, 3);
 }
 
 static fal_status run_step(fal_device *device, const cli_options *options)
 {
     cli_step_figures s;
     fal_status status = cli_bench_step(device, options, &s);
+    if (status)
+        return status;
     struct figure f[] = {{"ms", s.timing.ms},
                          {"ms_p10", s.timing.ms_p10},
                          {"samples_per_second", s.samples_per_second},
                          {"start_ms", s.start_ms}};
-    return status ? status : print_figures(options, f, 4);
+    return print_figures(options, f, 4);
 }
 
 enum { MOST_OPTIONS = 12 };
@@ -63,7 +65,10 @@ static const struct bench {
     size_t needed;
     cli_id takes[MOST_OPTIONS];
 } benches[] = {
-    {"gemm", run_gemm, 3, {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_OPTIONS}},
+    {"gemm",
+     run_gemm,
+     3,
+     {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_EPILOGUE, CLI_OPTIONS}},
     {"step",
      run_step,
      1,

@@ -21,9 +21,13 @@ fal_status fal_bench_time(fal_device *device, fal_bench_work work, void *user,
 /* The same for a list of launches. */
 fal_status fal_bench_launches(const fal_launches *list, fal_timing *timing);
 
-/* Times C [m][n] <- A B with random operands; ta, tb: stored transposed. */
-fal_status fal_bench_gemm(fal_device *device, size_t m, size_t n, size_t k, int ta,
-                          int tb, double *ms, double *ms_p10, double *gflops);
+/* Times a product of random matrices as the options of `bench gemm` say. */
+typedef struct cli_gemm_figures {
+    fal_timing timing;
+    double gflops;
+} cli_gemm_figures;
+fal_status cli_bench_gemm(fal_device *device, const cli_options *options,
+                          cli_gemm_figures *figures);
 
 /* Times training steps on random data as the options of `bench step` say. */
 typedef struct cli_step_figures {

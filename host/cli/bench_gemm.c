@@ -3,6 +3,8 @@
 #include "device/memory.h"
 #include "ops/gemm.h"
 
+#include <string.h>
+
 static fal_status random_buffer(fal_device *device, size_t count, cl_mem *buffer)
 {
     float *values = fal_allocate(count, sizeof *values);
@@ -21,41 +23,88 @@ static fal_status random_buffer(fal_device *device, size_t count, cl_mem *buffer
     return status;
 }
 
-static fal_status time_product(fal_device *device, const fal_product *product,
-                               fal_timing *timing)
+enum { BUFFERS = 6 };
+
+/* A product and all its memory; `status` is the first failure. */
+struct bench_product {
+    fal_device *device;
+    fal_product product;
+    fal_update update;
+    cl_mem buffers[BUFFERS];
+    size_t count;
+    fal_status status;
+};
+
+static fal_view matrix(struct bench_product *b, size_t count)
 {
-    fal_launches list = {.device = device};
-    fal_status status = fal_gemm_add(&list, product, 1);
-    if (!status)
-        status = fal_bench_launches(&list, timing);
-    fal_launches_release(&list);
-    return status;
+    fal_view view = {NULL, 0};
+    if (!b->status)
+        b->status = random_buffer(b->device, count, &view.buffer);
+    if (!b->status)
+        b->buffers[b->count++] = view.buffer;
+    return view;
 }
 
-fal_status fal_bench_gemm(fal_device *device, size_t m, size_t n, size_t k, int ta,
-                          int tb, double *ms, double *ms_p10, double *gflops)
+static void make_sizes(struct bench_product *b, const cli_options *options)
 {
-    fal_product p = {.m = m, .n = n, .k = k, .pitch = n};
-    p.a.source = ta ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
-    p.b.source = tb ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
-    p.a.pitch = ta ? m : k;
-    p.b.pitch = tb ? k : n;
-    fal_timing timing = {0, 0};
-    fal_status status = random_buffer(device, m * k, &p.a.data.buffer);
+    fal_product *p = &b->product;
+    size_t m = (size_t)cli_whole(options, CLI_M);
+    size_t n = (size_t)cli_whole(options, CLI_N);
+    size_t k = (size_t)cli_whole(options, CLI_K);
+    int ta = cli_flag(options, CLI_TA), tb = cli_flag(options, CLI_TB);
+    *p = (fal_product){.m = m, .n = n, .k = k, .pitch = n};
+    p->a = (fal_operand){ta ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS,
+                         matrix(b, m * k), ta ? m : k};
+    p->b = (fal_operand){tb ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS,
+                         matrix(b, k * n), tb ? k : n};
+}
+
+/* What a training step does with a product's sums. */
+static void make_epilogue(struct bench_product *b, const char *name)
+{
+    const fal_activation relu = {FAL_RELU, 0};
+    fal_product *p = &b->product;
+    if (strcmp(name, "forward") == 0) {
+        p->bias = matrix(b, p->n);
+        p->activation = relu;
+    } else if (strcmp(name, "delta") == 0) {
+        p->output = matrix(b, p->m * p->n);
+        p->derivative = relu;
+    } else if (strcmp(name, "update") == 0) {
+        b->update = (fal_update){.rule = FAL_SGD, .momentum = .9f};
+        b->update.moment = matrix(b, (p->m + 1) * p->n);
+        p->update = &b->update;
+        if (p->a.source == FAL_SOURCE_COLUMNS) {
+            p->a.source = FAL_SOURCE_COLUMNS_ONES;
+            p->m++; /* the bias */
+        }
+    }
+}
+
+static fal_status time_product(struct bench_product *b, fal_timing *timing)
+{
+    fal_launches list = {.device = b->device};
+    b->product.c = matrix(b, b->product.m * b->product.n);
+    if (!b->status)
+        b->status = fal_gemm_add(&list, &b->product, 1);
+    if (!b->status)
+        b->status = fal_bench_launches(&list, timing);
+    fal_launches_release(&list);
+    return b->status;
+}
+
+fal_status cli_bench_gemm(fal_device *device, const cli_options *options,
+                          cli_gemm_figures *figures)
+{
+    struct bench_product b = {.device = device};
+    make_sizes(&b, options);
+    double flops = 2. * (double)b.product.m * (double)b.product.n *
+                   (double)b.product.k;
+    make_epilogue(&b, cli_text(options, CLI_EPILOGUE));
+    fal_status status = time_product(&b, &figures->timing);
+    while (b.count > 0)
+        fal_buffer_destroy(device, b.buffers[--b.count]);
     if (!status)
-        status = random_buffer(device, k * n, &p.b.data.buffer);
-    if (!status)
-        status = fal_buffer_create(device, m * n * sizeof(float), "bench",
-                                   &p.c.buffer);
-    if (!status)
-        status = time_product(device, &p, &timing);
-    fal_buffer_destroy(device, p.a.data.buffer);
-    fal_buffer_destroy(device, p.b.data.buffer);
-    fal_buffer_destroy(device, p.c.buffer);
-    if (status)
-        return status;
-    *ms = timing.ms;
-    *ms_p10 = timing.ms_p10;
-    *gflops = 2e-6 * (double)m * (double)n * (double)k / timing.ms;
-    return FAL_OK;
+        figures->gflops = 1e-6 * flops / figures->timing.ms;
+    return status;
 }

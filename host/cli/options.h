@@ -101,6 +101,7 @@ typedef enum cli_id {
     CLI_K,
     CLI_TA,
     CLI_TB,
+    CLI_EPILOGUE,
     CLI_DATA_SHAPE,
     CLI_CLASSES,
     CLI_JSON,

@@ -165,6 +165,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                 "the left matrix is stored transposed, [K][M]"},
     [CLI_TB] = {"tb", NULL, NULL, CLI_FLAG, NULL, CLI_BENCH, product, 0,
                 "the right matrix is stored transposed, [N][K]"},
+    [CLI_EPILOGUE] = {"epilogue", "none|forward|delta|update", "none", CLI_CHOICE,
+                      NULL, CLI_BENCH, product, 0,
+                      "what a step does with the sums: bias and relu, the "
+                      "derivative of relu, or sgd with momentum"},
     [CLI_DATA_SHAPE] = {"data-shape", "HxWxC|N", "28x28x1", CLI_TEXT, NULL,
                         CLI_BENCH, step, 0, "of the random samples of a step"},
     [CLI_CLASSES] = {"classes", "N", "10", CLI_COUNT, &positive, CLI_BENCH, step, 0,

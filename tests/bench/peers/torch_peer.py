@@ -1,0 +1,219 @@
+"""PyTorch as a peer: reads a JSON object a line, prints the milliseconds of one
+repetition of that work, or `null` where this PyTorch has no such form.
+
+    {"work": "gemm", "m":, "n":, "k":, "ta":, "tb":, "epilogue":}
+    {"work": "step", "layers":, "width":, "batch":, "rule":, "optimizer":, "norm":,
+     "form":}
+    {"work": "newton_schulz", "rows":, "columns":, "type":}
+
+Threads come from OMP_NUM_THREADS. Samples are floats in place: nothing is gathered
+or standardised inside the time, which favours the peer."""
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+
+torch.manual_seed(1)
+BATCHES = 8
+
+
+def timed(work):
+    """Milliseconds of one call: as many in a row as take 100 ms, after a warm-up."""
+    work()
+    count, seconds = 1, 0.0
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            work()
+        seconds = time.perf_counter() - start
+        if seconds >= 0.1:
+            return 1e3 * seconds / count
+        count = max(2 * count, int(0.12 * count / max(seconds, 1e-6)) + 1)
+
+
+# ---- products -------------------------------------------------------------------
+
+def gemm(job):
+    m, n, k = job["m"], job["n"], job["k"]
+    a = torch.randn(k, m).t() if job["ta"] else torch.randn(m, k)
+    b = torch.randn(n, k).t() if job["tb"] else torch.randn(k, n)
+    c, bias, h = torch.empty(m, n), torch.randn(n), torch.randn(m, n)
+    weight, bias_weight = torch.randn(m, n), torch.randn(n)
+    moments = [torch.zeros(m, n), torch.zeros(n)]
+
+    def plain():
+        torch.mm(a, b, out=c)
+
+    def forward():
+        torch.addmm(bias, a, b, out=c)
+        c.relu_()
+
+    def delta():
+        torch.mm(a, b, out=c)
+        torch.ops.aten.threshold_backward(c, h, 0)
+
+    def update():
+        torch.mm(a, b, out=c)
+        gradients = [c, b.sum(0)]
+        torch._foreach_mul_(moments, 0.9)
+        torch._foreach_add_(moments, gradients)
+        torch._foreach_add_([weight, bias_weight], moments, alpha=-1e-6)
+
+    return {"none": plain, "forward": forward, "delta": delta,
+            "update": update}[job.get("epilogue", "none")]
+
+
+# ---- steps ----------------------------------------------------------------------
+
+def network(job):
+    layers, size = [], 784
+    for _ in range(job["layers"]):
+        layers.append(nn.Linear(size, job["width"]))
+        if job.get("norm") == "batch":
+            layers.append(nn.BatchNorm1d(job["width"]))
+        layers.append(nn.ReLU())
+        size = job["width"]
+    return nn.Sequential(*layers, nn.Linear(size, 10))
+
+
+def plain_optimizer(job, parameters):
+    kinds = {"sgd": lambda **form: torch.optim.SGD(parameters, 1e-6, momentum=0.9,
+                                                   **form),
+             "adam": lambda **form: torch.optim.Adam(parameters, 1e-6, **form)}
+    form = {} if job["form"] == "loop" else {job["form"]: True}
+    return [kinds[job["optimizer"]](**form)]
+
+
+NS = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalize(x, type_):
+    x = x.to(type_)
+    turned = x.shape[0] > x.shape[1]
+    x = x.t() if turned else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.t()
+        b = torch.addmm(a, a, a, beta=NS[1], alpha=NS[2])
+        x = torch.addmm(x, b, x, beta=NS[0])
+    return x.t() if turned else x
+
+
+class OwnMuon:
+    """Muon in float32; torch.optim.Muon iterates in bfloat16."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.moments = [torch.zeros_like(p) for p in parameters]
+
+    @torch.no_grad()
+    def step(self):
+        for p, m in zip(self.parameters, self.moments):
+            m.lerp_(p.grad, 0.05)
+            update = orthogonalize(p.grad.lerp(m, 0.95), torch.float32)
+            p.add_(update, alpha=-1e-6 * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+
+    def zero_grad(self):
+        for p in self.parameters:
+            p.grad = None
+
+
+def muon(job, model):
+    linear = [m for m in model if isinstance(m, nn.Linear)][:-1]
+    matrices = [m.weight for m in linear]
+    ids = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in ids]
+    rest = torch.optim.AdamW(others, 1e-6, fused=True)
+    if job["form"] == "own":
+        return [OwnMuon(matrices), rest]
+    if not hasattr(torch.optim, "Muon"):
+        return None
+    return [torch.optim.Muon(matrices, 1e-6), rest]
+
+
+def backpropagation(job, model, optimizers, inputs, labels):
+    turn = [0]
+
+    def work():
+        i = turn[0] = (turn[0] + 1) % BATCHES
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(inputs[i]), labels[i])
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    return work
+
+
+def direct(job, model, optimizers, inputs, labels):
+    """Direct feedback alignment by hand, without autograd."""
+    linear = [m for m in model if isinstance(m, nn.Linear)]
+    feedback = [torch.randn(10, job["width"]) * job["width"] ** -0.5
+                for _ in linear[:-1]]
+    turn = [0]
+
+    @torch.no_grad()
+    def work():
+        i = turn[0] = (turn[0] + 1) % BATCHES
+        outputs = [inputs[i]]
+        for layer in linear[:-1]:
+            outputs.append(torch.addmm(layer.bias, outputs[-1],
+                                       layer.weight.t()).relu_())
+        logits = torch.addmm(linear[-1].bias, outputs[-1], linear[-1].weight.t())
+        log_p = torch.log_softmax(logits, 1)
+        torch.nn.functional.nll_loss(log_p, labels[i])
+        e = log_p.exp_()
+        e[torch.arange(len(e)), labels[i]] -= 1
+        e /= len(e)
+        for l, layer in enumerate(linear):
+            delta = e
+            if l + 1 < len(linear):
+                delta = torch.ops.aten.threshold_backward(e @ feedback[l],
+                                                          outputs[l + 1], 0)
+            layer.weight.grad = delta.t() @ outputs[l]
+            layer.bias.grad = delta.sum(0)
+        for optimizer in optimizers:
+            optimizer.step()
+
+    return work
+
+
+def step(job):
+    model = network(job)
+    if job["optimizer"] == "muon":
+        optimizers = muon(job, model)
+    else:
+        optimizers = plain_optimizer(job, list(model.parameters()))
+    if optimizers is None:
+        return None
+    inputs = torch.randn(BATCHES, job["batch"], 784)
+    labels = torch.randint(10, (BATCHES, job["batch"]))
+    make = direct if job["rule"] == "dfa" else backpropagation
+    return make(job, model, optimizers, inputs, labels)
+
+
+# ---- Newton-Schulz --------------------------------------------------------------
+
+def newton_schulz(job):
+    x = torch.randn(job["rows"], job["columns"])
+    type_ = getattr(torch, job["type"])
+    return lambda: orthogonalize(x, type_)
+
+
+def main():
+    print(json.dumps({"torch": torch.__version__}), flush=True)
+    kinds = {"gemm": gemm, "step": step, "newton_schulz": newton_schulz}
+    made = {}
+    for line in sys.stdin:
+        if line not in made:
+            job = json.loads(line)
+            made = {line: kinds[job["work"]](job)}
+        work = made[line]
+        print(json.dumps(timed(work) if work else None), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""falign beside its peers, in turn in one run: run.py [FALIGN] [--only WORDS] [--rounds N]
+
+Measures everything tests/bench/README.md shows and rewrites its tables. Peers are
+OpenBLAS and PyTorch, each with 1 and 2 threads and every OMP_WAIT_POLICY, a process
+each; who is not being timed is stopped. The peer's best setting and best form count.
+Ratios above 1 are in falign's favour. PyTorch is installed once, into
+$XDG_CACHE_HOME/falign/torch (about 6 GB).
+
+Refuses to run while other processes use more than a tenth of a core."""
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+README = os.path.join(HERE, "README.md")
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
+                     or os.path.expanduser("~/.cache"), "falign", "torch")
+POLICIES = [None, "active", "passive"]
+NEAR = 1.1  # a setting this much slower than the best after three rounds is dropped
+
+
+# ---- a quiet machine ------------------------------------------------------------
+
+def busy_seconds():
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK")
+
+
+def insist_on_quiet():
+    before = busy_seconds()
+    time.sleep(2)
+    load = (busy_seconds() - before) / 2
+    if load > 0.1:
+        sys.exit(f"other processes use {load:.2f} of a core; figures taken now would "
+                 "not mean much: stop them and run this again")
+
+
+# ---- peers ----------------------------------------------------------------------
+
+class Peer:
+    """A process that answers a line with the milliseconds of one repetition."""
+
+    def __init__(self, label, command, threads, policy):
+        self.label = f"{label}, {threads} thread{'s' if threads > 1 else ''}" + (
+            f", {policy}" if policy else "")
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads),
+                           OPENBLAS_NUM_THREADS=str(threads),
+                           MKL_NUM_THREADS=str(threads))
+        environment.pop("OMP_WAIT_POLICY", None)
+        if policy:
+            environment["OMP_WAIT_POLICY"] = policy
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True,
+                                        env=environment)
+
+    def greet(self):
+        line = self.process.stdout.readline()
+        self.stop()
+        return line
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def ask(self, line):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        self.stop()
+        if not answer:
+            sys.exit(f"{self.label} ended at: {line}")
+        return json.loads(answer)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def torch_python():
+    python = os.path.join(CACHE, "bin", "python")
+    probe = [python, "-c", "import torch, numpy"]
+    if not os.path.exists(python) or subprocess.run(probe, check=False).returncode:
+        print(f"installing PyTorch into {CACHE}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", CACHE], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "numpy"],
+                       check=True)
+    return python
+
+
+def start_peers(folder):
+    program = os.path.join(folder, "openblas_gemm")
+    subprocess.run(["cc", "-O2", "-std=gnu11",
+                    os.path.join(HERE, "peers", "openblas_gemm.c"), "-o", program,
+                    "-lopenblas"], check=True)
+    settings = [(t, p) for t in (1, 2) for p in POLICIES]
+    torch = [Peer("PyTorch", [torch_python(), os.path.join(HERE, "peers",
+                                                           "torch_peer.py")], t, p)
+             for t, p in settings]
+    versions = [json.loads(peer.greet())["torch"] for peer in torch]
+    blas = [Peer("OpenBLAS", [program], t, None) for t in (1, 2)]
+    for peer in blas:
+        peer.stop()
+    return {"torch": torch, "openblas": blas}, versions[0]
+
+
+# ---- one row --------------------------------------------------------------------
+
+class Contender:
+    """One setting of one peer at one form of the work, or falign itself."""
+
+    def __init__(self, name, measure):
+        self.name, self.measure, self.times = name, measure, []
+
+    def time(self):
+        ms = self.measure()
+        if ms is not None:
+            self.times.append(ms)
+        return ms is not None
+
+    def median(self):
+        return statistics.median(self.times)
+
+    def tenth(self):
+        return sorted(self.times)[len(self.times) // 10]
+
+
+def run_falign(falign, words):
+    done = subprocess.run([falign, *words, "--json"], capture_output=True, text=True,
+                          check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def contenders(peers, row):
+    found = []
+    for form in row.get("torch", []):
+        line = json.dumps(form)
+        name = form.get("form") or form.get("type") or ""
+        found += [Contender(f"{p.label}{', ' + name if name else ''}",
+                            lambda p=p, line=line: p.ask(line))
+                  for p in peers["torch"]]
+    if "openblas" in row:
+        found += [Contender(p.label, lambda p=p: p.ask(row["openblas"]))
+                  for p in peers["openblas"]]
+    return found
+
+
+def measure_row(falign, peers, row, rounds):
+    """(falign's contender, the best peer, ratio of peer to falign)"""
+    own = Contender("falign", lambda: run_falign(falign, row["falign"])["ms"])
+    rivals = contenders(peers, row)
+    for number in range(rounds):
+        own.time()
+        rivals = [rival for rival in rivals if rival.time()]
+        if number == 2:
+            best = min(rival.median() for rival in rivals)
+            rivals = [r for r in rivals if r.median() <= NEAR * best]
+    best = min(rivals, key=Contender.median)
+    return own, best, best.median() / own.median()
+
+
+# ---- what is measured -----------------------------------------------------------
+
+SHAPES = [(128, 512, 784), (128, 1024, 1024), (256, 1024, 1024), (1024, 1024, 1024),
+          (2048, 2048, 2048), (512, 512, 512), (64, 16384, 576)]
+TURNED = [(128, 1024, 1024, "b"), (1024, 1024, 128, "a"), (784, 512, 128, "a")]
+
+
+def gemm_row(m, n, k, turned="", epilogue="none"):
+    words = ["bench", "gemm", "--m", str(m), "--n", str(n), "--k", str(k)]
+    words += ["--ta"] * ("a" in turned) + ["--tb"] * ("b" in turned)
+    form = {"work": "gemm", "m": m, "n": n, "k": k, "ta": int("a" in turned),
+            "tb": int("b" in turned), "epilogue": epilogue}
+    name = f"{m} × {n} × {k}" + {"": "", "a": ", Aᵀ", "b": ", Bᵀ"}[turned]
+    row = {"name": name, "falign": words, "torch": [form]}
+    if epilogue == "none":
+        row["openblas"] = f"{m} {n} {k} {form['ta']} {form['tb']}"
+    else:
+        row["name"] += f", {epilogue}"
+        row["falign"] = words + ["--epilogue", epilogue]
+    return row
+
+
+def step_row(net, batch, rule, optimizer, norm=None):
+    layers, width = (int(x) for x in re.match(r"mlp-(\d+)x(\d+)", net).groups())
+    words = ["bench", "step", "--net", net, "--batch", str(batch), "--rule", rule,
+             "--optimizer", optimizer] + (["--norm", norm] if norm else [])
+    forms = ["own", "bfloat16"] if optimizer == "muon" else ["loop", "foreach", "fused"]
+    torch = [{"work": "step", "layers": layers, "width": width, "batch": batch,
+              "rule": rule, "optimizer": optimizer, "norm": norm, "form": form}
+             for form in forms]
+    name = f"{net}, batch {batch}, {rule}, {optimizer}" + (f", {norm} norm" if norm
+                                                           else "")
+    return {"name": name, "falign": words, "torch": torch}
+
+
+def newton_row(rows, columns):
+    torch = [{"work": "newton_schulz", "rows": rows, "columns": columns,
+              "type": "float32"}]
+    return {"name": f"{rows} × {columns}", "torch": torch,
+            "falign": ["bench", "muon", "--rows", str(rows), "--cols", str(columns)]}
+
+
+TABLES = [
+    ("gemm", "Products", [gemm_row(*s) for s in SHAPES] + [gemm_row(*s) for s in TURNED]),
+    ("epilogue", "Products as a step calls them",
+     [gemm_row(128, 512, 784, "", "forward"), gemm_row(128, 1024, 1024, "", "forward"),
+      gemm_row(128, 1024, 1024, "b", "delta"), gemm_row(128, 512, 512, "b", "delta"),
+      gemm_row(1024, 1024, 128, "a", "update"), gemm_row(784, 512, 128, "a", "update")]),
+    ("step", "Training steps",
+     [step_row("mlp-2x1024", 128, "bp", "sgd"), step_row("mlp-8x512", 128, "bp", "sgd"),
+      step_row("mlp-8x512", 128, "dfa", "sgd"), step_row("mlp-2x64", 32, "bp", "sgd"),
+      step_row("mlp-2x512", 128, "bp", "adam"),
+      step_row("mlp-2x1024", 128, "bp", "muon", "batch")]),
+    ("muon", "Newton–Schulz, five steps",
+     [newton_row(512, 512), newton_row(1024, 1024), newton_row(512, 4608),
+      newton_row(128, 1152)]),
+]
+
+
+def table(falign, peers, rows, rounds):
+    lines = ["| work | falign ms (10th percentile) | best peer ms | which | ratio |",
+             "| --- | --- | --- | --- | --- |"]
+    ratios, figures = [], {}
+    for row in rows:
+        own, best, ratio = measure_row(falign, peers, row, rounds)
+        ratios.append(ratio)
+        figures[row["name"]] = own.median()
+        lines.append(f"| {row['name']} | {own.median():.4g} ({own.tenth():.4g}) | "
+                     f"{best.median():.4g} | {best.name} | {ratio:.2f} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    mean = math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
+    lines.append(f"| geometric mean | | | | {mean:.2f} |")
+    return lines, figures
+
+
+def start_lines(falign):
+    """Process start to the end of the first step, and the memory of a big network."""
+    words = ["bench", "step", "--net", "mlp-2x512"]
+    with tempfile.TemporaryDirectory() as cache:
+        cold, warm, train = [], [], []
+        for number in range(5):
+            folder = os.path.join(cache, str(number))
+            os.mkdir(folder)
+            os.environ["POCL_CACHE_DIR"] = folder
+            cold.append(run_falign(falign, words)["start_ms"])
+            warm.append(run_falign(falign, words)["start_ms"])
+            out = os.path.join(cache, "run")
+            fit = ["train", "--data", "fashion-mnist", "--net", "mlp-2x512", "--steps",
+                   "3", "--force", "--out", out]
+            run_falign(falign, fit)
+            train.append(run_falign(falign, fit)["start_ms"])
+        del os.environ["POCL_CACHE_DIR"]
+    rows = [("`bench step --net mlp-2x512`, empty kernel cache", cold),
+            ("the same, warm", warm),
+            ("`train` on Fashion-MNIST, warm", train)]
+    return ["| from process start to the end of the first step | ms, median of 5 |",
+            "| --- | --- |"] + [f"| {name} | {statistics.median(times):.0f} |"
+                                for name, times in rows]
+
+
+def peak_kilobytes(words):
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    return os.wait4(process.pid, 0)[2].ru_maxrss
+
+
+def memory_lines(falign):
+    words = ["train", "--data", "fashion-mnist", "--net", "mlp-8x2048", "--batch", "128"]
+    plan = run_falign(falign, words + ["--dry-run"])
+    device = sum(plan[key] for key in plan if key.endswith("_bytes"))
+    data = 60000 * (784 + 4) + 4 * 60000
+    units = 8 * 2048 + 10
+    bound = 4 * (4 * plan["parameters"] + 128 * (784 + units + 2 * 2048)) + data
+    empty = peak_kilobytes([falign, "bench", "gemm", "--m", "1", "--n", "1", "--k", "1"])
+    with tempfile.TemporaryDirectory() as out:
+        run = peak_kilobytes([falign, *words, "--steps", "5", "--quiet", "--out",
+                              os.path.join(out, "run")])
+    resident = 1024 * (run - empty)
+    return ["| mlp-8x2048, adam, batch 128 | bytes | of the bound |", "| --- | --- | --- |",
+            f"| bound: 4·(4·parameters + batch·(inputs + Σ units + 2·widest)) + data "
+            f"| {bound} | 1 |",
+            f"| on the device | {device + data} | {(device + data) / bound:.3f} |",
+            f"| resident above an opened device | {resident} | {resident / bound:.3f} |"]
+
+
+# ---- writing --------------------------------------------------------------------
+
+def versions(falign, torch):
+    info = [d for d in run_falign(falign, ["devices"]) if d.get("usable")]
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="ascii")
+                if line.startswith("model name")), platform.machine())
+    device = f"{info[0]['name']}, {info[0]['platform']}" if info else "?"
+    return (f"{datetime.date.today()}: {cpu}, {os.cpu_count()} cores; {device}; "
+            f"PyTorch {torch}; OpenBLAS of the system.")
+
+
+def write_section(name, lines):
+    with open(README, encoding="utf-8") as file:
+        text = file.read()
+    start, end = f"<!-- figures: {name} -->\n", "<!-- end -->"
+    if start not in text:
+        sys.exit(f"{README} has no place for the figures '{name}'")
+    head, tail = text.split(start)
+    tail = tail[tail.index(end):]
+    with open(README, "w", encoding="utf-8") as file:
+        file.write(head + start + "\n".join(lines) + "\n" + tail)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("falign", nargs="?", default="build/falign")
+    options.add_argument("--only", nargs="*", default=[])
+    options.add_argument("--rounds", type=int, default=9)
+    given = options.parse_args()
+    falign = shutil.which(given.falign) or sys.exit(f"no such program: {given.falign}")
+    insist_on_quiet()
+    folder = tempfile.mkdtemp()
+    peers, torch = start_peers(folder)
+    try:
+        note = versions(falign, torch)
+        for name, title, rows in TABLES:
+            if given.only and name not in given.only:
+                continue
+            print(title, file=sys.stderr)
+            lines, figures = table(falign, peers, rows, given.rounds)
+            if name == "step":
+                times = [v for k, v in figures.items() if k.startswith("mlp-8x512")]
+                lines += ["", f"dfa takes {times[1] / times[0]:.2f} of bp's time on "
+                              "mlp-8x512."]
+            write_section(name, lines + ["", note])
+        for name, make in [("start", start_lines), ("memory", memory_lines)]:
+            if not given.only or name in given.only:
+                write_section(name, make(falign) + ["", note])
+    finally:
+        for peer in peers["torch"] + peers["openblas"]:
+            peer.end()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
