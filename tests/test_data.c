@@ -383,6 +383,8 @@ static void failing_memory_while_listing(void **state)
         fal_memory_fail_at(0);
         assert_true(n < 100 && (!status || status == FAL_ERROR_MEMORY));
     }
+    assert_null(strstr(visits.text, "host memory"));
+    assert_non_null(strstr(visits.text, "t10k-labels-idx1-ubyte': truncated"));
     assert_int_equal(visits.count, 3);
 }
 
