@@ -55,12 +55,22 @@ static void try_file(const char *name, const uint8_t *bytes, size_t size)
     refused++;
 }
 
+/* The lowest one that is free: grows with every file that stays open. */
+static int next_descriptor(void)
+{
+    int descriptor = dup(STDOUT_FILENO);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    return descriptor;
+}
+
 static void fuzz(const char *name)
 {
     static const uint8_t masks[] = {1, 2, 4, 8, 16, 32, 64, 128, 255};
     struct victim victim;
     uint8_t bytes[LONGEST];
     uint32_t x = 1;
+    int descriptor = next_descriptor();
     load(&victim, name);
     opened = refused = 0;
     for (size_t i = 0; i < victim.size; i++) {
@@ -81,6 +91,7 @@ static void fuzz(const char *name)
     }
     write_file(name, victim.bytes, victim.size);
     assert_true(refused > victim.size);
+    assert_int_equal(next_descriptor(), descriptor);
 }
 
 static void idx_files(void **state)
