@@ -229,6 +229,8 @@ static void test_strings(void **state)
         {"\xE2\x80\xA7\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAA",
          "\"\xE2\x80\xA7\\u2028\\u2029\xE2\x80\xAA\""},
         {"\xEF\xBB\xBF\xEF\xBF\xBE\xEF\xBF\xBF", "\"\\ufeff\\ufffe\\uffff\""},
+        {"bA bB cats", "\"bA bB cats\""},
+        {"bA", "\"bA\""}, /* read as one character it would be U+0081 */
         {"a\xFF\x80z", "\"a" BAD BAD "z\""},
         {"\xC0\xAF", "\"" BAD BAD "\""},                 /* overlong */
         {"\xED\xA0\x80", "\"" BAD BAD BAD "\""},         /* a surrogate */

@@ -201,8 +201,8 @@ static void old_files_stay(void **state)
 
 static void expect_has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
 }
 
 /* Disks of 4, 8, … KiB, in a name space of the test's own; what was written is

@@ -44,8 +44,8 @@ static void assert_text(const char *path, const char *text)
 
 static void assert_has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
 }
 
 static void assert_good(const char *line)

@@ -66,11 +66,12 @@ static unsigned code_of(const unsigned char *text, size_t length)
     return code;
 }
 
-/* JSON would take these as they are; YAML, which config.yaml is, refuses them or
- * reads a line's end. */
+/* From 0x7F on JSON would take them as they are; YAML, which config.yaml is, refuses
+ * them or reads a line's end. */
 static int is_special(unsigned code)
 {
-    return (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 ||
+    return code < 0x20 || code == '"' || code == '\\' ||
+           (code >= 0x7F && code < 0xA0) || code == 0x2028 || code == 0x2029 ||
            code == 0xFEFF || code == 0xFFFE || code == 0xFFFF;
 }
 
@@ -89,17 +90,13 @@ static size_t append_piece(fal_json *j, const unsigned char *text, size_t left)
         append(j, (const char *)text, n);
         return n;
     }
-    if (text[0] < 0x20 || text[0] == '"' || text[0] == '\\') {
-        append_escape(j, text[0]);
-        return 1;
-    }
     n = fal_utf8_length(text, left);
-    if (n > 0 && is_special(code_of(text, n)))
-        append_escape(j, code_of(text, n));
-    else if (n > 0)
-        append(j, (const char *)text, n);
-    else
+    if (n == 0)
         append_text(j, "\xEF\xBF\xBD");
+    else if (is_special(code_of(text, n)))
+        append_escape(j, code_of(text, n));
+    else
+        append(j, (const char *)text, n);
     return n > 0 ? n : 1;
 }
 

@@ -22,7 +22,7 @@ char *fal_folder_path(const char *folder, const char *name)
 
 /* ---- making -------------------------------------------------------------- */
 
-int fal_folder_is_there(const char *path)
+static int is_folder(const char *path)
 {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
@@ -54,7 +54,7 @@ static int make_parts(char *path, size_t *made)
         char kept = path[i];
         path[i] = 0;
         int failed = mkdir(path, 0777) != 0 ? errno : 0;
-        if (failed && !fal_folder_is_there(path))
+        if (failed && !is_folder(path))
             return failed == EEXIST ? ENOTDIR : failed;
         if (!failed && *made == 0)
             *made = i;
@@ -135,11 +135,13 @@ static fal_status not_locked(const char *folder)
                     folder);
 }
 
-static fal_status lock_path(const char *folder, const char *path, int *lock)
+static fal_status lock_path(const char *folder, const char *path, int *lock,
+                            int *gone)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     for (;;) {
         int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        *gone = file < 0 && errno == ENOENT;
         if (file < 0)
             return not_writable(folder);
         if (fcntl(file, F_SETLK, &whole) != 0) {
@@ -156,12 +158,12 @@ static fal_status lock_path(const char *folder, const char *path, int *lock)
     }
 }
 
-fal_status fal_folder_lock(const char *folder, int *lock)
+fal_status fal_folder_lock(const char *folder, int *lock, int *gone)
 {
     char *path = fal_folder_path(folder, lock_name);
     if (!path)
         return FAL_ERROR_MEMORY;
-    fal_status status = lock_path(folder, path, lock);
+    fal_status status = lock_path(folder, path, lock, gone);
     fal_release(path);
     return status;
 }

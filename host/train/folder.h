@@ -15,11 +15,9 @@ fal_status fal_folder_make(const char *folder, size_t *made);
 void fal_folder_unmake(const char *folder, size_t made);
 
 /* Locks a file in the folder for this process. Errors: ARGUMENT (another holds
- * it), FILE. */
-fal_status fal_folder_lock(const char *folder, int *lock);
+ * it), FILE; *gone = 1: the folder was there no more. */
+fal_status fal_folder_lock(const char *folder, int *lock, int *gone);
 void fal_folder_unlock(const char *folder, int lock);
-
-int fal_folder_is_there(const char *folder);
 
 /* A file descriptor of the folder, by which to see whether the name still means it.
  * Errors: FILE. */

@@ -55,9 +55,9 @@ static fal_status check_free(const fal_run *run, int force)
 }
 
 /* The lock comes first: what is seen after it nobody else is changing. */
-static fal_status take(fal_run *run, int force)
+static fal_status take(fal_run *run, int force, int *gone)
 {
-    fal_status status = fal_folder_lock(run->folder, &run->lock);
+    fal_status status = fal_folder_lock(run->folder, &run->lock, gone);
     if (!status)
         status = fal_folder_hold(run->folder, &run->place);
     if (!status)
@@ -70,13 +70,13 @@ static fal_status take(fal_run *run, int force)
 static fal_status make_and_take(fal_run *run, int force)
 {
     fal_status status;
-    int tries = 0;
+    int gone, tries = 0;
     do {
+        gone = 0;
         status = fal_folder_make(run->folder, &run->made);
         if (!status)
-            status = take(run, force);
-    } while (status && run->lock < 0 && !fal_folder_is_there(run->folder) &&
-             tries++ < 100);
+            status = take(run, force, &gone);
+    } while (gone && tries++ < 100);
     return status;
 }
 
@@ -101,6 +101,7 @@ static fal_status open_number(fal_run **run, const char *prefix, int number,
 {
     char *folder = fal_allocate(strlen(prefix) + 16, 1);
     fal_run *made;
+    int gone;
     if (!folder)
         return FAL_ERROR_MEMORY;
     sprintf(folder, "%s-%03d", prefix, number);
@@ -111,7 +112,7 @@ static fal_status open_number(fal_run **run, const char *prefix, int number,
     status = fal_folder_make(made->folder, &made->made);
     *exists = !status && made->made == 0;
     if (!status && !*exists)
-        status = take(made, 0);
+        status = take(made, 0, &gone);
     if (status || *exists)
         fal_run_discard(made);
     else
