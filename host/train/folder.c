@@ -43,6 +43,13 @@ static void cut_slashes(char *path)
         path[n - 1] = 0;
 }
 
+/* Something else has the name, or a folder that was taken back just now. */
+static int why_not(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0 && !S_ISDIR(facts.st_mode) ? ENOTDIR : ENOENT;
+}
+
 /* Makes `path`, which is cut to each parent in turn and in case of failure stays so.
  * Returns what errno was. */
 static int make_parts(char *path, size_t *made)
@@ -55,7 +62,7 @@ static int make_parts(char *path, size_t *made)
         path[i] = 0;
         int failed = mkdir(path, 0777) != 0 ? errno : 0;
         if (failed && !is_folder(path))
-            return failed == EEXIST ? ENOTDIR : failed;
+            return failed == EEXIST ? why_not(path) : failed;
         if (!failed && *made == 0)
             *made = i;
         else if (failed && i == length)
