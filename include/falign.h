@@ -109,11 +109,12 @@ typedef struct fal_device_options {
                           * 0: $FALIGN_VECTOR, else the device's own */
     fal_log log;
     void *log_user;
+    int profile; /* 1: fal_device_profile knows the times of kernels */
 } fal_device_options;
 
 #define FAL_DEVICE_OPTIONS                                                         \
     {                                                                              \
-        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL                      \
+        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL, 0                   \
     }
 FAL_API void fal_device_options_init(fal_device_options *options, size_t size);
 
@@ -152,6 +153,27 @@ FAL_API void fal_device_destroy(fal_device *device);
 /* `info->size` must be set; texts are valid as long as the device. */
 FAL_API fal_status fal_device_describe(const fal_device *device,
                                        fal_device_info *info);
+
+/* What kernels of a device took since it was opened, for each kernel, layer and work
+ * that they did. A launch that does several things shares its time among them, by
+ * their arithmetic where it is known. */
+typedef struct fal_profile_row {
+    size_t size;
+    const char *kernel;  /* "gemm" */
+    const char *layer;   /* "dense1", "loss", "input"; may be "" */
+    const char *work;    /* "forward", "delta", "gradient"; may be "" */
+    int evaluation;      /* 1: not part of training steps */
+    double launches;     /* one that does several things counts a part for each */
+    double seconds;      /* by the device's clock */
+    double flops, bytes; /* arithmetic; memory read and written; 0: not counted */
+} fal_profile_row;
+
+/* Calls `visit` for every row; waits for the device. A non-zero return ends the
+ * list. Rows are valid during the call. Errors: ARGUMENT (not opened with
+ * options.profile). */
+typedef int (*fal_profile_visit)(const fal_profile_row *row, void *user);
+FAL_API fal_status fal_device_profile(fal_device *device, fal_profile_visit visit,
+                                      void *user);
 
 /* ---- data sets ----------------------------------------------------------- */
 

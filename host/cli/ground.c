@@ -67,6 +67,7 @@ fal_status cli_device_open(fal_device **device, const cli_options *options)
 {
     fal_device_options given = FAL_DEVICE_OPTIONS;
     given.name = cli_text(options, CLI_DEVICE);
+    given.profile = cli_flag(options, CLI_PROFILE);
     if (!cli_flag(options, CLI_QUIET))
         given.log = print_log;
     return cli_fail_in_file(fal_device_open(device, &given), options, CLI_DEVICE);

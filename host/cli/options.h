@@ -93,6 +93,7 @@ typedef enum cli_id {
     CLI_OUT,
     CLI_FORCE,
     CLI_LOG,
+    CLI_PROFILE,
     CLI_DRY_RUN,
     CLI_DEVICE,
     CLI_CHECK,

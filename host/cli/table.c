@@ -144,6 +144,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_LOG] = {"log", "EVERY", "100", CLI_EVERY, &positive, CLI_RUNS, output,
                  RECORDED,
                  "a line of metrics.jsonl every so many steps, or 'epoch'"},
+    [CLI_PROFILE] = {"profile", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
+                     "print what each kernel took for each layer, and write "
+                     "profile.json"},
     [CLI_DRY_RUN] = {"dry-run", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
                      "print layers, parameters, memory and launches of a step; "
                      "train nothing, write nothing"},

@@ -4,6 +4,7 @@
 #include "cli/dry_run.h"
 #include "cli/job.h"
 #include "cli/output.h"
+#include "cli/profile.h"
 #include "cli/settings.h"
 
 #include <math.h>
@@ -87,6 +88,8 @@ static fal_status train(cli_job *job, fal_run *folder)
     fal_status status = cli_job_run(job, folder, NULL);
     if (status == FAL_STOPPED)
         cli_job_explain(job);
+    if (!status && cli_flag(&job->options, CLI_PROFILE))
+        status = cli_profile(job, folder);
     if (!status && json)
         status = print_json(job, folder);
     else if (!status && !job->silent)

@@ -3,6 +3,7 @@
 #include "device/environment.h"
 #include "device/memory.h"
 #include "device/options.h"
+#include "device/profile.h"
 #include "device/vendor.h"
 
 #include <stdio.h>
@@ -78,17 +79,20 @@ fal_status fal_device_list(fal_device_visit visit, void *user)
     return status;
 }
 
-static fal_status open_queue(fal_device *device)
+static fal_status open_queue(fal_device *device, int profile)
 {
     cl_int code;
+    cl_command_queue_properties properties = profile ? CL_QUEUE_PROFILING_ENABLE
+                                                     : 0;
     device->context = clCreateContext(NULL, 1, &device->facts.id, NULL, NULL,
                                       &code);
     fal_status status = fal_cl(device, code, "clCreateContext", NULL);
     if (status)
         return status;
-    device->queue = clCreateCommandQueue(device->context, device->facts.id, 0,
-                                         &code);
-    return fal_cl(device, code, "clCreateCommandQueue", NULL);
+    device->queue = clCreateCommandQueue(device->context, device->facts.id,
+                                         properties, &code);
+    status = fal_cl(device, code, "clCreateCommandQueue", NULL);
+    return status || !profile ? status : fal_profile_create(&device->profile);
 }
 
 fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
@@ -118,7 +122,7 @@ fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
         device->resident_limit = UINT64_MAX;
         device->log = options.log;
         device->log_user = options.log_user;
-        status = open_queue(device);
+        status = open_queue(device, options.profile);
     }
     fal_release(list);
     if (status) {
@@ -133,6 +137,7 @@ void fal_device_destroy(fal_device *device)
 {
     if (!device)
         return;
+    fal_profile_destroy(device->profile);
     fal_buffer_destroy(device, device->scratch);
     for (size_t i = 0; i < FAL_PROGRAM_LIMIT; i++)
         if (device->programs[i])

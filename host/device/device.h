@@ -41,6 +41,7 @@ struct fal_device {
     uint64_t allocated; /* bytes of buffers alive */
     uint64_t
         resident_limit; /* bytes of a data set kept on the device; tests lower it */
+    struct fal_profile *profile; /* NULL: not wanted */
     fal_log log;
     void *log_user;
 };

@@ -1,5 +1,6 @@
 #include "device/launch.h"
 #include "device/memory.h"
+#include "device/profile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +22,6 @@ void fal_launch_begin(fal_launches *list, const char *kernel)
     fal_launch *launch = &list->items[list->count];
     memset(launch, 0, sizeof *launch);
     snprintf(launch->name, sizeof launch->name, "%s", kernel);
-    snprintf(launch->layer, sizeof launch->layer, "%s",
-             list->layer ? list->layer : "");
     list->status = fal_kernel_create(list->device, kernel, &launch->kernel);
 }
 
@@ -78,6 +77,26 @@ void fal_launch_local(fal_launches *list, size_t bytes)
     set(list, bytes, NULL);
 }
 
+void fal_launch_work(fal_launches *list, const char *work, double flops,
+                     double bytes)
+{
+    if (list->status)
+        return;
+    fal_launch *launch = &list->items[list->count];
+    fal_share *grown = fal_resize(launch->shares, launch->share_count + 1,
+                                  sizeof *grown);
+    if (!grown) {
+        list->status = FAL_ERROR_MEMORY;
+        return;
+    }
+    launch->shares = grown;
+    fal_share *share = &grown[launch->share_count++];
+    *share = (fal_share){.flops = flops, .bytes = bytes};
+    snprintf(share->layer, sizeof share->layer, "%s",
+             list->layer ? list->layer : "");
+    snprintf(share->work, sizeof share->work, "%s", work);
+}
+
 void fal_launch_table(fal_launches *list, size_t bytes, const void *values)
 {
     cl_mem table = NULL;
@@ -104,6 +123,7 @@ static void release(fal_launches *list, fal_launch *launch)
     if (launch->kernel)
         clReleaseKernel(launch->kernel);
     fal_buffer_destroy(list->device, launch->table);
+    fal_release(launch->shares);
     *launch = (fal_launch){0};
 }
 
@@ -113,6 +133,8 @@ fal_status fal_launch_end(fal_launches *list, const size_t global[3],
     if (list->count == list->capacity)
         return list->status;
     fal_launch *launch = &list->items[list->count];
+    if (launch->share_count == 0)
+        fal_launch_work(list, "", 0, 0);
     if (list->status) {
         release(list, launch);
         return list->status;
@@ -123,19 +145,27 @@ fal_status fal_launch_end(fal_launches *list, const size_t global[3],
     return FAL_OK;
 }
 
+static fal_status run(const fal_launches *list, fal_launch *launch)
+{
+    fal_profile *profile = list->device->profile;
+    cl_event event;
+    cl_int code = clEnqueueNDRangeKernel(list->device->queue, launch->kernel, 3,
+                                         NULL, launch->global, launch->local, 0,
+                                         NULL, profile ? &event : NULL);
+    fal_status status = fal_cl(list->device, code, "clEnqueueNDRangeKernel",
+                               launch->name);
+    if (code == CL_SUCCESS && profile && status)
+        clReleaseEvent(event);
+    return status || !profile ? status
+                              : fal_profile_note(profile, list, launch, event);
+}
+
 fal_status fal_launches_run(const fal_launches *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const fal_launch *launch = &list->items[i];
-        fal_status status = fal_cl(
-            list->device,
-            clEnqueueNDRangeKernel(list->device->queue, launch->kernel, 3, NULL,
-                                   launch->global, launch->local, 0, NULL, NULL),
-            "clEnqueueNDRangeKernel", launch->name);
-        if (status)
-            return status;
-    }
-    return FAL_OK;
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < list->count && !status; i++)
+        status = run(list, &list->items[i]);
+    return status;
 }
 
 fal_status fal_launches_step(const fal_launches *list, size_t bytes,
@@ -159,6 +189,8 @@ fal_status fal_launch_set(const fal_launches *list, size_t launch,
 
 void fal_launches_release(fal_launches *list)
 {
+    if (list->count > 0 && list->device->profile)
+        fal_profile_collect(list->device->profile, list->device);
     for (size_t i = 0; i < list->count; i++)
         release(list, &list->items[i]);
     fal_release(list->items);

@@ -11,10 +11,18 @@ typedef struct fal_view {
     uint64_t offset;
 } fal_view;
 
+/* Work that a launch does, for profiles. */
+typedef struct fal_share {
+    char layer[48], work[16]; /* for what, and what: "forward"; may be empty */
+    double flops, bytes;      /* arithmetic; numbers read and written; 0: unknown */
+    size_t entry;             /* of the profile, + 1 */
+} fal_share;
+
 typedef struct fal_launch {
     cl_kernel kernel;
     char name[32];
-    char layer[64]; /* what it works for; may be empty */
+    fal_share *shares;
+    size_t share_count;
     size_t global[3], local[3];
     cl_mem table;  /* its own constants; or none */
     unsigned step; /* index of the argument of fal_launch_step; 0: none */
@@ -26,7 +34,8 @@ typedef struct fal_launches {
     fal_device *device;
     fal_launch *items;
     size_t count, capacity;
-    const char *layer; /* noted in the launches begun from now on */
+    const char *layer; /* of the shares noted from now on */
+    int evaluation;    /* not part of training */
     fal_status status; /* of the launch being made */
     unsigned argument; /* index of its next argument */
 } fal_launches;
@@ -43,6 +52,10 @@ void fal_launch_buffer(fal_launches *list, cl_mem buffer);
  * kernel touches it then. */
 void fal_launch_view(fal_launches *list, fal_view view);
 void fal_launch_local(fal_launches *list, size_t bytes);
+
+/* Notes what the launch does for list->layer; it may do several things. */
+void fal_launch_work(fal_launches *list, const char *work, double flops,
+                     double bytes);
 
 /* Constants that the launch keeps in a buffer of its own. */
 void fal_launch_table(fal_launches *list, size_t bytes, const void *values);

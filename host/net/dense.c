@@ -43,6 +43,7 @@ static fal_status forward(fal_plan_build *build, size_t index)
         .b = {FAL_SOURCE_ROWS, fal_arena_view(build->parameters, layer->weight),
               layer->outputs},
         .c = fal_plan_output(build, index),
+        .work = "forward",
         .pitch = layer->outputs,
     };
     if (layer->has_bias)
@@ -65,6 +66,8 @@ static void gradient(const fal_plan_build *build, size_t index,
               fal_plan_input(build, index), layer->inputs},
         .b = {FAL_SOURCE_ROWS, fal_plan_delta(build, index), layer->outputs},
         .pitch = layer->outputs,
+        .layer = layer->name,
+        .work = "gradient",
     };
 }
 

@@ -86,6 +86,8 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
                     : carrier(build, above),
         .c = fal_plan_delta(build, fal_network_index(network, layer)),
         .pitch = above->inputs,
+        .layer = layer->name,
+        .work = "delta",
     };
     if (network->layers[top].is_activation) {
         product->output = fal_plan_output(build, top);
@@ -257,6 +259,7 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
 {
     fal_plan made = {.rows = build->rows, .uses_targets = build->uses_targets};
     made.launches.device = build->parameters->device;
+    made.launches.evaluation = build->workspace->mode == FAL_MODE_EVALUATE;
     build->list = &made.launches;
     fal_status status = add_forward(build);
     made.has_loss = !build->outputs_only;

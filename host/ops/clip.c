@@ -15,6 +15,7 @@ fal_status fal_square_sums_add(fal_launches *list, fal_view x, size_t n,
     size_t blocks = fal_square_sums_count(n);
     size_t span = fal_span(list->device, blocks, BLOCK, 1);
     fal_launch_begin(list, "square_sums");
+    fal_launch_work(list, "", 0, 4. * (double)n);
     fal_launch_view(list, x);
     fal_launch_ulong(list, n);
     fal_launch_view(list, partials);

@@ -46,6 +46,9 @@ fal_status fal_gather_add(fal_launches *list, const fal_gather *g, unsigned *sta
     int labels = g->labels && g->batch_labels.buffer;
     int targets = g->targets && g->batch_targets.buffer;
     fal_launch_begin(list, "gather");
+    fal_launch_work(list, "", 0,
+                    (double)g->rows * (double)g->width *
+                        (g->type == FAL_BYTES ? 5 : 8));
     fal_launch_uint(list, (g->type == FAL_BYTES ? PART_BYTES : 0) |
                               (labels ? PART_LABELS : 0) |
                               (targets ? PART_TARGETS : 0));

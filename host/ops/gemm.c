@@ -294,9 +294,24 @@ static fal_status end_gpu(fal_launches *list, const struct jobs *jobs)
                           (const size_t[3]){TILE_ITEMS, 1, 1});
 }
 
-static fal_status launch(fal_launches *list, const struct jobs *jobs)
+/* What a product reads and writes once, and its arithmetic. */
+static void note_work(fal_launches *list, const fal_product *p)
+{
+    double m = (double)p->m, n = (double)p->n, k = (double)p->k;
+    const char *layer = list->layer;
+    if (p->layer)
+        list->layer = p->layer;
+    fal_launch_work(list, p->work ? p->work : "", 2 * m * n * k,
+                    4 * (m * k + k * n + m * n));
+    list->layer = layer;
+}
+
+static fal_status launch(fal_launches *list, const struct jobs *jobs,
+                         const fal_product *products)
 {
     fal_launch_begin(list, "gemm");
+    for (size_t i = 0; i < jobs->count; i++)
+        note_work(list, &products[i]);
     fal_launch_table(list, jobs->count * sizeof *jobs->items, jobs->items);
     fal_launch_uint(list, (uint32_t)jobs->count);
     fal_launch_step(list, sizeof(fal_update_step));
@@ -315,7 +330,7 @@ fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
         struct jobs jobs = {.device = list->device, .items = items};
         status = take(&jobs, products + done, count - done);
         if (!status)
-            status = launch(list, &jobs);
+            status = launch(list, &jobs, products + done);
         done += jobs.count;
     }
     fal_release(items);

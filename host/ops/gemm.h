@@ -39,6 +39,7 @@ typedef struct fal_product {
     fal_view output; /* stored output h laid out as C: the sum times phi'(h) of
                       * `derivative`; or no buffer */
     fal_activation derivative;
+    const char *layer, *work; /* for profiles; NULL: the list's, none */
     const fal_update *update; /* rule, moment, squares (laid out as C) and halted
                                * count; or NULL */
 } fal_product;

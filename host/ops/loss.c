@@ -58,6 +58,7 @@ fal_status fal_loss_add(fal_launches *list, const fal_loss_work *work,
     if (status)
         return status;
     fal_launch_begin(list, "loss");
+    fal_launch_work(list, "", 0, 8. * (double)work->rows * (double)work->outputs);
     fal_launch_int(list, (int32_t)work->loss);
     fal_launch_uint(list, (work->labels.buffer ? PART_LABELS : 0) |
                               (work->targets.buffer ? PART_TARGETS : 0) |

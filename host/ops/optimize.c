@@ -44,7 +44,11 @@ fal_status fal_update_add(fal_launches *list, const fal_update *update)
     fal_status status = fal_update_describe(update, &optimizer);
     if (status)
         return status;
+    /* weights, gradient; moments and squares both ways */
+    int arrays = 3 + (update->moment.buffer ? 2 : 0) +
+                 (update->squares.buffer ? 2 : 0);
     fal_launch_begin(list, "update");
+    fal_launch_work(list, "", 0, 4. * arrays * (double)update->count);
     fal_launch_bytes(list, sizeof optimizer, &optimizer);
     fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_view(list, update->weights);

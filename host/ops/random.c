@@ -35,7 +35,7 @@ fal_status fal_random_fill(fal_device *device, const fal_random *random,
     if (random->distribution == FAL_ZERO || rows == 0 || columns == 0)
         return zero(device, values, rows * columns);
     float unit = random->distribution == FAL_UNIFORM ? 8388608.0f : 1.0f;
-    fal_launches list = {.device = device};
+    fal_launches list = {.device = device, .evaluation = 1};
     fal_launch_begin(&list, "random_fill");
     fal_launch_int(&list, (int32_t)random->distribution);
     fal_launch_float(&list, random->scale / unit);

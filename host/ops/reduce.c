@@ -25,6 +25,7 @@ fal_status fal_column_sums_add(fal_launches *list, fal_view x, size_t rows,
         return status;
     size_t span = fal_span(list->device, columns, rows ? rows : 1, 64);
     fal_launch_begin(list, "column_sums");
+    fal_launch_work(list, "", 0, 4. * (double)rows * (double)columns);
     fal_launch_view(list, x);
     fal_launch_uint(list, (uint32_t)rows);
     fal_launch_uint(list, (uint32_t)columns);

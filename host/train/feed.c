@@ -182,7 +182,10 @@ static fal_status make_size(fal_feed *feed, fal_feed_size *size, size_t rows)
     if (feed->targets)
         gather.batch_targets = fal_arena_view(&w->arena, w->targets);
     fal_launches_release(&size->launches);
-    *size = (fal_feed_size){.launches = {.device = feed->device, .layer = "input"}};
+    *size = (fal_feed_size){
+        .launches = {.device = feed->device,
+                     .layer = "input",
+                     .evaluation = w->mode == FAL_MODE_EVALUATE}};
     fal_status status = fal_gather_add(&size->launches, &gather, &size->start);
     if (!status)
         size->rows = rows;

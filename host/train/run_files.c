@@ -18,6 +18,7 @@ const fal_run_file fal_run_files[] = {
     {"start.safetensors", "weights and feedback before the first step"},
     {"model.safetensors", "weights after the last epoch; what evaluate and --init "
                           "take"},
+    {"profile.json", "of train --profile: what each kernel took for each layer"},
     {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
                      "options, runs, and mean and deviation by rule"},
 };
