@@ -1,168 +1,207 @@
 /* Matrix products of GPU-like devices, C <- epilogue(A B): A [M][K], B [K][N],
  * C [M][N], float, row-major, any pitch. cl/gemm.cl is its CPU-like twin.
  *
- * A work-group of 64 items makes BLOCK x BLOCK of C, an item 4 x 4 of it. K goes in
- * chunks of DEPTH, which the group loads into local memory, A turned:
+ * A work-group of `side` x `side` items makes a block of 4 side x 4 side of C, an
+ * item 4 x 4 of it. K goes in chunks of `side`, so that an item loads four floats of
+ * each operand, one vector where they are aligned. It does so a chunk ahead, which
+ * hides memory's latency where few groups run, and puts them into local memory:
  *
- *            BLOCK             item (x, y) of 8 x 8 reads 4 floats of each row:
- *        +-----------+         a[k][4 y .. 4 y + 3], b[k][4 x .. 4 x + 3]
- *  DEPTH | a[k][m]   |
- *        | b[k][n]   |         Past the edges zeros are loaded and nothing is
- *        +-----------+         stored.
+ *          4 side    4
+ *        +---------+--+     item (x, y) reads a vector of each row,
+ *   side | a[k][m] |  |     a[k][4 y .. 4 y + 3] and b[k][4 x .. 4 x + 3]
+ *        | b[k][n] |  |     for 16 multiplications; a row is longer by 4 so that
+ *        +---------+--+     what arrives along k goes into more of the banks.
  *
- * Only load_a and load_b know what an operand is (`source`). Inside a chunk
- * nothing is a loop: llvmpipe ends all loops of an item after 65,535 iterations,
- * and K / DEPTH of them reach K = 500,000. The sum over k goes in order. */
+ * Past the edges zeros are loaded and nothing is stored. Only `load` knows what an
+ * operand is (`source`). The sums leave through local memory too, a quarter of the
+ * rows at a time: neighbouring items then finish neighbouring floats.
+ *
+ * `side` is a constant wherever it stands; two kernels have blocks of BLOCK and, for
+ * few or thin products, of half of it. Neither changes a bit: the sum over k goes in
+ * order. Inside a chunk nothing is a loop: llvmpipe ends all loops of an item after
+ * 65,535 iterations, and K / side of them reach K = 500,000. */
 #if !CPU_LIKE
 
-#define BLOCK 32 /* host/ops/gemm.c: TILE_BLOCK */
-#define DEPTH 16
-#define ITEMS 64
-#define SIDE 8 /* items on a side of the block */
+#ifndef BLOCK
+#define BLOCK 64 /* 32 or 64: 64 or 256 items, 2.3 or 8.5 KiB of local memory */
+#endif
+#define SIDE (BLOCK / 4)
+#define SMALL_SIDE (BLOCK / 8)
+#define PITCH(side) ((side) + 1) /* of local memory, in vectors */
 
 typedef __global const float *readable;
 typedef __global float *writable;
+typedef __local float4 *shared;
 
 /* ---- sources ----------------------------------------------------------------- */
 
-INLINE float load_a(operand of, readable A, uint m, uint k)
+/* Four neighbours of a stored row, 0 outside the rows and columns */
+INLINE float4 load(operand of, readable from, uint row, uint rows, uint column,
+                   uint columns)
 {
-    if (m == of.ones)
-        return 1;
-    return of.source == FROM_COLUMNS ? A[(size_t)k * of.in.pitch + m]
-                                     : A[(size_t)m * of.in.pitch + k];
+    if (row >= rows || column >= columns)
+        return 0;
+    const readable p = from + (size_t)row * of.in.pitch + column;
+    const int is_aligned = ((of.in.at | of.in.pitch) & 3) == 0;
+    const uint4 lane = column + (uint4)(0, 1, 2, 3);
+    float4 v = is_aligned ? *(__global const float4 *)p : vload4(0, p);
+    v = lane < columns ? v : (float4)0;
+    return lane == of.ones ? (float4)1 : v;
 }
 
-INLINE float load_b(operand of, readable B, uint k, uint n)
-{
-    return of.source == FROM_COLUMNS ? B[(size_t)n * of.in.pitch + k]
-                                     : B[(size_t)k * of.in.pitch + n];
-}
+/* What an item loads of a chunk and where it puts that: `along` the block's side and
+ * k. Neighbouring items load neighbours of a stored row. */
+typedef struct spot {
+    uint along, k;
+    int along_k;
+} spot;
 
-/* Neighbouring items load neighbouring floats: along k or along the other index */
-INLINE uint2 spot(uint i, int along_k)
-{
-    return along_k ? (uint2)(i / DEPTH, i % DEPTH) : (uint2)(i % BLOCK, i / BLOCK);
-}
-
-INLINE void fetch_a(__local float *a, operand of, readable A, uint m, uint M,
-                    uint k, uint K, uint i)
-{
-    const uint2 p = spot(i, of.source == FROM_ROWS);
-    const int inside = m + p.x < M && k + p.y < K;
-    a[p.y * BLOCK + p.x] = inside ? load_a(of, A, m + p.x, k + p.y) : 0;
-}
-
-INLINE void fetch_b(__local float *b, operand of, readable B, uint n, uint N,
-                    uint k, uint K, uint i)
-{
-    const uint2 p = spot(i, of.source == FROM_COLUMNS);
-    const int inside = n + p.x < N && k + p.y < K;
-    b[p.y * BLOCK + p.x] = inside ? load_b(of, B, k + p.y, n + p.x) : 0;
-}
-
-/* An item loads BLOCK * DEPTH / ITEMS = 8 floats of each operand, in no loop */
-INLINE void fill_a(__local float *a, operand of, readable A, uint m, uint M, uint k,
-                   uint K)
+INLINE spot find_spot(const uint side, int along_k)
 {
     const uint i = get_local_id(0);
-    fetch_a(a, of, A, m, M, k, K, i);
-    fetch_a(a, of, A, m, M, k, K, i + ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 2 * ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 3 * ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 4 * ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 5 * ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 6 * ITEMS);
-    fetch_a(a, of, A, m, M, k, K, i + 7 * ITEMS);
+    const spot by_k = {i / (side / 4), i % (side / 4) * 4, 1};
+    const spot by_row = {i % side * 4, i / side, 0};
+    return along_k ? by_k : by_row;
 }
 
-INLINE void fill_b(__local float *b, operand of, readable B, uint n, uint N, uint k,
-                   uint K)
+INLINE float4 fetch(operand of, readable from, spot s, uint first, uint end, uint k,
+                    uint K)
 {
-    const uint i = get_local_id(0);
-    fetch_b(b, of, B, n, N, k, K, i);
-    fetch_b(b, of, B, n, N, k, K, i + ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 2 * ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 3 * ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 4 * ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 5 * ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 6 * ITEMS);
-    fetch_b(b, of, B, n, N, k, K, i + 7 * ITEMS);
+    return s.along_k ? load(of, from, first + s.along, end, k + s.k, K)
+                     : load(of, from, k + s.k, K, first + s.along, end);
+}
+
+INLINE void put(const uint side, shared to, spot s, float4 v)
+{
+    const uint pitch = 4 * PITCH(side);
+    __local float *p = (__local float *)to + s.k * pitch + s.along;
+    if (s.along_k)
+        p[0] = v.s0, p[pitch] = v.s1, p[2 * pitch] = v.s2, p[3 * pitch] = v.s3;
+    else
+        *(shared)p = v;
 }
 
 /* ---- register block ---------------------------------------------------------- */
 
-INLINE void step(float4 sum[4], __local const float *a, __local const float *b,
-                 int k)
+INLINE void multiply(float4 sum[4], float4 u, float4 v)
 {
-    const float4 u = vload4(k * (BLOCK / 4), a), v = vload4(k * (BLOCK / 4), b);
     sum[0] = fma((float4)(u.s0), v, sum[0]);
     sum[1] = fma((float4)(u.s1), v, sum[1]);
     sum[2] = fma((float4)(u.s2), v, sum[2]);
     sum[3] = fma((float4)(u.s3), v, sum[3]);
 }
 
-INLINE void four_steps(float4 sum[4], __local const float *a,
-                       __local const float *b, int k)
+INLINE void four_steps(const uint side, float4 sum[4], shared a, shared b)
 {
-    step(sum, a, b, k);
-    step(sum, a, b, k + 1);
-    step(sum, a, b, k + 2);
-    step(sum, a, b, k + 3);
+    const uint pitch = PITCH(side);
+    multiply(sum, a[0], b[0]);
+    multiply(sum, a[pitch], b[pitch]);
+    multiply(sum, a[2 * pitch], b[2 * pitch]);
+    multiply(sum, a[3 * pitch], b[3 * pitch]);
+}
+
+INLINE void chunk(const uint side, float4 sum[4], shared a, shared b)
+{
+    const uint four = 4 * PITCH(side);
+    four_steps(side, sum, a, b);
+    if (side > 4)
+        four_steps(side, sum, a + four, b + four);
+    if (side > 8) {
+        four_steps(side, sum, a + 2 * four, b + 2 * four);
+        four_steps(side, sum, a + 3 * four, b + 3 * four);
+    }
 }
 
 /* ---- a job ------------------------------------------------------------------- */
 
-/* Block number `share` of C, by the whole group */
-INLINE void work(const job *j, uint share, buffers in, float4 step,
-                 __local float *a, __local float *b)
+/* C's block from [m][n] on: every fourth row, then the next of each four */
+INLINE void finish_block(const uint side, __global const job *of, uint m, uint n,
+                         const float4 sum[4], buffers in, float4 step, shared rows)
 {
-    const uint wide = (j->N + BLOCK - 1) / BLOCK;
-    const uint m = share / wide * BLOCK, n = share % wide * BLOCK;
-    const uint down = get_local_id(0) / SIDE * 4;
-    const uint across = get_local_id(0) % SIDE * 4;
-    const readable A = find(in, j->a.in), B = find(in, j->b.in);
-    const target whole = find_target(in, j);
-    float4 sum[4] = {0, 0, 0, 0};
-    for (uint k = 0; k < j->K; k += DEPTH) {
-        fill_a(a, j->a, A, m, j->M, k, j->K);
-        fill_b(b, j->b, B, n, j->N, k, j->K);
+    const job j = *of;
+    const target whole = find_target(in, &j);
+    const uint item = get_local_id(0);
+    for (uint r = 0; r < 4; r++) {
+        rows[item] = r == 0 ? sum[0] : r == 1 ? sum[1] : r == 2 ? sum[2] : sum[3];
         barrier(CLK_LOCAL_MEM_FENCE);
-        four_steps(sum, a + down, b + across, 0);
-        four_steps(sum, a + down, b + across, 4);
-        four_steps(sum, a + down, b + across, 8);
-        four_steps(sum, a + down, b + across, 12);
+        for (uint i = item; i < 4 * side * side; i += side * side) {
+            const uint row = m + i / (4 * side) * 4 + r, column = n + i % (4 * side);
+            if (row < j.M && column < j.N)
+                finish(((__local float *)rows)[i],
+                       move(whole, row, column, j.e.pitch), 1, j.e, step);
+        }
         barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    float done[16];
-    vstore4(sum[0], 0, done);
-    vstore4(sum[1], 1, done);
-    vstore4(sum[2], 2, done);
-    vstore4(sum[3], 3, done);
-    for (uint i = 0; i < 16; i++) {
-        const uint row = m + down + i / 4, column = n + across + i % 4;
-        if (row < j->M && column < j->N)
-            finish(done[i], move(whole, row, column, j->e.pitch), 1, j->e, step);
     }
 }
 
-/* ---- entry ------------------------------------------------------------------- */
+/* This group's block of its job */
+INLINE void work(const uint side, __global const job *j, buffers in, float4 step,
+                 shared a, shared b)
+{
+    const uint share = get_group_id(0) - j->first, item = get_local_id(0);
+    const uint M = j->M, N = j->N, K = j->K;
+    const uint wide = (N + 4 * side - 1) / (4 * side);
+    const uint m = share / wide * 4 * side, n = share % wide * 4 * side;
+    const operand of_a = j->a, of_b = j->b;
+    const readable A = find(in, of_a.in), B = find(in, of_b.in);
+    const spot at_a = find_spot(side, of_a.source == FROM_ROWS);
+    const spot at_b = find_spot(side, of_b.source == FROM_COLUMNS);
+    float4 next_a = fetch(of_a, A, at_a, m, M, 0, K);
+    float4 next_b = fetch(of_b, B, at_b, n, N, 0, K);
+    float4 sum[4] = {0, 0, 0, 0};
+    for (uint k = 0; k < K; k += side) {
+        put(side, a, at_a, next_a);
+        put(side, b, at_b, next_b);
+        barrier(CLK_LOCAL_MEM_FENCE);
+        next_a = fetch(of_a, A, at_a, m, M, k + side, K);
+        next_b = fetch(of_b, B, at_b, n, N, k + side, K);
+        chunk(side, sum, a + item / side, b + item % side);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    finish_block(side, j, m, n, sum, in, step, a);
+}
 
-__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+INLINE int is_group_halted(__global const job *of, buffers in)
+{
+    const job j = *of;
+    return is_halted(in, &j);
+}
+
+INLINE __global const job *find_job(__global const job *jobs, uint count)
+{
+    uint i = 0;
+    while (i + 1 < count && get_group_id(0) >= jobs[i + 1].first) i++;
+    return jobs + i;
+}
+
+/* ---- entries ----------------------------------------------------------------- */
+
+__kernel __attribute__((reqd_work_group_size(SIDE *SIDE, 1, 1))) void
 gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1,
      writable p2, writable p3, writable p4, writable p5, writable p6, writable p7)
 {
-    __local float a[DEPTH * BLOCK], b[DEPTH * BLOCK];
+    __local float4 a[SIDE * PITCH(SIDE)], b[SIDE * PITCH(SIDE)];
     writable const in[BUFFERS] = {p0, p1, p2, p3, p4, p5, p6, p7};
-    uint i = 0;
-    while (i + 1 < count && get_group_id(0) >= jobs[i + 1].first) i++;
-    const job j = jobs[i];
-    if (!is_halted(in, &j))
-        work(&j, get_group_id(0) - j.first, in, step, a, b);
+    __global const job *j = find_job(jobs, count);
+    if (!is_group_halted(j, in))
+        work(SIDE, j, in, step, a, b);
+}
+
+__kernel __attribute__((reqd_work_group_size(SMALL_SIDE *SMALL_SIDE, 1, 1))) void
+gemm_small(__global const job *jobs, uint count, float4 step, writable p0,
+           writable p1, writable p2, writable p3, writable p4, writable p5,
+           writable p6, writable p7)
+{
+    __local float4 a[SMALL_SIDE * PITCH(SMALL_SIDE)];
+    __local float4 b[SMALL_SIDE * PITCH(SMALL_SIDE)];
+    writable const in[BUFFERS] = {p0, p1, p2, p3, p4, p5, p6, p7};
+    __global const job *j = find_job(jobs, count);
+    if (!is_group_halted(j, in))
+        work(SMALL_SIDE, j, in, step, a, b);
 }
 
 #undef BLOCK
-#undef DEPTH
-#undef ITEMS
 #undef SIDE
+#undef SMALL_SIDE
+#undef PITCH
 #endif

@@ -26,6 +26,7 @@ typedef struct fal_facts {
     int double_precision;
     fal_family family;
     int vector;
+    unsigned block; /* side of what a group makes of a product, if GPU-like */
 } fal_facts;
 
 enum { FAL_PROGRAM_LIMIT = 32 };

@@ -26,6 +26,7 @@ fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector)
     facts->vector = width >= 16 ? 16 : width >= 8 ? 8 : 4;
     if (facts->family == FAL_FAMILY_GPU)
         facts->vector = 1;
+    facts->block = facts->group_limit >= 256 ? 64 : 32;
     return FAL_OK;
 }
 

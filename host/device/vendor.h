@@ -4,7 +4,7 @@
 
 #include "device/device.h"
 
-/* Sets facts->family and facts->vector: CPU-like is a device of type CPU whose
+/* Sets facts->family, facts->vector and facts->block: CPU-like is a device of type CPU whose
  * native float vectors hold 4 or more (llvmpipe says CPU and 1, so it is GPU-like).
  * kernels "cpu", "gpu" and vector 4, 8, 16 force them. */
 fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector);

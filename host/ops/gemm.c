@@ -23,9 +23,6 @@ enum {
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
 
-/* cl/gemm_tile.cl: BLOCK and ITEMS */
-enum { TILE_BLOCK = 32, TILE_ITEMS = 64 };
-
 /* `place`, `operand`, `epilogue` and `job` of cl/common.cl */
 typedef struct kernel_place {
     cl_ulong at;
@@ -121,13 +118,6 @@ static void share_cpu(const fal_product *p, const fal_device *device,
     job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
     job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
     job->first = *taken % device->facts.units;
-    *taken += job->groups;
-}
-
-static void share_gpu(const fal_product *p, cl_uint *taken, kernel_job *job)
-{
-    job->groups = (cl_uint)(divided(p->m, TILE_BLOCK) * divided(p->n, TILE_BLOCK));
-    job->first = *taken;
     *taken += job->groups;
 }
 
@@ -227,8 +217,6 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
     *job = (kernel_job){.m = (cl_uint)p->m, .n = (cl_uint)p->n, .k = (cl_uint)p->k};
     if (jobs->device->facts.family == FAL_FAMILY_CPU)
         share_cpu(p, jobs->device, &jobs->taken, job);
-    else
-        share_gpu(p, &jobs->taken, job);
     job->a = operand(jobs, &p->a, job->m - 1);
     job->b = operand(jobs, &p->b, UINT32_MAX);
     job->c = place(jobs, p->c, p->pitch);
@@ -288,10 +276,37 @@ static fal_status end_cpu(fal_launches *list, const struct jobs *jobs)
                           (const size_t[3]){1, 1, 1});
 }
 
-static fal_status end_gpu(fal_launches *list, const struct jobs *jobs)
+/* Groups for all jobs where each makes block x block */
+static size_t blocks(const struct jobs *jobs, size_t block)
 {
-    return fal_launch_end(list, (const size_t[3]){jobs->taken * TILE_ITEMS, 1, 1},
-                          (const size_t[3]){TILE_ITEMS, 1, 1});
+    size_t count = 0;
+    for (size_t i = 0; i < jobs->count; i++)
+        count += divided(jobs->items[i].m, block) *
+                 divided(jobs->items[i].n, block);
+    return count;
+}
+
+/* The side of a group's block: the whole one where that leaves every compute unit
+ * one and little of them lies past the edges, else half of it. */
+static size_t share_gpu(struct jobs *jobs)
+{
+    size_t block = jobs->device->facts.block, whole = blocks(jobs, block);
+    if (whole < jobs->device->facts.units || blocks(jobs, block / 2) < 3 * whole)
+        block /= 2;
+    for (size_t i = 0; i < jobs->count; i++) {
+        kernel_job *job = &jobs->items[i];
+        job->first = jobs->taken;
+        job->groups = (cl_uint)(divided(job->m, block) * divided(job->n, block));
+        jobs->taken += job->groups;
+    }
+    return block;
+}
+
+static fal_status end_gpu(fal_launches *list, const struct jobs *jobs, size_t block)
+{
+    size_t items = block / 4 * (block / 4);
+    return fal_launch_end(list, (const size_t[3]){jobs->taken * items, 1, 1},
+                          (const size_t[3]){items, 1, 1});
 }
 
 /* What a product reads and writes once, and its arithmetic. */
@@ -306,10 +321,13 @@ static void note_work(fal_launches *list, const fal_product *p)
     list->layer = layer;
 }
 
-static fal_status launch(fal_launches *list, const struct jobs *jobs,
+static fal_status launch(fal_launches *list, struct jobs *jobs,
                          const fal_product *products)
 {
-    fal_launch_begin(list, "gemm");
+    int is_cpu = list->device->facts.family == FAL_FAMILY_CPU;
+    size_t block = is_cpu ? 0 : share_gpu(jobs);
+    fal_launch_begin(
+        list, block < list->device->facts.block && !is_cpu ? "gemm_small" : "gemm");
     for (size_t i = 0; i < jobs->count; i++)
         note_work(list, &products[i]);
     fal_launch_table(list, jobs->count * sizeof *jobs->items, jobs->items);
@@ -317,8 +335,7 @@ static fal_status launch(fal_launches *list, const struct jobs *jobs,
     fal_launch_step(list, sizeof(fal_update_step));
     for (size_t i = 0; i < BUFFERS; i++)
         fal_launch_buffer(list, jobs->buffers[i]);
-    return list->device->facts.family == FAL_FAMILY_CPU ? end_cpu(list, jobs)
-                                                        : end_gpu(list, jobs);
+    return is_cpu ? end_cpu(list, jobs) : end_gpu(list, jobs, block);
 }
 
 fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
