@@ -5,6 +5,7 @@
 #include "cli/probe.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "device/vendor.h"
 #include "reference/check.h"
 
 #include <stdio.h>
@@ -29,8 +30,8 @@ static void print_memory(const fal_device_info *info)
 static void print_device(const fal_device_info *info, const char *problem)
 {
     if (!*info->name) {
-        cli_print("platform %s: %s\n", info->platform,
-                  info->skipped ? info->skipped : "no devices");
+        cli_print("%s\n  skipped   ", info->platform);
+        cli_print_words(info->skipped, 12);
         return;
     }
     cli_print("%s  %s\n", info->selector, info->name);
@@ -41,10 +42,8 @@ static void print_device(const fal_device_info *info, const char *problem)
               info->double_precision ? "yes" : "no");
     print_memory(info);
     cli_print("  kernels   %s, vectors of %d\n", info->kernels, info->vector);
-    if (info->skipped)
-        cli_print("  skipped   %s\n", info->skipped);
-    else
-        cli_print("  probe     %s\n", problem ? problem : "ok");
+    cli_print("  %-8s  ", info->skipped ? "skipped" : "probe");
+    cli_print_words(info->skipped ? info->skipped : problem ? problem : "ok", 12);
 }
 
 static void add_device(fal_json *json, const fal_device_info *info,
@@ -103,9 +102,10 @@ static fal_status list_devices(const cli_options *options)
     if (!status && as_json)
         return cli_print_json(&json);
     fal_json_release(&json);
-    if (!status && listing.count == 0)
-        cli_print("no OpenCL platform; install a driver, for example the Debian "
-                  "package\npocl-opencl-icd\n");
+    if (!status && listing.count == 0) {
+        fal_vendor_missing();
+        cli_print_words(fal_error_message(), 0);
+    }
     return status;
 }
 

@@ -1,23 +1,11 @@
 /* --help, from the table: at most 80 columns. */
 #include "cli/facts.h"
 #include "cli/output.h"
-#include "cli/wrap.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 79, COLUMN = 27 };
-
-/* Words of `text` from column `column` on, where the line stands. */
-static void print_words(const char *text, size_t column)
-{
-    for (int indent = 0; *text; indent = (int)column) {
-        size_t length = cli_line_length(text, WIDTH - column);
-        cli_print("%*s%.*s\n", indent, "", (int)length, text);
-        text += length;
-        text += *text ? 1 : 0;
-    }
-}
+enum { COLUMN = 27 };
 
 static void print_option(const cli_option *option)
 {
@@ -33,7 +21,7 @@ static void print_option(const cli_option *option)
         cli_print("\n%*s", COLUMN, "");
     else
         cli_print("%*s", (int)(COLUMN - strlen(flag)), "");
-    print_words(meaning, COLUMN);
+    cli_print_words(meaning, COLUMN);
 }
 
 /* Options of the group that row `first` is in, where it is the group's first. */
@@ -71,16 +59,16 @@ void cli_help_command(const cli_command *command)
 {
     cli_print("falign %s%s%s\n\n", command->name, *command->usage ? " " : "",
               command->usage);
-    print_words(command->summary, 0);
+    cli_print_words(command->summary, 0);
     cli_print("\n");
-    print_words(command->details, 0);
+    cli_print_words(command->details, 0);
     cli_print("\nFor example\n");
     print_examples(command->examples, SIZE_MAX);
     for (int id = 0; id < CLI_OPTIONS; id++)
         if (cli_table[id].commands & command->bit)
             print_group(command, id);
     cli_print("\n");
-    print_words(cli_conventions, 0);
+    cli_print_words(cli_conventions, 0);
     print_exits();
 }
 
@@ -91,7 +79,7 @@ void cli_help(void)
               fal_version());
     for (size_t i = 0; i < cli_command_count; i++) {
         cli_print("  %-10s", cli_commands[i].name);
-        print_words(cli_commands[i].summary, 12);
+        cli_print_words(cli_commands[i].summary, 12);
     }
     cli_print("\nfalign COMMAND --help says more; falign --version prints the "
               "version.\n\nFor example\n\n");

@@ -34,6 +34,16 @@ void cli_print(const char *format, ...)
         print_error = errno ? errno : EIO;
 }
 
+void cli_print_words(const char *text, size_t column)
+{
+    for (int indent = 0; *text; indent = (int)column) {
+        size_t length = cli_line_length(text, COLUMNS - column);
+        cli_print("%*s%.*s\n", indent, "", (int)length, text);
+        text += length;
+        text += *text ? 1 : 0;
+    }
+}
+
 /* The cursor goes back to the line's start: a terminal that is made narrower and
  * breaks the line keeps the cursor there, so that the next one replaces all of it. */
 void cli_live_print(const char *format, ...)

@@ -16,6 +16,10 @@ int cli_broken(void);
 /* A name or a path: what would steer the terminal is shown as \xNN. */
 void cli_print_name(const char *name);
 
+/* Words of `text` in lines of 80 columns, from column `column` on, where the line
+ * stands. */
+void cli_print_words(const char *text, size_t column);
+
 /* A line on the terminal that the next one replaces, and that goes before anything
  * else is printed. It must fit the terminal. */
 void cli_live_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

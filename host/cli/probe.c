@@ -101,7 +101,9 @@ static void judge(int state, int in_time, char *problem, size_t size)
     if (!in_time)
         snprintf(problem, size, "did not finish in %.0f seconds", PATIENCE);
     else if (WIFSIGNALED(state))
-        snprintf(problem, size, "its driver crashed: %s",
+        snprintf(problem, size,
+                 "its driver crashed: %s; a damaged kernel cache does that: delete "
+                 "it (PoCL's: $POCL_CACHE_DIR, else ~/.cache/pocl)",
                  strsignal(WTERMSIG(state)));
     else if (WIFEXITED(state) && WEXITSTATUS(state) != 0 && !*problem)
         snprintf(problem, size, "its driver ended the process with code %d",

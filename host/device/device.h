@@ -19,7 +19,7 @@ typedef struct fal_facts {
     cl_device_type type;
     char platform_name[128], name[256], vendor[128], version[128], driver[128];
     char selector[24];
-    char skipped[256]; /* empty: usable */
+    char skipped[512]; /* empty: usable */
     unsigned units, float_width;
     size_t group_limit;
     uint64_t memory, allocation, local_memory;

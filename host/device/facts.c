@@ -119,11 +119,7 @@ static fal_status list_platform(fact_list *list, cl_platform_id platform)
             return FAL_ERROR_MEMORY;
         facts->platform = platform;
         memcpy(facts->platform_name, name, sizeof name);
-        snprintf(facts->skipped, sizeof facts->skipped,
-                 "the platform has no devices");
-        if (code && code != CL_DEVICE_NOT_FOUND)
-            snprintf(facts->skipped, sizeof facts->skipped,
-                     "the platform lists no devices (%s)", fal_cl_name(code));
+        fal_vendor_explain(facts, code);
         return FAL_OK;
     }
     for (cl_uint i = 0; i < count; i++) {
@@ -203,25 +199,26 @@ static void describe_all(const fal_facts *list, size_t count, char *text,
                                  list[i].skipped, *list[i].skipped ? ")" : "");
 }
 
-static fal_status none_usable(const fal_facts *list, size_t count, const char *name)
+static int any_usable(const fal_facts *list, size_t count)
 {
-    char text[2048];
+    for (size_t i = 0; i < count; i++)
+        if (list[i].id && !*list[i].skipped)
+            return 1;
+    return 0;
+}
+
+static fal_status none_chosen(const fal_facts *list, size_t count, const char *name)
+{
+    char text[4096];
     if (count == 0)
-        return fal_fail(FAL_ERROR_DEVICE,
-                        "device: no OpenCL platform is installed, or "
-                        "OCL_ICD_VENDORS hides it; on Debian install "
-                        "pocl-opencl-icd for the CPU, or your GPU's OpenCL driver");
+        return fal_vendor_missing();
     describe_all(list, count, text, sizeof text);
-    if (name)
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "unknown device '%.100s'; known: %s; name one by kind (cpu, "
-            "gpu), kind and index (gpu:0) or a part of its name",
-            name, text);
-    return fal_fail(FAL_ERROR_DEVICE,
-                    "device: none can be used: %s; on Debian install "
-                    "pocl-opencl-icd for the CPU",
-                    text);
+    if (!any_usable(list, count))
+        return fal_fail(FAL_ERROR_DEVICE, "device: none can be used: %s", text);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "unknown device '%.100s'; known: %s; name one by kind (cpu, "
+                    "gpu), kind and index (gpu:0) or a part of its name",
+                    name, text);
 }
 
 fal_status fal_facts_choose(const fal_facts *list, size_t count, const char *name,
@@ -237,5 +234,5 @@ fal_status fal_facts_choose(const fal_facts *list, size_t count, const char *nam
                 *chosen = i;
                 return FAL_OK;
             }
-    return none_usable(list, count, name);
+    return none_chosen(list, count, name);
 }

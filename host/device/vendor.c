@@ -1,9 +1,12 @@
 #include "device/vendor.h"
 #include "device/environment.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -30,18 +33,99 @@ fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector)
     return FAL_OK;
 }
 
-/* Where PoCL keeps compiled kernels. */
-static void pocl_cache(char *path, size_t size)
+fal_status fal_vendor_missing(void)
+{
+    const char *vendors = fal_environment("OCL_ICD_VENDORS");
+    if (vendors)
+        return fal_fail(FAL_ERROR_DEVICE,
+                        "device: no OpenCL platform: OCL_ICD_VENDORS is '%.200s', "
+                        "and no driver that this names can be loaded; unset it, or "
+                        "name an .icd file of an installed driver or a folder of "
+                        "them",
+                        vendors);
+    return fal_fail(FAL_ERROR_DEVICE,
+                    "device: no OpenCL platform: no driver of those that "
+                    "/etc/OpenCL/vendors names can be loaded; on Debian install "
+                    "pocl-opencl-icd for the CPU, or your GPU's OpenCL driver");
+}
+
+/* ---- PoCL ---------------------------------------------------------------- */
+
+enum { CACHE_PATH = 4096 };
+
+static const uint64_t CACHE_SPACE = 64u << 20; /* bytes */
+
+static int is_pocl(const fal_facts *facts)
+{
+    return strncmp(facts->platform_name, "Portable Computing Language", 27) == 0;
+}
+
+/* Where it keeps compiled kernels. */
+static void cache_folder(char path[CACHE_PATH])
 {
     const char *own = fal_environment("POCL_CACHE_DIR");
     const char *cache = fal_environment("XDG_CACHE_HOME");
     const char *home = fal_environment("HOME");
     if (own)
-        snprintf(path, size, "%s", own);
+        snprintf(path, CACHE_PATH, "%s", own);
     else if (cache)
-        snprintf(path, size, "%s", cache);
+        snprintf(path, CACHE_PATH, "%s/pocl/kcache", cache);
+    else if (home)
+        snprintf(path, CACHE_PATH, "%s/.cache/pocl/kcache", home);
     else
-        snprintf(path, size, "%s", home ? home : "/tmp");
+        snprintf(path, CACHE_PATH, "/tmp/pocl/kcache");
+}
+
+/* Of a folder that PoCL is to make the nearest parent tells as well. */
+static void cut_to_existing(char *path)
+{
+    struct stat facts;
+    while (stat(path, &facts) != 0) {
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            strcpy(path, ".");
+        else
+            slash[slash == path] = 0;
+    }
+}
+
+/* Permissions alone do not tell: file systems are read-only too, and root may all. */
+static int can_write(const char *folder)
+{
+    char path[CACHE_PATH + 64];
+    snprintf(path, sizeof path, "%s/.falign-%ld", folder, (long)getpid());
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return errno == EEXIST; /* by another thread */
+    close(file);
+    unlink(path);
+    return 1;
+}
+
+/* Says in `why` what is wrong with the cache; 0: something is. */
+static int cache_ready(char *why, size_t size)
+{
+    char path[CACHE_PATH], existing[CACHE_PATH];
+    struct statvfs disk;
+    cache_folder(path);
+    strcpy(existing, path);
+    cut_to_existing(existing);
+    if (!can_write(existing)) {
+        snprintf(why, size,
+                 "PoCL's kernel cache '%.300s' cannot be written: %s; set "
+                 "POCL_CACHE_DIR to a folder that can",
+                 path, strerror(errno));
+        return 0;
+    }
+    uint64_t bytes = statvfs(existing, &disk)
+                         ? UINT64_MAX
+                         : (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (bytes < CACHE_SPACE)
+        snprintf(why, size,
+                 "PoCL's kernel cache '%.300s' has %llu MB left, it needs 64; free "
+                 "some, or set POCL_CACHE_DIR to another disk",
+                 path, (unsigned long long)(bytes >> 20));
+    return bytes >= CACHE_SPACE;
 }
 
 static int linker_found(void)
@@ -58,28 +142,29 @@ static int linker_found(void)
     return 0;
 }
 
+void fal_vendor_explain(fal_facts *facts, cl_int code)
+{
+    const size_t size = sizeof facts->skipped;
+    if (is_pocl(facts) && !cache_ready(facts->skipped, size))
+        return;
+    if (code && code != CL_DEVICE_NOT_FOUND)
+        snprintf(facts->skipped, size, "the platform lists no devices (%s)",
+                 fal_cl_name(code));
+    else
+        snprintf(facts->skipped, size, "the platform has no devices");
+}
+
 fal_status fal_vendor_ready(const fal_facts *facts)
 {
-    if (strncmp(facts->platform_name, "Portable Computing Language", 27) != 0)
+    char why[1024];
+    if (!is_pocl(facts))
         return FAL_OK;
     if (!linker_found())
         return fal_fail(FAL_ERROR_DEVICE,
                         "device %s: PoCL needs the linker 'ld' on PATH to compile "
                         "kernels; install binutils or mend PATH",
                         facts->name);
-    char path[3072];
-    struct statvfs disk;
-    pocl_cache(path, sizeof path);
-    /* The folder may not exist yet: its nearest parent tells as well. */
-    while (statvfs(path, &disk) && strrchr(path, '/') > path)
-        *strrchr(path, '/') = 0;
-    uint64_t bytes = statvfs(path, &disk) ? UINT64_MAX
-                                          : (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (bytes < (64u << 20))
-        return fal_fail(
-            FAL_ERROR_DEVICE,
-            "device %s: PoCL's kernel cache under %s has %llu MB left, it "
-            "needs 64; free some, or set POCL_CACHE_DIR to another disk",
-            facts->name, path, (unsigned long long)(bytes >> 20));
+    if (!cache_ready(why, sizeof why))
+        return fal_fail(FAL_ERROR_DEVICE, "device %s: %s", facts->name, why);
     return FAL_OK;
 }

@@ -9,8 +9,16 @@
  * kernels "cpu", "gpu" and vector 4, 8, 16 force them. */
 fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector);
 
-/* PoCL ends the process where its cache folder is full or `ld` is not to be found:
- * refuses the device with a message instead. */
+/* No platform at all: DEVICE, with what may be the reason. */
+fal_status fal_vendor_missing(void);
+
+/* Fills in facts->skipped of a platform that lists no devices, with the code it
+ * gave. */
+void fal_vendor_explain(fal_facts *facts, cl_int code);
+
+/* Where its kernel cache cannot be written PoCL does not build; where that disk is
+ * full or `ld` is not to be found it ends the process: refuses the device with a
+ * message instead. */
 fal_status fal_vendor_ready(const fal_facts *facts);
 
 #endif
