@@ -306,7 +306,10 @@ FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
 
 /* Reads a model written by fal_model_save (network, weights, standardisation), or a
  * run folder that holds a model.safetensors. The file does not say the weight law:
- * feedback of the law "weights" is then drawn as "fan-in". */
+ * feedback of the law "weights" is then drawn as "fan-in". Errors: FILE, MEMORY,
+ * FORMAT (not a whole file of that kind; a tensor that the network needs is missing,
+ * has another type or shape, or a number that is not finite: names it),
+ * DEVICE_MEMORY. */
 FAL_API fal_status fal_model_load(fal_model **model, fal_device *device,
                                   const char *path);
 
@@ -496,7 +499,8 @@ FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name
 /* Weights and feedback in one safetensors file, as `fal_model_save`. */
 FAL_API fal_status fal_trainer_save(fal_trainer *trainer, const char *path);
 
-/* Feedback from a file that fal_trainer_save wrote; what the file lacks stays. */
+/* Feedback from a file that fal_trainer_save wrote; what the file lacks stays. Errors
+ * as fal_model_load; nothing has changed then. */
 FAL_API fal_status fal_trainer_load_feedback(fal_trainer *trainer,
                                              const char *path);
 

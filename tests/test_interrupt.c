@@ -26,8 +26,8 @@ static const char run_files[] =
 
 static void assert_has(const char *text, const char *part)
 {
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
 }
 
 /* ---- a run and its output ------------------------------------------------ */

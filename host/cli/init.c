@@ -142,7 +142,7 @@ static fal_status take_feedback(fal_trainer *trainer, const cli_options *run,
     fal_status status = fal_safetensors_open(&file, path);
     if (status)
         return cli_fail_option(status, run, CLI_INIT);
-    for (size_t i = 0; i < fal_safetensors_count(file); i++) {
+    for (size_t i = 0; i < fal_safetensors_count(file) && good == all; i++) {
         const fal_tensor_view *tensor = fal_safetensors_at(file, i);
         all += is_feedback(tensor->name) ? 1 : 0;
         good += is_feedback(tensor->name) && fits(trainer, tensor) ? 1 : 0;
