@@ -200,8 +200,8 @@ gemm_small(__global const job *jobs, uint count, float4 step, writable p0,
         work(SMALL_SIDE, j, in, step, a, b);
 }
 
-#undef BLOCK
 #undef SIDE
 #undef SMALL_SIDE
 #undef PITCH
 #endif
+#undef BLOCK
