@@ -285,19 +285,23 @@ typedef struct fal_model_options {
                               * where the text leaves them out */
     const char *activation;  /* of presets; NULL: "relu" */
     int no_bias;             /* presets without biases */
+    const char *norm;        /* of presets: "batch" or "layer" before each hidden
+                              * activation, "none" (NULL) */
 } fal_model_options;
 
 #define FAL_MODEL_OPTIONS                                                          \
     {                                                                              \
-        sizeof(fal_model_options), 1, NULL, NULL, NULL, 0                          \
+        sizeof(fal_model_options), 1, NULL, NULL, NULL, 0, NULL                    \
     }
 FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
 
 /* Makes a network from its text: items by commas, each `[name=]kind arguments`:
  *   input HxWxC | N     (may be left out when options.data is given)
  *   dense N [nobias]
+ *   norm [layer] [plain]     each channel over the batch (momentum .1, epsilon 1e-5),
+ *                            or each sample; plain: without gain and bias
  *   relu | leaky [.01] | tanh | sigmoid | linear
- * or a preset: mlp-LxW is L times (dense W, activation), then dense classes. Layers
+ * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes. Layers
  * without a name are dense1, dense2, …, relu1, … The last layer with weights is the
  * output. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
 FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
@@ -361,7 +365,8 @@ FAL_API fal_status fal_model_evaluate(fal_model *model, const fal_dataset *data,
                                       const char *loss, fal_evaluation *result);
 
 /* Tensors by name, in PyTorch's order: "dense1.weight" [out][in], "dense1.bias"
- * [out]. `count` is the number of floats and must be the tensor's. */
+ * [out]; "norm1.weight" (the gain), "norm1.bias", "norm1.running_mean" and
+ * "norm1.running_var" [channels]. `count` is the number of floats and must be the tensor's. */
 FAL_API size_t fal_model_tensor_count(const fal_model *model);
 FAL_API const char *fal_model_tensor_name(const fal_model *model, size_t index);
 
@@ -387,9 +392,11 @@ typedef struct fal_trainer fal_trainer;
  *   dfa      direct feedback alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed
  *            random B_l [outputs][units of l]; the signal enters after the
  *            nonlinearity of layer l, phi' below it is exact
- *   shallow  only the output layer learns
+ *   shallow  only the output layer learns; running statistics move all the same
  *
- * The output layer learns by its exact gradient under every rule. */
+ * The output layer learns by its exact gradient under every rule. A norm between a
+ * layer and its nonlinearity is passed exactly, through the statistics, and its gain
+ * and bias learn by what passes; delta_l is dL/da_l below the norm. */
 FAL_API size_t fal_rule_count(void);
 FAL_API const char *fal_rule_name(size_t index);
 
@@ -462,8 +469,8 @@ typedef int (*fal_on_progress)(const fal_progress *progress, void *user);
  * NULL) after each; losses and accuracies go to `on_progress` alone (may be NULL).
  * A second call goes on: epochs and steps count on, the optimizer
  * keeps its state, the schedule starts anew. Errors: ARGUMENT (data that does not
- * fit the network), DIVERGED (names step and layer; the weights stay as before that
- * step). */
+ * fit the network; a batch too small for a norm over it), DIVERGED (names step and
+ * layer; the weights stay as before that step). */
 FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
                                    const fal_dataset *test, uint64_t epochs,
                                    fal_on_progress on_progress, void *user);

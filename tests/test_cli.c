@@ -77,6 +77,9 @@ static const struct refusal refusals[] = {
     {"$T --steps 4 --warmup 4", 2, {"warm-up of 4 steps", "which has 4"}},
     {"$T --epochs 1 --warmup 2000", 2, {"warm-up of 2000 steps", "train longer"}},
     {"$T --clip 0", 2, {"--clip", "above 0"}},
+    {"$T --norm bach", 2, {"--norm", "unknown norm 'bach'", "mean 'batch'"}},
+    {"$T --norm batch --batch 1", 2, {"norm1", "--samples", "--batch"}},
+    {"$T --norm batch --samples 129", 2, {"norm1", "129 samples", "--batch"}},
     {"$T --loss mes", 2, {"unknown loss", "cross-entropy", "mean 'mse'"}},
     {"$T --weight-law xavir", 2, {"xavir", "xavier"}},
     {"$T --rule fa --feedback-law unit", 2, {"unit", "weights"}},
@@ -245,6 +248,26 @@ static void same_seed_same_bytes(void **state)
     assert_string_not_equal(one, three);
     free(one);
     free(three);
+}
+
+/* Sums are split by shapes alone. */
+static void threads_change_no_bit(void **state)
+{
+    static const char *const lines[] = {
+        "$T --net mlp-2x100 --norm batch --rule fa --epochs 1 --log 5 --out threads%d-0",
+        "$T --net mlp-2x100 --norm layer --clip 1 --epochs 1 --log 5 --out threads%d-1"};
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++)
+        for (int i = 0; i < 2; i++) {
+            char line[128];
+            snprintf(line, sizeof line, "%d", threads);
+            setenv("POCL_MAX_PTHREAD_COUNT", line, 1);
+            snprintf(line, sizeof line, lines[i], threads);
+            assert_good(line);
+        }
+    unsetenv("POCL_MAX_PTHREAD_COUNT");
+    assert_same_run("threads1-0", "threads2-0");
+    assert_same_run("threads1-1", "threads2-1");
 }
 
 static void saved_start_repeats_the_run(void **state)
@@ -582,6 +605,7 @@ int main(void)
         TEST(messages_are_wrapped),
         TEST(no_platform_is_said),
         TEST(same_seed_same_bytes),
+        TEST(threads_change_no_bit),
         TEST(saved_start_repeats_the_run),
         TEST(config_is_complete),
         TEST(schedules_are_resolved),

@@ -69,6 +69,55 @@ static void presets_are_filled(void **state)
     expect_text("mlp-2x8", &d,
                 "input 28x28x1, dense1=dense 8 nobias, leaky1=leaky 0.25, "
                 "dense2=dense 8 nobias, leaky2=leaky 0.25, dense3=dense 10 nobias");
+    d = images;
+    d.norm = "batch";
+    expect_text("mlp-1x64", &d,
+                "input 28x28x1, dense1=dense 64, norm1=norm, relu1=relu, "
+                "dense2=dense 10");
+    d.norm = "layer";
+    expect_text("mlp-1x64", &d,
+                "input 28x28x1, dense1=dense 64, norm1=norm layer, relu1=relu, "
+                "dense2=dense 10");
+    expect_text("dense 3", &d, "input 28x28x1, dense1=dense 3");
+    d.norm = "none";
+    expect_text("mlp-1x64", &d,
+                "input 28x28x1, dense1=dense 64, relu1=relu, dense2=dense 10");
+}
+
+static void norms_belong_to_the_layer_below(void **state)
+{
+    fal_network n;
+    (void)state;
+    expect_text(
+        "input 5, norm plain, dense 4, norm, tanh, norm layer, dense 3 "
+        "nobias, norm  layer\tplain, relu, dense 2",
+        &nothing,
+        "input 5, norm1=norm plain, dense1=dense 4, norm2=norm, tanh1=tanh, "
+        "norm3=norm layer, dense2=dense 3 nobias, norm4=norm layer plain, "
+        "relu1=relu, dense3=dense 2");
+    assert_int_equal(fal_network_parse(&n,
+                                       "input 5, norm plain, dense 4, norm, tanh, "
+                                       "norm layer, relu, relu, dense 2",
+                                       &nothing),
+                     FAL_OK);
+    static const unsigned blocks[] = {0, 1, 1, 1, 1, 1, 1, 2};
+    static const int fused[] = {0, 0, 0, 1, 0, 1, 0, 0};
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(n.layers[i].block, blocks[i]);
+        assert_int_equal(n.layers[i].fused, fused[i]);
+        assert_int_equal(n.layers[i].number, i == 1 ? 1 : i == 7 ? 2 : 0);
+    }
+    assert_int_equal(fal_network_parameters(&n), 5 * 4 + 4 + 8 + 8 + 4 * 2 + 2);
+    assert_int_equal(fal_network_check_rows(&n, 2), FAL_OK);
+    assert_int_equal(fal_network_check_rows(&n, 1), FAL_ERROR_ARGUMENT);
+    fal_network_release(&n);
+    /* images have more than one value a channel */
+    assert_int_equal(
+        fal_network_parse(&n, "input 2x2x3, norm plain, dense 4", &nothing),
+        FAL_OK);
+    assert_int_equal(n.layers[0].outputs, 3);
+    assert_int_equal(fal_network_check_rows(&n, 1), FAL_OK);
+    fal_network_release(&n);
 }
 
 static void shapes_and_numbers_are_found(void **state)
@@ -113,12 +162,26 @@ static void refuse(const char *text, const fal_network_defaults *defaults,
     assert_null(network.text);
 }
 
+static void wrong_norms_are_refused(void **state)
+{
+    fal_network_defaults d = images;
+    (void)state;
+    refuse("input 5, dense 4, norm batch, dense 3", &nothing, "item 3 'norm batch'",
+           "'batch' is not known here");
+    refuse("input 5, dense 4, norm plain layer, dense 3", &nothing, "item 3",
+           "'layer' is not known here");
+    refuse("input 5, norm, dense 3", &nothing, "layer norm1", "make it plain");
+    refuse("input 5, dense 3, norm", &nothing, "layer norm1", "output layer");
+    d.norm = "bach";
+    refuse("mlp-1x8", &d, "unknown norm 'bach'", "did you mean 'batch'?");
+}
+
 static void unknown_layers_get_the_nearest(void **state)
 {
     (void)state;
     refuse("input 5, dens 3", &nothing, "item 2 'dens 3'",
-           "unknown layer 'dens'; known: input, dense, relu, leaky, tanh, sigmoid, "
-           "linear; did you mean 'dense'?");
+           "unknown layer 'dens'; known: input, dense, norm, relu, leaky, tanh, "
+           "sigmoid, linear; did you mean 'dense'?");
     refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
     refuse("input 5, conv 3 3", &nothing, "item 2", "unknown layer 'conv'");
     refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
@@ -268,6 +331,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(complete_texts_say_everything),
         cmocka_unit_test(presets_are_filled),
+        cmocka_unit_test(norms_belong_to_the_layer_below),
+        cmocka_unit_test(wrong_norms_are_refused),
         cmocka_unit_test(shapes_and_numbers_are_found),
         cmocka_unit_test(unknown_layers_get_the_nearest),
         cmocka_unit_test(bad_sizes_are_refused),

@@ -16,50 +16,32 @@ static fal_trainer_options plain(const char *rule, const char *optimizer)
     return options;
 }
 
-/* One step of both on the twin's numbers; the losses must agree. */
-static void step(twin *t)
-{
-    double loss = 0, expected = fal_reference_network_forward(&t->net, &t->batch);
-    must(fal_trainer_step(t->trainer, &t->arrays, &loss));
-    fal_reference_network_backward(&t->net, &t->batch);
-    if (!(fabs(loss - expected) <= 2e-6 * fabs(expected) + 1e-7))
-        fail_msg("loss %.9g, expected %.9g", loss, expected);
-}
-
 /* ---- gradient check ------------------------------------------------------ */
-
-/* Numbers for every parameter, layer after layer, weights before biases. */
-static size_t parameters(const fal_reference_layer *own)
-{
-    return own->in * own->out + (own->has_bias ? own->out : 0);
-}
 
 static size_t all_parameters(const twin *t)
 {
     size_t all = 0;
     for (size_t l = 0; l < t->net.count; l++)
-        all += parameters(&t->net.layers[l]);
+        all += fal_reference_parameters(&t->net.layers[l]);
     return all;
 }
 
-/* The trainer's gradient in that order. */
+/* The trainer's gradient, laid out as the reference's parameters, layer after layer.
+ */
 static double *gradient_of(twin *t)
 {
     double *g = room(all_parameters(t), sizeof *g), *at = g;
     for (size_t l = 0; l < t->net.count; l++) {
-        fal_reference_layer *own = &t->net.layers[l];
-        size_t n;
-        float *w = trainer_floats(t->trainer, tensor_name(l + 1, "weight.gradient"),
-                                  &n);
-        put(w, own->out, own->in, 1, at);
-        at += n;
-        fal_release(w);
-        if (!own->has_bias)
-            continue;
-        w = trainer_floats(t->trainer, tensor_name(l + 1, "bias.gradient"), &n);
-        put(w, 1, own->out, 0, at);
-        at += n;
-        fal_release(w);
+        piece list[4];
+        size_t count = pieces_of(&t->net, l, list), n;
+        for (size_t i = 0; i < count; i++) {
+            char name[80];
+            snprintf(name, sizeof name, "%.63s.gradient", list[i].name);
+            float *w = trainer_floats(t->trainer, name, &n);
+            put(w, list[i].rows, list[i].columns, list[i].turned, at + list[i].at);
+            fal_release(w);
+        }
+        at += fal_reference_parameters(&t->net.layers[l]);
     }
     return g;
 }
@@ -80,7 +62,7 @@ static void move(twin *t, const double *d, double far)
 {
     for (size_t l = 0; l < t->net.count; l++) {
         fal_reference_layer *own = &t->net.layers[l];
-        size_t n = parameters(own);
+        size_t n = fal_reference_parameters(own);
         for (size_t i = 0; i < n; i++)
             own->weight[i] += far * d[i];
         d += n;
@@ -116,26 +98,6 @@ static void check_in_double(twin *t, const double *g)
         if (!(error <= 5e-6 * norm(g, n) + 1e-9))
             fail_msg("%s: slope %g is %g off, gradient %g",
                      fal_model_network(t->model), expected, error, norm(g, n));
-    }
-}
-
-/* The reference's weights, rounded, into the model. */
-static void give_weights(twin *t)
-{
-    for (size_t l = 0; l < t->net.count; l++) {
-        fal_reference_layer *own = &t->net.layers[l];
-        size_t n = own->in * own->out;
-        float *w = room(n, sizeof *w);
-        for (size_t o = 0; o < own->out; o++)
-            for (size_t i = 0; i < own->in; i++)
-                w[o * own->in + i] = (float)own->weight[i * own->out + o];
-        must(fal_model_tensor_set(t->model, tensor_name(l + 1, "weight"), w, n));
-        for (size_t o = 0; o < own->out && own->has_bias; o++)
-            w[o] = (float)own->bias[o];
-        if (own->has_bias)
-            must(fal_model_tensor_set(t->model, tensor_name(l + 1, "bias"), w,
-                                      own->out));
-        fal_release(w);
     }
 }
 
@@ -176,7 +138,7 @@ static int is_smooth(fal_phi phi)
 /* `depth` layers of odd widths, every second without bias in networks of even
  * depth; labels, one-hot or real targets. */
 static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real,
-                           const char *loss)
+                           const char *loss, fal_reference_norm_kind norm)
 {
     static const size_t widths[] = {11, 13, 7, 17, 9};
     fal_reference_layer layers[5];
@@ -186,6 +148,8 @@ static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real
         layers[l] = layer(in, last ? 4 : widths[l], last ? FAL_LINEAR : first,
                           last ? FAL_LINEAR : second);
         layers[l].has_bias = depth % 2 || l % 2;
+        layers[l].norm = last ? FAL_REFERENCE_NO_NORM : norm;
+        layers[l].plain = l % 3 == 2;
         in = layers[l].out;
     }
     fal_trainer_options options = plain("bp", "sgd");
@@ -195,32 +159,52 @@ static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real
     step(&t);
     double *g = gradient_of(&t);
     check_in_double(&t, g);
-    if (is_smooth(first) && is_smooth(second))
+    /* evaluation takes running statistics */
+    if (is_smooth(first) && is_smooth(second) && norm != FAL_REFERENCE_BATCH)
         check_in_float(&t, g);
     fal_release(g);
     twin_close(&t);
 }
 
-static void gradients_of_every_depth_and_activation(void **state)
+static void check_depths(fal_reference_norm_kind norm)
 {
     static const fal_phi phis[] = {FAL_RELU, FAL_LEAKY, FAL_TANH, FAL_SIGMOID,
                                    FAL_LINEAR};
-    (void)state;
     for (size_t depth = 1; depth <= 5; depth++)
         for (size_t i = 0; i < 5; i++) {
-            check_gradient(depth, phis[i], FAL_LINEAR, 0, "cross-entropy");
-            check_gradient(depth, phis[i], FAL_LINEAR, 1, "mse");
+            check_gradient(depth, phis[i], FAL_LINEAR, 0, "cross-entropy", norm);
+            check_gradient(depth, phis[i], FAL_LINEAR, 1, "mse", norm);
         }
+}
+
+static void check_pairs(fal_reference_norm_kind norm)
+{
+    check_gradient(3, FAL_TANH, FAL_SIGMOID, 0, "cross-entropy", norm);
+    check_gradient(3, FAL_SIGMOID, FAL_TANH, 1, "mse", norm);
+    check_gradient(4, FAL_TANH, FAL_RELU, 0, "cross-entropy", norm);
+    check_gradient(2, FAL_LEAKY, FAL_LEAKY, 0, "mse", norm);
+    check_gradient(3, FAL_TANH, FAL_LINEAR, 0, "mse", norm);
+}
+
+static void gradients_of_every_depth_and_activation(void **state)
+{
+    (void)state;
+    check_depths(FAL_REFERENCE_NO_NORM);
 }
 
 static void gradients_through_two_activations_and_onehot_squares(void **state)
 {
     (void)state;
-    check_gradient(3, FAL_TANH, FAL_SIGMOID, 0, "cross-entropy");
-    check_gradient(3, FAL_SIGMOID, FAL_TANH, 1, "mse");
-    check_gradient(4, FAL_TANH, FAL_RELU, 0, "cross-entropy");
-    check_gradient(2, FAL_LEAKY, FAL_LEAKY, 0, "mse");
-    check_gradient(3, FAL_TANH, FAL_LINEAR, 0, "mse");
+    check_pairs(FAL_REFERENCE_NO_NORM);
+}
+
+static void gradients_through_norms(void **state)
+{
+    (void)state;
+    check_depths(FAL_REFERENCE_BATCH);
+    check_pairs(FAL_REFERENCE_BATCH);
+    check_depths(FAL_REFERENCE_LAYER);
+    check_pairs(FAL_REFERENCE_LAYER);
 }
 
 /* ---- feedback rules ------------------------------------------------------ */
@@ -236,6 +220,27 @@ static const fal_reference_layer thin[] = {
     {.in = 1, .out = 3, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
     {.in = 3, .out = 127, .has_bias = 1}};
 
+/* Both norms, with and without gain; a bias below batch norm would only drift, and
+ * in so many steps something comes too near a kink. */
+static const fal_reference_layer normed[] = {
+    {.in = 33,
+     .out = 37,
+     .norm = FAL_REFERENCE_BATCH,
+     .activations = {{FAL_SIGMOID, 0}}},
+    {.in = 37,
+     .out = 70,
+     .has_bias = 1,
+     .norm = FAL_REFERENCE_LAYER,
+     .activations = {{FAL_SIGMOID, 0}, {FAL_TANH, 0}}},
+    {.in = 70, .out = 19, .norm = FAL_REFERENCE_BATCH, .plain = 1},
+    {.in = 19,
+     .out = 13,
+     .has_bias = 1,
+     .norm = FAL_REFERENCE_LAYER,
+     .plain = 1,
+     .activations = {{FAL_TANH, 0}}},
+    {.in = 13, .out = 5, .has_bias = 1}};
+
 static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
 
 static void deltas_and_gradients_of_every_rule(void **state)
@@ -246,6 +251,20 @@ static void deltas_and_gradients_of_every_rule(void **state)
                            random_arrays(23, 33, 5, 0));
         step(&t);
         expect_same_step(&t, 5e-6);
+        twin_close(&t);
+    }
+}
+
+static void deltas_and_gradients_through_norms(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 8; r++) {
+        fal_trainer_options options = plain(rules[r / 2], "sgd");
+        options.keep_gradients = 1;
+        twin t = twin_open(normed, 5, options,
+                           random_arrays(r % 2 ? 23 : 300, 33, 5, 0));
+        step(&t);
+        expect_same_step(&t, 2e-5);
         twin_close(&t);
     }
 }
@@ -313,7 +332,7 @@ static void check_mixed(const char *filled, const char *one, unsigned number)
         assert_int_equal(own->frozen, t.trainer->routes[l].frozen);
         if (!own->frozen)
             expect_tensor(&t, tensor_name(l + 1, "delta"), 0, own->delta, 23,
-                          own->out, 5e-6);
+                          own->out, 5e-6, 1e-9);
     }
     twin_close(&t);
 }
@@ -402,21 +421,24 @@ static void round_weights(twin *t)
 {
     for (size_t l = 0; l < t->net.count; l++) {
         fal_reference_layer *own = &t->net.layers[l];
-        for (size_t i = 0; i < parameters(own); i++)
+        for (size_t i = 0; i < fal_reference_parameters(own); i++)
             own->weight[i] = (double)(float)own->weight[i];
     }
 }
 
 /* ΔW of a tensor of the model against the reference's; `before` and `after` are
- * both in [in][out]. */
+ * both in [in][out]. Adam moves a parameter by its gradient's sign, so those whose
+ * gradient `g` is 0 up to rounding are left out. */
 static void expect_change(const char *name, const double *before,
-                          const double *after, const double *expected, size_t count,
-                          double bound)
+                          const double *after, const double *expected,
+                          const double *g, size_t count, double bound)
 {
     double *got = room(2 * count, sizeof *got), *wanted = got + count;
+    double tiny = 1e-3 * norm(g, count) / sqrt((double)count);
     for (size_t i = 0; i < count; i++) {
-        got[i] = after[i] - before[i];
-        wanted[i] = expected[i] - before[i];
+        int known = g[i] == 0 || fabs(g[i]) > tiny;
+        got[i] = known ? after[i] - before[i] : 0;
+        wanted[i] = known ? expected[i] - before[i] : 0;
     }
     expect_close(name, got, wanted, count, bound,
                  ldexp(1, -23) * norm(before, count));
@@ -426,43 +448,67 @@ static void expect_change(const char *name, const double *before,
 static void expect_changes(twin *t, const way *w, double *const *before)
 {
     for (size_t l = 0; l < t->net.count; l++) {
-        fal_reference_layer *own = &t->net.layers[l];
-        size_t n, weights = own->in * own->out;
-        double *after = room(weights, sizeof *after);
-        float *values = model_floats(t->model, tensor_name(l + 1, "weight"), &n);
-        put(values, own->out, own->in, 1, after);
-        expect_change("weights", before[l], after, own->weight, n, w->bound);
-        fal_release(values);
-        values = model_floats(t->model, tensor_name(l + 1, "bias"), &n);
-        put(values, 1, own->out, 0, after);
-        expect_change("biases", before[l] + weights, after, own->bias, n, w->bound);
-        fal_release(values);
-        fal_release(after);
+        piece list[4];
+        size_t count = pieces_of(&t->net, l, list), n;
+        for (size_t i = 0; i < count; i++) {
+            float *values = model_floats(t->model, list[i].name, &n);
+            double *after = room(n, sizeof *after);
+            put(values, list[i].rows, list[i].columns, list[i].turned, after);
+            const fal_reference_layer *own = &t->net.layers[l];
+            expect_change(list[i].name, before[l] + list[i].at, after,
+                          own->weight + list[i].at,
+                          own->weight_gradient + list[i].at, n, w->bound);
+            fal_release(values);
+            fal_release(after);
+        }
+    }
+}
+
+/* Running statistics of both go their own ways from the first step on. */
+static void expect_running(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        const double *expected[] = {own->running_mean, own->running_variance};
+        for (int i = 0; i < 2 && own->norm == FAL_REFERENCE_BATCH; i++) {
+            size_t n;
+            const char *name = norm_name(&t->net, l,
+                                         i ? "running_var" : "running_mean");
+            float *values = model_floats(t->model, name, &n);
+            double *got = room(n, sizeof *got);
+            put(values, 1, n, 0, got);
+            expect_close(name, got, expected[i], n, 2e-6, 1e-7);
+            fal_release(values);
+            fal_release(got);
+        }
     }
 }
 
 /* One step from the state that both now have. */
 static void golden_step(twin *t, const way *w, int number)
 {
-    double *before[3];
+    double bound = t->net.layers[0].norm ? 2e-5 : 5e-6; /* norms cancel */
+    double *before[8];
     fal_reference_settings settings = settings_of(w);
     round_weights(t);
     give_weights(t);
-    for (size_t l = 0; l < 3; l++) {
-        size_t n = parameters(&t->net.layers[l]);
+    for (size_t l = 0; l < t->net.count; l++) {
+        size_t n = fal_reference_parameters(&t->net.layers[l]);
         before[l] = room(n, sizeof **before);
         memcpy(before[l], t->net.layers[l].weight, n * sizeof **before);
     }
     step(t);
     fal_reference_network_update(&t->net, &settings);
     assert_int_equal(t->net.updates, number + 1);
-    expect_same_step(t, 5e-6);
+    expect_same_step(t, bound);
     expect_changes(t, w, before);
-    for (size_t l = 0; l < 3; l++)
+    expect_running(t);
+    for (size_t l = 0; l < t->net.count; l++)
         fal_release(before[l]);
 }
 
-static void golden_run(const char *rule, const way *w, int keep_gradients,
+static void golden_run(const fal_reference_layer *layers, size_t count,
+                       const char *rule, const way *w, int keep_gradients,
                        int steps)
 {
     fal_trainer_options options = plain(rule, w->optimizer);
@@ -472,7 +518,7 @@ static void golden_run(const char *rule, const way *w, int keep_gradients,
     options.learning_rate = w->rate;
     options.nesterov = w->nesterov;
     options.clip = w->clip;
-    twin t = twin_open(odd, 3, options, random_arrays(23, 33, 5, 0));
+    twin t = twin_open(layers, count, options, random_arrays(23, 33, 5, 0));
     for (int s = 0; s < steps; s++) {
         golden_step(&t, w, s);
         twin_data(&t, random_arrays(23, 33, 5, 0));
@@ -486,7 +532,7 @@ static void twenty_states_one_step_each(void **state)
     (void)state;
     for (size_t r = 0; r < 6; r++)
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-            golden_run(rules[r / 2], &ways[i], r % 2, 20);
+            golden_run(odd, 3, rules[r / 2], &ways[i], r % 2, 20);
 }
 
 static void clipped_steps_of_every_rule(void **state)
@@ -494,7 +540,20 @@ static void clipped_steps_of_every_rule(void **state)
     (void)state;
     for (size_t r = 0; r < 8; r++)
         for (size_t i = 0; i < sizeof clipped / sizeof *clipped; i++)
-            golden_run(rules[r / 2], &clipped[i], r % 2, 6);
+            golden_run(odd, 3, rules[r / 2], &clipped[i], r % 2, 6);
+}
+
+/* Gain and bias are parameters as others are; running statistics move under every
+ * rule, shallow too. */
+static void normed_steps_of_every_rule(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < 8; r++)
+        for (size_t i = 0; i < 9; i++) {
+            way w = i < 6 ? ways[i] : clipped[2 * (i - 6)];
+            w.bound *= 10; /* as gradients through norms do */
+            golden_run(normed, 5, rules[r / 2], &w, r % 2, 6);
+        }
 }
 
 /* ---- all seeds equal ----------------------------------------------------- */
@@ -584,6 +643,9 @@ int main(void)
         cmocka_unit_test(twenty_states_one_step_each),
         cmocka_unit_test(clipped_steps_of_every_rule),
         cmocka_unit_test(equal_seeds_give_unrelated_tensors),
+        cmocka_unit_test(gradients_through_norms),
+        cmocka_unit_test(deltas_and_gradients_through_norms),
+        cmocka_unit_test(normed_steps_of_every_rule),
     };
     return cmocka_run_group_tests_name("rules", tests, open_device, close_device);
 }

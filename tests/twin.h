@@ -37,6 +37,10 @@ static inline void write_network(const fal_reference_layer *layers, size_t count
     for (size_t l = 0; l < count; l++) {
         used += snprintf(text + used, size - (size_t)used, ", dense %zu%s",
                          layers[l].out, layers[l].has_bias ? "" : " nobias");
+        if (layers[l].norm)
+            used += snprintf(text + used, size - (size_t)used, ", norm%s%s",
+                             layers[l].norm == FAL_REFERENCE_LAYER ? " layer" : "",
+                             layers[l].plain ? " plain" : "");
         for (size_t s = 0; s < FAL_REFERENCE_STAGES; s++)
             if (layers[l].activations[s].phi != FAL_LINEAR || (s == 0 && l % 2))
                 used += snprintf(text + used, size - (size_t)used, ", %s",
@@ -54,21 +58,76 @@ static inline void put(const float *from, size_t rows, size_t columns, int turne
                 (double)from[r * columns + c];
 }
 
+/* Of the tensors of a layer that are trained: the name in the model, and where the
+ * reference has it, from layer->weight on. */
+typedef struct piece {
+    char name[64];
+    int turned; /* [rows][columns] in the model, turned in the reference */
+    size_t rows, columns, at;
+} piece;
+
+/* norm<number>.<what> of the norm of layer l */
+static inline const char *norm_name(const fal_reference_network *net, size_t l,
+                                    const char *what)
+{
+    static char name[64];
+    size_t number = 0;
+    for (size_t i = 0; i <= l; i++)
+        number += net->layers[i].norm != FAL_REFERENCE_NO_NORM;
+    snprintf(name, sizeof name, "norm%zu.%s", number, what);
+    return name;
+}
+
+static inline size_t pieces_of(const fal_reference_network *net, size_t l,
+                               piece list[4])
+{
+    const fal_reference_layer *own = &net->layers[l];
+    size_t in = own->in, out = own->out, count = 0;
+    list[count++] = (piece){.turned = 1, .rows = out, .columns = in};
+    strcpy(list[0].name, tensor_name(l + 1, "weight"));
+    if (own->has_bias) {
+        list[count] = (piece){.rows = 1, .columns = out, .at = in * out};
+        strcpy(list[count++].name, tensor_name(l + 1, "bias"));
+    }
+    for (size_t i = 1; i <= 2 && own->norm && !own->plain; i++) {
+        list[count] = (piece){.rows = 1, .columns = out, .at = (in + i) * out};
+        strcpy(list[count++].name, norm_name(net, l, i == 1 ? "weight" : "bias"));
+    }
+    return count;
+}
+
 static inline void take_weights(twin *t)
 {
     for (size_t l = 0; l < t->net.count; l++) {
-        fal_reference_layer *own = &t->net.layers[l];
-        size_t n;
-        float *w = model_floats(t->model, tensor_name(l + 1, "weight"), &n);
-        assert_int_equal(n, own->in * own->out);
-        put(w, own->out, own->in, 1, own->weight);
-        fal_release(w);
-        if (!own->has_bias)
-            continue;
-        w = model_floats(t->model, tensor_name(l + 1, "bias"), &n);
-        assert_int_equal(n, own->out);
-        put(w, 1, own->out, 0, own->bias);
-        fal_release(w);
+        piece list[4];
+        size_t count = pieces_of(&t->net, l, list), n;
+        for (size_t i = 0; i < count; i++) {
+            float *w = model_floats(t->model, list[i].name, &n);
+            assert_int_equal(n, list[i].rows * list[i].columns);
+            put(w, list[i].rows, list[i].columns, list[i].turned,
+                t->net.layers[l].weight + list[i].at);
+            fal_release(w);
+        }
+    }
+}
+
+/* The reference's weights, rounded, into the model. */
+static inline void give_weights(twin *t)
+{
+    for (size_t l = 0; l < t->net.count; l++) {
+        piece list[4];
+        size_t count = pieces_of(&t->net, l, list);
+        for (size_t i = 0; i < count; i++) {
+            const double *from = t->net.layers[l].weight + list[i].at;
+            size_t rows = list[i].rows, columns = list[i].columns;
+            float *w = room(rows * columns, sizeof *w);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t c = 0; c < columns; c++)
+                    w[r * columns + c] = (float)
+                        from[list[i].turned ? c * rows + r : r * columns + c];
+            must(fal_model_tensor_set(t->model, list[i].name, w, rows * columns));
+            fal_release(w);
+        }
     }
 }
 
@@ -123,17 +182,22 @@ static inline void twin_data(twin *t, fal_arrays arrays)
     t->batch.targets = t->targets;
 }
 
-/* A weight law wide enough that activations bend; biases by it are 0, so they are
- * drawn here. */
-static inline void draw_biases(twin *t)
+/* A weight law wide enough that activations bend; biases by it are 0 and gains are 1,
+ * so they are drawn here. */
+static inline void draw_vectors(twin *t)
 {
-    for (size_t l = 0; l < t->net.count; l++)
-        if (t->net.layers[l].has_bias) {
-            size_t n = t->net.layers[l].out;
+    for (size_t l = 0; l < t->net.count; l++) {
+        piece list[4];
+        size_t count = pieces_of(&t->net, l, list);
+        for (size_t i = 1; i < count; i++) {
+            size_t n = list[i].columns;
             float *b = random_floats(n, .3);
-            must(fal_model_tensor_set(t->model, tensor_name(l + 1, "bias"), b, n));
+            for (size_t c = 0; c < n && strstr(list[i].name, "weight"); c++)
+                b[c] += 1;
+            must(fal_model_tensor_set(t->model, list[i].name, b, n));
             fal_release(b);
         }
+    }
 }
 
 static inline fal_reference_rule rule_number(const char *name)
@@ -169,7 +233,7 @@ static inline twin twin_open(const fal_reference_layer *layers, size_t count,
                        ? FAL_SQUARED_ERROR
                        : FAL_CROSS_ENTROPY;
     twin_data(&t, arrays);
-    draw_biases(&t);
+    draw_vectors(&t);
     take_weights(&t);
     take_feedback(&t, rule);
     return t;
@@ -208,45 +272,67 @@ static inline void expect_close(const char *what, const double *got,
                  norm(expected, count));
 }
 
-/* A trainer's tensor against the reference's; `turned`: [out][in] outside. */
+/* A trainer's tensor against the reference's; `turned`: [out][in] outside. `floor`:
+ * a number that is 0 up to cancellation has nothing to be relative to. */
 static inline void expect_tensor(twin *t, const char *name, int turned,
                                  const double *expected, size_t rows,
-                                 size_t columns, double bound)
+                                 size_t columns, double bound, double floor)
 {
     size_t n;
     float *values = trainer_floats(t->trainer, name, &n);
     assert_int_equal(n, rows * columns);
     double *got = room(n, sizeof *got);
     put(values, rows, columns, turned, got);
-    /* A number that is 0 up to cancellation has nothing to be relative to. */
-    expect_close(name, got, expected, n, bound, 1e-9);
+    expect_close(name, got, expected, n, bound, floor);
     fal_release(values);
     fal_release(got);
 }
 
-/* Deltas and gradients of the last step of both; frozen layers have none. */
-static inline void expect_same_step(twin *t, double bound)
+static inline void expect_no_delta(twin *t, size_t l)
 {
     size_t shape[4], dimensions;
+    assert_int_equal(fal_trainer_tensor_shape(t->trainer,
+                                              tensor_name(l + 1, "delta"), shape,
+                                              &dimensions),
+                     FAL_ERROR_ARGUMENT);
+}
+
+/* Deltas and gradients of the last step of both; frozen layers have none. A norm's
+ * delta adds up to nearly nothing, or to nothing at all below batch norm. */
+static inline void expect_same_step(twin *t, double bound)
+{
+    size_t rows = t->batch.rows;
     for (size_t l = 0; l < t->net.count; l++) {
         fal_reference_layer *own = &t->net.layers[l];
         if (own->frozen) {
-            assert_int_equal(fal_trainer_tensor_shape(t->trainer,
-                                                      tensor_name(l + 1, "delta"),
-                                                      shape, &dimensions),
-                             FAL_ERROR_ARGUMENT);
+            expect_no_delta(t, l);
             continue;
         }
-        expect_tensor(t, tensor_name(l + 1, "delta"), 0, own->delta, t->batch.rows,
-                      own->out, bound);
-        if (!t->keeps_gradients)
-            continue;
-        expect_tensor(t, tensor_name(l + 1, "weight.gradient"), 1,
-                      own->weight_gradient, own->out, own->in, bound);
-        if (own->has_bias)
-            expect_tensor(t, tensor_name(l + 1, "bias.gradient"), 0,
-                          own->bias_gradient, 1, own->out, bound);
+        expect_tensor(t, tensor_name(l + 1, "delta"), 0, own->delta, rows, own->out,
+                      bound, 1e-9);
+        double floor = 1e-9;
+        if (own->norm)
+            floor += bound * norm(own->delta, rows * own->out);
+        piece list[4];
+        size_t count = t->keeps_gradients ? pieces_of(&t->net, l, list) : 0;
+        for (size_t i = 0; i < count; i++) {
+            char name[80];
+            snprintf(name, sizeof name, "%.63s.gradient", list[i].name);
+            expect_tensor(t, name, list[i].turned,
+                          own->weight_gradient + list[i].at, list[i].rows,
+                          list[i].columns, bound, floor);
+        }
     }
+}
+
+/* One step of both on the twin's numbers; the losses must agree. */
+static inline void step(twin *t)
+{
+    double loss = 0, expected = fal_reference_network_forward(&t->net, &t->batch);
+    must(fal_trainer_step(t->trainer, &t->arrays, &loss));
+    fal_reference_network_backward(&t->net, &t->batch);
+    if (!(fabs(loss - expected) <= 2e-6 * fabs(expected) + 1e-7))
+        fail_msg("loss %.9g, expected %.9g", loss, expected);
 }
 
 #endif

@@ -27,9 +27,11 @@ static void print_layer(const fal_layer *layer)
 {
     char out[64], weight[64] = "";
     shape_text(layer->out, out);
-    if (layer->has_weight)
+    if (layer->number)
         snprintf(weight, sizeof weight, "[%zu, %zu]", layer->outputs,
                  layer->inputs);
+    else if (layer->has_weight)
+        snprintf(weight, sizeof weight, "[%zu]", layer->outputs);
     cli_print("%-12s %-10s %-12s %-16s %12llu\n", layer->name, layer->kind->name,
               out, weight, (unsigned long long)layer_parameters(layer));
 }

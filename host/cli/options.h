@@ -64,6 +64,7 @@ typedef enum cli_id {
     CLI_NO_SHUFFLE,
     CLI_NET,
     CLI_ACTIVATION,
+    CLI_NORM,
     CLI_NO_BIAS,
     CLI_LOSS,
     CLI_WEIGHT_LAW,

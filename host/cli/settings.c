@@ -170,6 +170,7 @@ void cli_model_options(fal_model_options *model, const cli_options *run,
     model->weight_law = cli_text(run, CLI_WEIGHT_LAW);
     model->data = data;
     model->activation = cli_text(run, CLI_ACTIVATION);
+    model->norm = cli_text(run, CLI_NORM);
     model->no_bias = cli_flag(run, CLI_NO_BIAS);
 }
 

@@ -54,6 +54,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_ACTIVATION] = {"activation", "relu|leaky|tanh|sigmoid|linear", "relu",
                         CLI_CHOICE, NULL, CLI_RUNS | CLI_BENCH, network, RECORDED,
                         "of the hidden layers of a preset"},
+    [CLI_NORM] = {"norm", "none|batch|layer", "none", CLI_CHOICE, NULL,
+                  CLI_RUNS | CLI_BENCH, network, RECORDED,
+                  "normalization before the hidden activations of a preset: over "
+                  "the batch, or of each sample"},
     [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH,
                      network, RECORDED, "presets without biases"},
     [CLI_LOSS] =

@@ -58,13 +58,17 @@ fal_status fal_arena_make(fal_arena *arena)
     return fal_arena_clear(arena);
 }
 
+fal_status fal_arena_fill_slot(const fal_arena *arena, fal_slot slot, float value)
+{
+    cl_int code = clEnqueueFillBuffer(
+        arena->device->queue, arena->buffers[slot.buffer], &value, sizeof value,
+        slot.offset * sizeof value, slot.count * sizeof value, 0, NULL, NULL);
+    return fal_cl(arena->device, code, "clEnqueueFillBuffer", arena->what);
+}
+
 fal_status fal_arena_clear_slot(const fal_arena *arena, fal_slot slot)
 {
-    const float zero = 0;
-    cl_int code = clEnqueueFillBuffer(
-        arena->device->queue, arena->buffers[slot.buffer], &zero, sizeof zero,
-        slot.offset * sizeof zero, slot.count * sizeof zero, 0, NULL, NULL);
-    return fal_cl(arena->device, code, "clEnqueueFillBuffer", arena->what);
+    return fal_arena_fill_slot(arena, slot, 0);
 }
 
 fal_status fal_arena_clear(fal_arena *arena)

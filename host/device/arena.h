@@ -28,6 +28,7 @@ fal_status fal_arena_place(fal_arena *arena, uint64_t count, fal_slot *slot);
 fal_status fal_arena_make(fal_arena *arena);
 fal_status fal_arena_clear(fal_arena *arena);
 fal_status fal_arena_clear_slot(const fal_arena *arena, fal_slot slot);
+fal_status fal_arena_fill_slot(const fal_arena *arena, fal_slot slot, float value);
 void fal_arena_release(fal_arena *arena);
 
 uint64_t fal_arena_bytes(const fal_arena *arena);

@@ -79,4 +79,5 @@ const fal_layer_kind fal_dense_kind = {
     .shape = shape,
     .print = print,
     .forward = forward,
+    .takes_activation = 1,
     .gradient = gradient};

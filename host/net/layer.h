@@ -23,18 +23,27 @@ typedef struct fal_layer_kind {
     /* Adds the launches of layer `index`: its output from its input. */
     fal_status (*forward)(fal_plan_build *build, size_t index);
 
-    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size]. Layers
-     * with weights: NULL, their products stand in the plan. */
+    int takes_activation; /* computes the activation behind it as its epilogue */
+
+    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size], and makes
+     * the gradients of what the layer learns. Layers with weight matrices: NULL,
+     * their products stand in the plan. */
     fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal);
 
-    /* Layers with weights: the product that makes the gradients of layer `index`
+    /* Layers with weight matrices: the product that makes the gradients of layer `index`
      * from its input and its delta. */
     void (*gradient)(const fal_plan_build *build, size_t index,
                      fal_product *product);
+
+    /* Floats that forward leaves for backward beside the output; NULL: none. */
+    uint64_t (*kept)(const fal_layer *layer, size_t rows);
+
+    /* Rows that a training batch must have; NULL: one. */
+    size_t (*least_rows)(const fal_layer *layer);
 } fal_layer_kind;
 
-extern const fal_layer_kind fal_dense_kind, fal_relu_kind, fal_leaky_kind,
-    fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind;
+extern const fal_layer_kind fal_dense_kind, fal_norm_kind, fal_relu_kind,
+    fal_leaky_kind, fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind;
 
 extern const fal_layer_kind *const fal_layer_kinds[];
 extern const size_t fal_layer_kind_count;

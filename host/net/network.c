@@ -14,7 +14,7 @@
 enum { WORD_LIMIT = 8, LAYER_LIMIT = 4096 };
 
 const fal_layer_kind *const fal_layer_kinds[] = {
-    &fal_dense_kind, &fal_relu_kind,    &fal_leaky_kind,
+    &fal_dense_kind, &fal_norm_kind,    &fal_relu_kind,  &fal_leaky_kind,
     &fal_tanh_kind,  &fal_sigmoid_kind, &fal_linear_kind};
 const size_t fal_layer_kind_count = sizeof fal_layer_kinds /
                                     sizeof *fal_layer_kinds;
@@ -66,12 +66,29 @@ static fal_status parse_input(const char *word, fal_shape *shape)
     return FAL_OK;
 }
 
+/* The item that --norm puts between a preset's layers and their activations. */
+static fal_status find_norm(const char *name, const char **item)
+{
+    static const char *const known[] = {"none", "batch", "layer"};
+    static const char *const items[] = {"", "norm, ", "norm layer, "};
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(name ? name : known[0], known[i]) == 0) {
+            *item = items[i];
+            return FAL_OK;
+        }
+    return fal_fail_unknown("norm", name, known, 3);
+}
+
 /* mlp-LxW as network text; other text is copied. */
 static fal_status expand(const char *text, const fal_network_defaults *defaults,
                          char **expanded)
 {
     size_t depth = 0, width = 0;
     char copy[64] = "", line[256];
+    const char *norm = NULL;
+    fal_status status = find_norm(defaults->norm, &norm);
+    if (status)
+        return status;
     if (strncmp(text, "mlp-", 4) != 0) {
         *expanded = fal_copy_text(text);
         return *expanded ? FAL_OK : FAL_ERROR_MEMORY;
@@ -84,7 +101,7 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
                         "mlp-2x512",
                         text);
     *by++ = 0;
-    fal_status status = fal_parse_size(copy, "number of layers", &depth);
+    status = fal_parse_size(copy, "number of layers", &depth);
     if (!status)
         status = fal_parse_size(by, "width", &width);
     if (!status && depth > 1000)
@@ -102,7 +119,7 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
     if (strlen(activation) > 60)
         return fal_fail(FAL_ERROR_ARGUMENT, "activation '%.60s…' is unknown",
                         activation);
-    int unit = snprintf(line, sizeof line, "dense %zu%s, %s, ", width, bias,
+    int unit = snprintf(line, sizeof line, "dense %zu%s, %s%s, ", width, bias, norm,
                         activation);
     char *all = fal_allocate(depth * (size_t)unit + 64, 1);
     if (!all)
@@ -273,11 +290,18 @@ static fal_status find_shapes(fal_network *network)
         if (status)
             return fal_fail_within(status, "network, layer %s", layer->name);
         shape = layer->out;
-        layer->fused = layer->is_activation && i > 0 && layer[-1].has_weight;
-        if (layer->has_weight) {
+        layer->fused = layer->is_activation && i > 0 &&
+                       layer[-1].kind->takes_activation;
+        if (layer->kind->gradient) {
             layer->number = (unsigned)++network->weights;
             last = layer;
         }
+        layer->block = (unsigned)network->weights;
+        if (layer->has_weight && layer->block == 0)
+            return fal_fail(FAL_ERROR_ARGUMENT,
+                            "network, layer %s: no error reaches it, for it stands "
+                            "before the first layer with weights; make it plain",
+                            layer->name);
     }
     if (!last)
         return fal_fail(FAL_ERROR_ARGUMENT,
@@ -369,6 +393,20 @@ uint64_t fal_network_parameters(const fal_network *network)
     return floats;
 }
 
+fal_status fal_network_check_rows(const fal_network *network, size_t rows)
+{
+    for (size_t i = 0; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (layer->kind->least_rows && rows < layer->kind->least_rows(layer))
+            return fal_fail(
+                FAL_ERROR_ARGUMENT,
+                "layer %s normalizes over the batch, and a batch of %zu "
+                "has a single value a channel",
+                layer->name, rows);
+    }
+    return FAL_OK;
+}
+
 /* A bias follows its weight as one more row, so that one product makes the
  * gradients of both. */
 static fal_status place_layer(fal_layer *layer, fal_arena *arena)
@@ -383,6 +421,20 @@ static fal_status place_layer(fal_layer *layer, fal_arena *arena)
     layer->bias.offset += size;
     layer->bias.count = layer->has_bias ? layer->outputs : 0;
     return FAL_OK;
+}
+
+fal_status fal_network_place_state(fal_network *network, fal_arena *arena)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < network->count && !status; i++) {
+        fal_layer *layer = &network->layers[i];
+        if (!layer->has_state)
+            continue;
+        status = fal_arena_place(arena, layer->outputs, &layer->running_mean);
+        if (!status)
+            status = fal_arena_place(arena, layer->outputs, &layer->running_var);
+    }
+    return status;
 }
 
 fal_status fal_network_place(fal_network *network, fal_arena *arena)

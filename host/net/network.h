@@ -24,9 +24,14 @@ typedef struct fal_layer {
     int is_activation;
     int fused; /* an activation that the layer before computes as its epilogue */
     int has_weight, has_bias;
-    unsigned number;        /* 1, 2, … over layers with weights; 0: has none */
+    unsigned number; /* 1, 2, … over layers with weight matrices; 0: has none */
+    unsigned block;  /* the number of this layer or of the last below that has one,
+                      * whose delta passes through this layer; 0: none */
     size_t inputs, outputs; /* of the weight, stored [inputs][outputs] */
     fal_slot weight, bias;  /* in the parameter arena */
+    int by_sample;          /* of norms: over each sample, not over the batch */
+    int has_state;
+    fal_slot running_mean, running_var; /* [outputs] in the state arena */
 } fal_layer;
 
 typedef struct fal_network {
@@ -43,6 +48,7 @@ typedef struct fal_network_defaults {
     fal_shape input; /* all 0: none */
     size_t outputs;  /* for presets; 0: none */
     const char *activation;
+    const char *norm; /* of presets: "batch", "layer", "none" or NULL */
     int no_bias;
 } fal_network_defaults;
 
@@ -59,8 +65,15 @@ size_t fal_network_index(const fal_network *network, const fal_layer *layer);
 /* Floats of all weights and biases. */
 uint64_t fal_network_parameters(const fal_network *network);
 
+/* Whether a training batch of so many rows is large enough; the message names the
+ * layer that needs more. */
+fal_status fal_network_check_rows(const fal_network *network, size_t rows);
+
 /* Places weights and biases in layer order; every arena that holds something for
  * each parameter is placed by the same slots. */
 fal_status fal_network_place(fal_network *network, fal_arena *arena);
+
+/* The same for what layers keep that is not trained. */
+fal_status fal_network_place_state(fal_network *network, fal_arena *arena);
 
 #endif

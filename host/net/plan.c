@@ -4,6 +4,7 @@
 #include "net/plan.h"
 #include "device/memory.h"
 #include "net/layer.h"
+#include "ops/normalize.h"
 
 fal_view fal_plan_input(const fal_plan_build *build, size_t index)
 {
@@ -112,23 +113,28 @@ static fal_status end_delta(fal_plan_build *build, const fal_layer *layer)
 
 /* ---- gradients ----------------------------------------------------------- */
 
+fal_view fal_plan_gradient(const fal_plan_build *build, fal_slot slot,
+                           fal_update *update, const fal_update **used)
+{
+    const fal_plan_update *u = build->update;
+    if (!u)
+        return fal_arena_view(build->gradients, slot);
+    *update = u->how;
+    if (u->moments->count)
+        update->moment = fal_arena_view(u->moments, slot);
+    if (u->squares->count)
+        update->squares = fal_arena_view(u->squares, slot);
+    *used = update;
+    return fal_arena_view(build->parameters, slot);
+}
+
 /* The gradient of a layer's weight and bias, or their new values. `update` is room
  * for what the product refers to. */
 static void gradient_product(const fal_plan_build *build, const fal_layer *layer,
                              fal_product *product, fal_update *update)
 {
-    const fal_plan_update *u = build->update;
     layer->kind->gradient(build, fal_network_index(build->network, layer), product);
-    product->c = fal_arena_view(u ? build->parameters : build->gradients,
-                                layer->weight);
-    if (!u)
-        return;
-    *update = u->how;
-    if (u->moments->count)
-        update->moment = fal_arena_view(u->moments, layer->weight);
-    if (u->squares->count)
-        update->squares = fal_arena_view(u->squares, layer->weight);
-    product->update = update;
+    product->c = fal_plan_gradient(build, layer->weight, update, &product->update);
 }
 
 /* ---- waves --------------------------------------------------------------- */
@@ -255,6 +261,22 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
     return fal_loss_add(build->list, &work, &plan->loss_argument);
 }
 
+/* Running statistics move once the loss is known to be finite. */
+static fal_status add_statistics(fal_plan_build *build)
+{
+    const fal_workspace *w = build->workspace;
+    fal_status status = FAL_OK;
+    build->list->layer = "statistics";
+    for (size_t i = 0; i < build->state->count && !status; i++) {
+        fal_slot all = {i, 0, build->state->sizes[i]};
+        status = fal_running_add(build->list,
+                                 fal_arena_view(build->statistics, all),
+                                 fal_arena_view(build->state, all), all.count,
+                                 fal_arena_view(&w->arena, w->halted));
+    }
+    return status;
+}
+
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
 {
     fal_plan made = {.rows = build->rows, .uses_targets = build->uses_targets};
@@ -265,6 +287,8 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
     made.has_loss = !build->outputs_only;
     if (!status && made.has_loss)
         status = add_loss(&made, build);
+    if (!status && build->workspace->mode == FAL_MODE_TRAIN)
+        status = add_statistics(build);
     if (!status && build->workspace->mode == FAL_MODE_TRAIN)
         status = add_backward(build);
     build->list = NULL;

@@ -19,6 +19,7 @@ typedef struct fal_workspace {
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer */
     fal_slot *deltas;  /* of each layer with weights; training only */
+    fal_slot *kept;    /* of each layer, for its backward pass; training only */
     fal_slot partials; /* [slots][stride][2], see ops/loss.h */
     size_t slots, stride;
     fal_slot halted; /* one int, see ops/loss.h; training only */
@@ -52,6 +53,8 @@ typedef struct fal_plan_update {
 typedef struct fal_plan_build {
     const fal_network *network;
     const fal_arena *parameters;
+    const fal_arena *state;      /* running statistics … */
+    const fal_arena *statistics; /* … and the batch's, laid out so: training only */
     const fal_arena *gradients;    /* training, without `update` */
     const fal_plan_update *update; /* or NULL: gradients are kept, weights stay */
     const fal_workspace *workspace;
@@ -82,5 +85,10 @@ void fal_plan_release(fal_plan *plan);
 fal_view fal_plan_input(const fal_plan_build *build, size_t index);
 fal_view fal_plan_output(const fal_plan_build *build, size_t index);
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index);
+
+/* Where the gradient of the parameters in `slot` goes; or, with an update, where
+ * they are, which is then described in *update, and *used points there. */
+fal_view fal_plan_gradient(const fal_plan_build *build, fal_slot slot,
+                           fal_update *update, const fal_update **used);
 
 #endif

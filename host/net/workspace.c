@@ -1,5 +1,5 @@
 #include "device/memory.h"
-#include "net/plan.h"
+#include "net/layer.h"
 
 /* Every layer's output has a slot of its own, but a fused activation shares that of
  * the layer before, and so does an identity. */
@@ -19,8 +19,11 @@ static fal_status place_training(fal_workspace *w, const fal_network *network)
             w->outputs[i] = w->outputs[i - 1];
         else
             status = fal_arena_place(&w->arena, size, &w->outputs[i]);
-        if (layer->has_weight && !status)
+        if (layer->number && !status)
             status = fal_arena_place(&w->arena, size, &w->deltas[i]);
+        if (layer->kind->kept && !status)
+            status = fal_arena_place(&w->arena, layer->kind->kept(layer, w->rows),
+                                     &w->kept[i]);
     }
     return status ? status : fal_arena_place(&w->arena, 1, &w->halted);
 }
@@ -68,7 +71,8 @@ fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
     fal_arena_begin(&w.arena, device, "activations");
     w.outputs = fal_allocate(network->count, sizeof *w.outputs);
     w.deltas = w.outputs ? fal_allocate(network->count, sizeof *w.deltas) : NULL;
-    fal_status status = w.deltas ? place(&w, network, loss) : FAL_ERROR_MEMORY;
+    w.kept = w.deltas ? fal_allocate(network->count, sizeof *w.kept) : NULL;
+    fal_status status = w.kept ? place(&w, network, loss) : FAL_ERROR_MEMORY;
     if (!status)
         status = fal_arena_make(&w.arena);
     if (status)
@@ -83,5 +87,6 @@ void fal_workspace_release(fal_workspace *workspace)
     fal_arena_release(&workspace->arena);
     fal_release(workspace->outputs);
     fal_release(workspace->deltas);
+    fal_release(workspace->kept);
     *workspace = (fal_workspace){0};
 }

@@ -87,6 +87,52 @@ static fal_status update(fal_device *device, double *worst)
     return status;
 }
 
+static fal_status check_norms(fal_device *device, int by_sample, double *worst)
+{
+    /* Rows, positions, channels */
+    static const size_t shapes[][3] = {
+        {2, 1, 1}, {3, 1, 17}, {128, 1, 131}, {5, 9, 67}, {1009, 1, 5}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 4];
+        fal_check_norm_shape shape = {
+            .rows = s[0],
+            .positions = s[1],
+            .channels = s[2],
+            .by_sample = by_sample,
+            .plain = i % 2,
+            .updates = i % 4 == 2,
+            .activation = {(fal_phi)(i % 5), .01f},
+        };
+        status = fal_check_norm(device, &shape, 0, worst);
+        if (!status && !by_sample)
+            status = fal_check_norm_fixed(device, &shape, worst);
+        if (!status)
+            status = fal_check_norm_backward(device, &shape, 0, worst);
+    }
+    return status;
+}
+
+static fal_status batch_norm(fal_device *device, double *worst)
+{
+    return check_norms(device, 0, worst);
+}
+
+static fal_status layer_norm(fal_device *device, double *worst)
+{
+    return check_norms(device, 1, worst);
+}
+
+static fal_status running(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(COUNTS) && !status; i++)
+        status = fal_check_running(device, COUNTS[i / 2], i % 2, worst);
+    return status;
+}
+
 static fal_status random_fill(fal_device *device, double *worst)
 {
     static const size_t shapes[][2] = {{1, 1}, {3, 17}, {113, 331}};
@@ -139,9 +185,18 @@ static fal_status gemm(fal_device *device, double *worst)
 }
 
 const fal_check fal_checks[] = {
-    {"gemm", gemm},     {"activation", activation},   {"derivative", derivative},
-    {"loss", loss},     {"column_sums", column_sums}, {"clip", clip},
-    {"update", update}, {"random_fill", random_fill}, {"gather", gather},
+    {"gemm", gemm},
+    {"activation", activation},
+    {"derivative", derivative},
+    {"loss", loss},
+    {"column_sums", column_sums},
+    {"clip", clip},
+    {"batch_norm", batch_norm},
+    {"layer_norm", layer_norm},
+    {"running", running},
+    {"update", update},
+    {"random_fill", random_fill},
+    {"gather", gather},
 };
 const size_t fal_check_count = COUNT(fal_checks);
 

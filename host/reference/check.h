@@ -8,6 +8,7 @@
 
 #include "ops/gemm.h"
 #include "ops/loss.h"
+#include "ops/normalize.h"
 #include "ops/optimize.h"
 #include "ops/random.h"
 
@@ -47,6 +48,25 @@ fal_status fal_check_clip(fal_device *device, size_t count, float limit, int wil
 fal_status fal_check_update(fal_device *device, const fal_update *settings,
                             uint64_t t, int wild, int halted, int scaled,
                             double *worst);
+/* Norms: batch norm, or layer norm if by_sample; `updates`: the backward pass makes
+ * a step of sgd in place of gradients. */
+typedef struct fal_check_norm_shape {
+    size_t rows, positions, channels;
+    int by_sample, plain, updates;
+    fal_activation activation; /* of the forward pass */
+} fal_check_norm_shape;
+
+/* Forward; batch norm with given statistics; backward, which changes no weights if
+ * `halted` (with updates); running statistics. */
+fal_status fal_check_norm(fal_device *device, const fal_check_norm_shape *shape,
+                          int wild, double *worst);
+fal_status fal_check_norm_fixed(fal_device *device,
+                                const fal_check_norm_shape *shape, double *worst);
+fal_status fal_check_norm_backward(fal_device *device,
+                                   const fal_check_norm_shape *shape, int halted,
+                                   double *worst);
+fal_status fal_check_running(fal_device *device, size_t count, int halted,
+                             double *worst);
 fal_status fal_check_random(fal_device *device, const fal_random *random,
                             size_t rows, size_t columns, int turned, double *worst);
 

@@ -6,7 +6,7 @@
 
 #include "device/launch.h"
 
-enum { FAL_CHECKER_BLOCKS = 16 };
+enum { FAL_CHECKER_BLOCKS = 32 };
 
 /* Elements of 4 bytes between guards, at an odd offset so that nothing is aligned.
  */

@@ -1,5 +1,6 @@
 #include "reference/network.h"
 #include "device/memory.h"
+#include "reference/normalize.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,23 +13,38 @@ static size_t larger(size_t a, size_t b)
 static fal_status make_layer(fal_reference_layer *layer, size_t outputs,
                              size_t rows)
 {
-    size_t parameters = layer->in * layer->out + layer->out;
+    size_t out = layer->out, parameters = layer->in * out + 3 * out;
     size_t sizes[] = {parameters,
                       parameters,
                       parameters,
                       parameters,
-                      larger(layer->in, outputs) * layer->out,
-                      rows * layer->out};
-    double **blocks[] = {&layer->weight,  &layer->weight_gradient, &layer->moments,
-                         &layer->squares, &layer->feedback,        &layer->delta};
+                      larger(layer->in, outputs) * out,
+                      rows * out,
+                      rows * out,
+                      larger(rows, out),
+                      larger(rows, out),
+                      out,
+                      out};
+    double **blocks[] = {&layer->weight,          &layer->weight_gradient,
+                         &layer->moments,         &layer->squares,
+                         &layer->feedback,        &layer->delta,
+                         &layer->normed,          &layer->mean,
+                         &layer->variance,        &layer->running_mean,
+                         &layer->running_variance};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (!(*blocks[i] = fal_allocate(sizes[i], sizeof(double))))
             return FAL_ERROR_MEMORY;
     for (size_t i = 0; i <= FAL_REFERENCE_STAGES; i++)
         if (!(layer->values[i] = fal_allocate(rows * layer->out, sizeof(double))))
             return FAL_ERROR_MEMORY;
-    layer->bias = layer->weight + layer->in * layer->out;
-    layer->bias_gradient = layer->weight_gradient + layer->in * layer->out;
+    layer->bias = layer->weight + layer->in * out;
+    layer->gain = layer->bias + out;
+    layer->shift = layer->gain + out;
+    layer->bias_gradient = layer->weight_gradient + layer->in * out;
+    layer->gain_gradient = layer->bias_gradient + out;
+    layer->shift_gradient = layer->gain_gradient + out;
+    for (size_t i = 0; i < out; i++)
+        layer->gain[i] = layer->running_variance[i] = 1;
     return FAL_OK;
 }
 
@@ -47,6 +63,8 @@ fal_status fal_reference_network_make(fal_reference_network *network,
         layer->out = layers[l].out;
         layer->has_bias = layers[l].has_bias;
         layer->rule = layers[l].rule;
+        layer->norm = layers[l].norm;
+        layer->plain = layers[l].plain;
         memcpy(layer->activations, layers[l].activations,
                sizeof layer->activations);
         status = make_layer(layer, layers[count - 1].out, rows);
@@ -66,6 +84,11 @@ void fal_reference_network_release(fal_reference_network *network)
         fal_release(layer->squares);
         fal_release(layer->feedback);
         fal_release(layer->delta);
+        fal_release(layer->normed);
+        fal_release(layer->mean);
+        fal_release(layer->variance);
+        fal_release(layer->running_mean);
+        fal_release(layer->running_variance);
         for (size_t i = 0; i <= FAL_REFERENCE_STAGES; i++)
             fal_release(layer->values[i]);
     }
@@ -114,7 +137,35 @@ static const double *layer_input(const fal_reference_network *network, size_t l,
     return l ? network->layers[l - 1].values[FAL_REFERENCE_STAGES] : batch->inputs;
 }
 
-static void run_layer(fal_reference_layer *layer, const double *x, size_t rows)
+static fal_reference_norm norm_of(const fal_reference_layer *layer, size_t rows)
+{
+    return (fal_reference_norm){rows,
+                                1,
+                                layer->out,
+                                layer->norm == FAL_REFERENCE_LAYER,
+                                layer->values[0],
+                                layer->gain,
+                                layer->shift};
+}
+
+/* What the activations start from. */
+static double *stage_input(const fal_reference_layer *layer, size_t stage)
+{
+    return stage == 0 && layer->norm ? layer->normed : layer->values[stage];
+}
+
+static void normalize(fal_reference_layer *layer, size_t rows, int evaluates)
+{
+    fal_reference_norm norm = norm_of(layer, rows);
+    int fixed = evaluates && layer->norm == FAL_REFERENCE_BATCH;
+    fal_reference_norm_statistics(&norm, layer->mean, layer->variance);
+    fal_reference_norm_forward(&norm, fixed ? layer->running_mean : layer->mean,
+                               fixed ? layer->running_variance : layer->variance,
+                               layer->normed);
+}
+
+static void run_layer(fal_reference_layer *layer, const double *x, size_t rows,
+                      int evaluates)
 {
     size_t in = layer->in, out = layer->out;
     for (size_t r = 0; r < rows; r++) {
@@ -125,10 +176,12 @@ static void run_layer(fal_reference_layer *layer, const double *x, size_t rows)
             for (size_t j = 0; j < out; j++)
                 a[j] += x[r * in + i] * layer->weight[i * out + j];
     }
+    if (layer->norm)
+        normalize(layer, rows, evaluates);
     for (size_t s = 0; s < FAL_REFERENCE_STAGES; s++)
         for (size_t i = 0; i < rows * out; i++)
             layer->values[s + 1][i] = phi(layer->activations[s],
-                                          layer->values[s][i]);
+                                          stage_input(layer, s)[i]);
 }
 
 /* Loss of one row; e[j] = dL/da_j, L the mean over the rows. */
@@ -157,11 +210,13 @@ static double squared_error(const double *a, size_t n, const double *targets,
     return sum;
 }
 
-double fal_reference_network_forward(fal_reference_network *network,
-                                     const fal_reference_batch *batch)
+static double run(fal_reference_network *network, const fal_reference_batch *batch,
+                  int evaluates)
 {
+    network->rows = batch->rows;
     for (size_t l = 0; l < network->count; l++)
-        run_layer(&network->layers[l], layer_input(network, l, batch), batch->rows);
+        run_layer(&network->layers[l], layer_input(network, l, batch), batch->rows,
+                  evaluates);
     fal_reference_layer *last = &network->layers[network->count - 1];
     size_t n = last->out;
     double rows = (double)batch->rows, sum = 0;
@@ -175,6 +230,18 @@ double fal_reference_network_forward(fal_reference_network *network,
                    : squared_error(a, n, t, label, rows, e);
     }
     return sum / rows;
+}
+
+double fal_reference_network_forward(fal_reference_network *network,
+                                     const fal_reference_batch *batch)
+{
+    return run(network, batch, 0);
+}
+
+double fal_reference_network_evaluate(fal_reference_network *network,
+                                      const fal_reference_batch *batch)
+{
+    return run(network, batch, 1);
 }
 
 /* signal[r][i] = Σ_j error[r][j] C[i][j] (layer to layer, C as W), or
@@ -208,7 +275,12 @@ static void find_delta(fal_reference_network *network, size_t l, size_t rows)
     for (size_t i = 0; i < rows * layer->out; i++)
         for (size_t s = FAL_REFERENCE_STAGES; s-- > 0;)
             layer->delta[i] *= phi_derivative(layer->activations[s],
-                                              layer->values[s][i]);
+                                              stage_input(layer, s)[i]);
+    fal_reference_norm norm = norm_of(layer, rows);
+    if (layer->norm)
+        fal_reference_norm_backward(&norm, layer->mean, layer->variance,
+                                    layer->delta, layer->gain_gradient,
+                                    layer->shift_gradient);
 }
 
 static void find_gradients(fal_reference_layer *layer, const double *x, size_t rows)
@@ -263,9 +335,23 @@ static void update_adam(const fal_reference_settings *s, uint64_t t, double g,
     *w -= s->rate * mean / (sqrt(variance) + 1e-8);
 }
 
-static size_t parameters(const fal_reference_layer *layer)
+size_t fal_reference_parameters(const fal_reference_layer *layer)
 {
-    return layer->in * layer->out + (layer->has_bias ? layer->out : 0);
+    size_t weights = layer->in * layer->out;
+    if (layer->norm && !layer->plain)
+        return weights + 3 * layer->out;
+    return weights + (layer->has_bias ? layer->out : 0);
+}
+
+/* Momentum .1, the running variance unbiased; frozen layers too. */
+static void update_running(fal_reference_layer *layer, size_t rows)
+{
+    double unbiased = (double)rows / (double)(rows - 1);
+    for (size_t i = 0; i < layer->out && layer->norm == FAL_REFERENCE_BATCH; i++) {
+        layer->running_mean[i] += .1 * (layer->mean[i] - layer->running_mean[i]);
+        layer->running_variance[i] += .1 * (unbiased * layer->variance[i] -
+                                            layer->running_variance[i]);
+    }
 }
 
 /* PyTorch's clip_grad_norm_, over the layers that learn; the gradients stay. */
@@ -274,7 +360,8 @@ static double clip_scale(const fal_reference_network *network, double limit)
     double sum = 0;
     for (size_t l = 0; l < network->count; l++) {
         const fal_reference_layer *layer = &network->layers[l];
-        for (size_t i = 0; i < parameters(layer) && !layer->frozen; i++)
+        for (size_t i = 0; i < fal_reference_parameters(layer) && !layer->frozen;
+             i++)
             sum += layer->weight_gradient[i] * layer->weight_gradient[i];
     }
     double scale = limit / (sqrt(sum) + 1e-6);
@@ -286,9 +373,12 @@ void fal_reference_network_update(fal_reference_network *network,
 {
     uint64_t t = ++network->updates;
     double scale = clip_scale(network, settings->clip);
+    for (size_t l = 0; l < network->count; l++)
+        update_running(&network->layers[l], network->rows);
     for (size_t l = 0; l < network->count; l++) {
         fal_reference_layer *layer = &network->layers[l];
-        for (size_t i = 0; i < parameters(layer) && !layer->frozen; i++)
+        for (size_t i = 0; i < fal_reference_parameters(layer) && !layer->frozen;
+             i++)
             if (settings->optimizer == FAL_SGD)
                 update_sgd(settings, scale * layer->weight_gradient[i],
                            &layer->weight[i], &layer->moments[i]);

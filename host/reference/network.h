@@ -16,26 +16,41 @@ typedef enum fal_reference_rule {
 
 enum { FAL_REFERENCE_STAGES = 2 };
 
-/* A layer: a = x W + b, then activations one after the other. The caller fills the
- * first part; the second is made, zeroed, by fal_reference_network_make. */
+typedef enum fal_reference_norm_kind {
+    FAL_REFERENCE_NO_NORM,
+    FAL_REFERENCE_BATCH,
+    FAL_REFERENCE_LAYER
+} fal_reference_norm_kind;
+
+/* A layer: a = x W + b, then a norm, then activations one after the other. The caller
+ * fills the first part; the second is made, zeroed but for gains and variances, by
+ * fal_reference_network_make. */
 typedef struct fal_reference_layer {
     size_t in, out;
     int has_bias;
     fal_activation activations[FAL_REFERENCE_STAGES]; /* linear: none */
     fal_reference_rule rule; /* how the error reaches this layer */
+    fal_reference_norm_kind norm;
+    int plain; /* the norm has no gain and shift */
 
-    double *weight, *bias;                   /* [in][out], [out] */
-    double *weight_gradient, *bias_gradient; /* as these */
+    /* Parameters, [in][out] and three times [out], one behind the other; so are
+     * their gradients. A bias that the layer has not stays 0. */
+    double *weight, *bias, *gain, *shift;
+    double *weight_gradient, *bias_gradient, *gain_gradient, *shift_gradient;
     double *feedback; /* fa: [in][out]; dfa: [outputs][out]; room for the larger */
     double *values[FAL_REFERENCE_STAGES + 1]; /* [rows][out]: a, then each output */
+    double *normed;                           /* [rows][out], with a norm */
+    double *mean, *variance;                  /* of the batch's groups, biased */
+    double *running_mean, *running_variance;  /* [out] */
     double *delta;                            /* [rows][out] */
     int frozen;                               /* of the last step */
-    double *moments, *squares;                /* [in·out + out] */
+    double *moments, *squares;                /* as the parameters */
 } fal_reference_layer;
 
 typedef struct fal_reference_network {
     fal_reference_layer *layers;
     size_t count;
+    size_t rows; /* of the last batch */
     uint64_t updates;
 } fal_reference_network;
 
@@ -61,6 +76,10 @@ fal_status fal_reference_network_make(fal_reference_network *network,
                                       size_t count, size_t rows);
 void fal_reference_network_release(fal_reference_network *network);
 
+/* Parameters that are trained, from layer->weight on; a bias that is not there, but
+ * lies between some that are, counts. */
+size_t fal_reference_parameters(const fal_reference_layer *layer);
+
 /* The batch mean; leaves every layer's values and the output layer's delta. */
 double fal_reference_network_forward(fal_reference_network *network,
                                      const fal_reference_batch *batch);
@@ -70,8 +89,13 @@ double fal_reference_network_forward(fal_reference_network *network,
 void fal_reference_network_backward(fal_reference_network *network,
                                     const fal_reference_batch *batch);
 
-/* After backward: the optimizer's update, with state of its own. */
+/* After backward: running statistics, then the optimizer's update, with state of its
+ * own. */
 void fal_reference_network_update(fal_reference_network *network,
                                   const fal_reference_settings *settings);
+
+/* The batch mean of evaluation: norms over the batch take running statistics. */
+double fal_reference_network_evaluate(fal_reference_network *network,
+                                      const fal_reference_batch *batch);
 
 #endif

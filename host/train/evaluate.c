@@ -15,6 +15,7 @@ static fal_status make_plans(fal_evaluator *e, const fal_arrays *data)
     for (size_t i = 0; i < 2 && !status; i++) {
         fal_plan_build build = {.network = &e->model->network,
                                 .parameters = &e->model->parameters,
+                                .state = &e->model->state,
                                 .workspace = &e->workspace,
                                 .loss = e->loss,
                                 .uses_targets = data->targets != NULL,

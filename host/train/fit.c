@@ -246,6 +246,20 @@ static void close_fit(fit *f)
     fal_release(f->order);
 }
 
+/* Every batch that the fit comes to must be large enough for its layers. */
+static fal_status check_batches(const fit *f, uint64_t steps)
+{
+    const fal_trainer *t = f->trainer;
+    size_t last = f->samples - (f->batches - 1) * t->options.batch;
+    size_t least = steps >= f->batches ? last : t->options.batch;
+    fal_status status = fal_network_check_rows(&t->model->network, least);
+    return status ? fal_fail_within(status,
+                                    "training on %zu samples in batches of %zu "
+                                    "(change --samples or --batch)",
+                                    f->samples, t->options.batch)
+                  : FAL_OK;
+}
+
 /* The schedule begins anew, over the steps that this fit will make. */
 static fal_status begin_schedule(fit *f, uint64_t epochs)
 {
@@ -257,6 +271,9 @@ static fal_status begin_schedule(fit *f, uint64_t epochs)
                         "the run, which has %llu; shorten it, or train longer",
                         (unsigned long long)t->schedule.warmup,
                         (unsigned long long)steps);
+    fal_status status = steps ? check_batches(f, steps) : FAL_OK;
+    if (status)
+        return status;
     f->first_step = t->schedule_start = t->step;
     f->steps = t->schedule_length = steps;
     f->last_epoch = epochs ? t->epoch + epochs : 0;

@@ -57,6 +57,20 @@ static fal_status draw_layer(fal_model *model, const fal_layer *layer,
     return fill(model, random, &layer->bias, 1, layer->outputs);
 }
 
+/* Gains and variances start at 1; the arenas are full of zeros. */
+static fal_status start_layer(fal_model *model, const fal_layer *layer,
+                              uint64_t seed)
+{
+    if (layer->number)
+        return draw_layer(model, layer, seed);
+    fal_status status = FAL_OK;
+    if (layer->has_weight)
+        status = fal_arena_fill_slot(&model->parameters, layer->weight, 1);
+    if (layer->has_state && !status)
+        status = fal_arena_fill_slot(&model->state, layer->running_var, 1);
+    return status;
+}
+
 static fal_status make_scales(fal_model *model)
 {
     size_t channels = model->network.input.channels;
@@ -124,6 +138,7 @@ static fal_status describe_defaults(const fal_model_options *options,
                                     fal_network_defaults *network)
 {
     *network = (fal_network_defaults){.activation = options->activation,
+                                      .norm = options->norm,
                                       .no_bias = options->no_bias};
     if (!options->data)
         return FAL_OK;
@@ -133,25 +148,29 @@ static fal_status describe_defaults(const fal_model_options *options,
     return FAL_OK;
 }
 
+static fal_status list_state(fal_model *model, const fal_layer *layer)
+{
+    fal_tensor tensor = {.arena = &model->state,
+                         .slot = layer->running_mean,
+                         .shape = {layer->outputs},
+                         .dimensions = 1};
+    fal_status status = fal_tensor_add(&model->tensors, tensor, layer->name,
+                                       "running_mean");
+    tensor.slot = layer->running_var;
+    return status ? status
+                  : fal_tensor_add(&model->tensors, tensor, layer->name,
+                                   "running_var");
+}
+
 static fal_status list_tensors(fal_model *model)
 {
     fal_status status = FAL_OK;
     for (size_t i = 0; i < model->network.count && !status; i++) {
         const fal_layer *layer = &model->network.layers[i];
-        fal_tensor weight = {.arena = &model->parameters,
-                             .slot = layer->weight,
-                             .shape = {layer->outputs, layer->inputs},
-                             .dimensions = 2,
-                             .turned = 1,
-                             .channels = layer->in.channels};
-        fal_tensor bias = {.arena = &model->parameters,
-                           .slot = layer->bias,
-                           .shape = {layer->outputs},
-                           .dimensions = 1};
-        if (layer->has_weight)
-            status = fal_tensor_add(&model->tensors, weight, layer->name, "weight");
-        if (layer->has_bias && !status)
-            status = fal_tensor_add(&model->tensors, bias, layer->name, "bias");
+        status = fal_tensor_add_layer(&model->tensors, &model->parameters, layer,
+                                      "");
+        if (layer->has_state && !status)
+            status = list_state(model, layer);
     }
     return status;
 }
@@ -169,7 +188,10 @@ static fal_status sketch(fal_model *model, const char *network,
     if (status)
         return status;
     fal_arena_begin(&model->parameters, model->device, "weights and biases");
+    fal_arena_begin(&model->state, model->device, "running statistics");
     status = fal_network_place(&model->network, &model->parameters);
+    if (!status)
+        status = fal_network_place_state(&model->network, &model->state);
     if (!status)
         status = list_tensors(model);
     if (!status && options->data)
@@ -195,6 +217,8 @@ fal_status fal_model_sketch(fal_model **sketched, fal_device *device,
 fal_status fal_model_furnish(fal_model *model)
 {
     fal_status status = fal_arena_make(&model->parameters);
+    if (!status)
+        status = fal_arena_make(&model->state);
     return status ? status : make_scales(model);
 }
 
@@ -212,9 +236,8 @@ fal_status fal_model_create(fal_model **created, fal_device *device,
         status = fal_model_sketch(&model, device, network, &options);
     if (!status)
         status = fal_model_furnish(model);
-    for (unsigned l = 1; !status && l <= model->network.weights; l++)
-        status = draw_layer(model, fal_network_weight_layer(&model->network, l),
-                            options.seed);
+    for (size_t i = 0; !status && i < model->network.count; i++)
+        status = start_layer(model, &model->network.layers[i], options.seed);
     if (status)
         fal_model_destroy(model);
     else
@@ -227,6 +250,7 @@ void fal_model_destroy(fal_model *model)
     if (!model)
         return;
     fal_arena_release(&model->parameters);
+    fal_arena_release(&model->state);
     fal_arena_release(&model->scales);
     fal_network_release(&model->network);
     fal_tensor_list_release(&model->tensors);

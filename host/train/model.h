@@ -11,6 +11,7 @@ struct fal_model {
     fal_network network;
     fal_law weight_law;
     fal_arena parameters;
+    fal_arena state; /* running statistics; may be empty */
     fal_tensor_list tensors;
 
     /* Standardisation by channel of the input: x = (v − mean)/deviation. */

@@ -12,6 +12,8 @@ static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
 {
     fal_plan_build build = {.network = &t->model->network,
                             .parameters = &t->model->parameters,
+                            .state = &t->model->state,
+                            .statistics = &t->statistics,
                             .gradients = &t->gradients,
                             .update = t->update.count ? NULL : &t->in_products,
                             .workspace = &t->workspace,
@@ -213,6 +215,9 @@ static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
             "fal_trainer_step: %zu rows are more than the trainer's batch "
             "of %zu",
             arrays->count, t->options.batch);
+    status = fal_network_check_rows(&t->model->network, arrays->count);
+    if (status)
+        return fal_fail_within(status, "fal_trainer_step");
     return check_schedule(t);
 }
 

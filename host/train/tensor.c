@@ -97,6 +97,32 @@ fal_status fal_tensor_add(fal_tensor_list *list, fal_tensor tensor,
     return FAL_OK;
 }
 
+fal_status fal_tensor_add_layer(fal_tensor_list *list, const fal_arena *arena,
+                                const fal_layer *layer, const char *ending)
+{
+    char what[32];
+    fal_tensor vector = {.arena = arena,
+                         .slot = layer->weight,
+                         .shape = {layer->outputs},
+                         .dimensions = 1};
+    fal_tensor weight = vector;
+    fal_status status = FAL_OK;
+    if (layer->number) {
+        weight.shape[1] = layer->inputs;
+        weight.dimensions = 2;
+        weight.turned = 1;
+        weight.channels = layer->in.channels;
+    }
+    snprintf(what, sizeof what, "weight%s", ending);
+    if (layer->has_weight)
+        status = fal_tensor_add(list, weight, layer->name, what);
+    vector.slot = layer->bias;
+    snprintf(what, sizeof what, "bias%s", ending);
+    if (layer->has_bias && !status)
+        status = fal_tensor_add(list, vector, layer->name, what);
+    return status;
+}
+
 fal_status fal_tensor_find(const fal_tensor_list *list, const char *name,
                            const fal_tensor **tensor)
 {

@@ -2,7 +2,7 @@
 #ifndef FAL_TENSOR_H
 #define FAL_TENSOR_H
 
-#include "device/arena.h"
+#include "net/network.h"
 
 /* One tensor of an arena. `turned`: stored [in][out], outside [out][in]; where `in` is
  * an image it is stored [height][width][channels], outside [channels][height][width]. */
@@ -31,6 +31,12 @@ typedef struct fal_tensor_list {
 /* Adds `tensor` under the name "layer.what". */
 fal_status fal_tensor_add(fal_tensor_list *list, fal_tensor tensor,
                           const char *layer, const char *what);
+
+/* Adds weight and bias of a layer, "layer.weight" and "layer.bias" with `ending`
+ * behind them, as far as it has them; they lie in `arena`, placed as parameters
+ * are. */
+fal_status fal_tensor_add_layer(fal_tensor_list *list, const fal_arena *arena,
+                                const fal_layer *layer, const char *ending);
 fal_status fal_tensor_find(const fal_tensor_list *list, const char *name,
                            const fal_tensor **tensor);
 void fal_tensor_shape(const fal_tensor *tensor, size_t shape[4],

@@ -197,6 +197,11 @@ static fal_status add_slot(fal_trainer *t, fal_slot *span, fal_slot slot)
     return status;
 }
 
+static int learns(const fal_trainer *t, const fal_layer *layer)
+{
+    return layer->has_weight && !t->routes[layer->block - 1].frozen;
+}
+
 /* One launch for each run of learning parameters that lie side by side, where the
  * products do not update them. */
 static fal_status make_update(fal_trainer *t)
@@ -218,7 +223,7 @@ static fal_status make_update(fal_trainer *t)
         return FAL_OK;
     for (size_t i = 0; i < network->count && !status; i++) {
         const fal_layer *layer = &network->layers[i];
-        if (!layer->number || t->routes[layer->number - 1].frozen)
+        if (!learns(t, layer))
             continue;
         status = add_slot(t, &span, layer->weight);
         if (!status && layer->has_bias)
@@ -246,6 +251,11 @@ static fal_status make_arenas(fal_trainer *t)
         status = mirror(t, &t->squares, "optimizer state");
     if (!status && t->options.clip > 0)
         status = make_norm(t);
+    fal_arena_begin(&t->statistics, t->model->device, "statistics of a batch");
+    if (!status)
+        status = fal_network_place_state(&t->model->network, &t->statistics);
+    if (!status)
+        status = fal_arena_make(&t->statistics);
     if (!status)
         status = fal_workspace_make(&t->workspace, t->model->device,
                                     &t->model->network, FAL_MODE_TRAIN,
@@ -256,28 +266,15 @@ static fal_status make_arenas(fal_trainer *t)
 static fal_status list_layer(fal_trainer *t, size_t index)
 {
     const fal_layer *layer = &t->model->network.layers[index];
-    fal_tensor weight = {.arena = &t->gradients,
-                         .slot = layer->weight,
-                         .shape = {layer->outputs, layer->inputs},
-                         .dimensions = 2,
-                         .turned = 1,
-                         .channels = layer->in.channels};
-    fal_tensor bias = {.arena = &t->gradients,
-                       .slot = layer->bias,
-                       .shape = {layer->outputs},
-                       .dimensions = 1};
     fal_tensor delta = {.arena = &t->workspace.arena,
                         .slot = t->workspace.deltas[index],
                         .shape = {t->workspace.rows, layer->outputs},
                         .dimensions = 2};
     fal_status status = FAL_OK;
     if (!updates_in_products(t))
-        status = fal_tensor_add(&t->gradient_tensors, weight, layer->name,
-                                "weight.gradient");
-    if (!status && layer->has_bias && !updates_in_products(t))
-        status = fal_tensor_add(&t->gradient_tensors, bias, layer->name,
-                                "bias.gradient");
-    if (!status)
+        status = fal_tensor_add_layer(&t->gradient_tensors, &t->gradients, layer,
+                                      ".gradient");
+    if (layer->number && !status)
         status = fal_tensor_add(&t->delta_tensors, delta, layer->name, "delta");
     return status;
 }
@@ -286,11 +283,9 @@ static fal_status list_layer(fal_trainer *t, size_t index)
 static fal_status list_tensors(fal_trainer *t)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < t->model->network.count && !status; i++) {
-        unsigned number = t->model->network.layers[i].number;
-        if (number && !t->routes[number - 1].frozen)
+    for (size_t i = 0; i < t->model->network.count && !status; i++)
+        if (learns(t, &t->model->network.layers[i]))
             status = list_layer(t, i);
-    }
     return status;
 }
 
@@ -345,6 +340,7 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_arena_release(&t->moments);
     fal_arena_release(&t->squares);
     fal_arena_release(&t->norm);
+    fal_arena_release(&t->statistics);
     fal_schedule_release(&t->schedule);
     fal_tensor_list_release(&t->feedback_tensors);
     fal_tensor_list_release(&t->gradient_tensors);
@@ -436,12 +432,14 @@ fal_status fal_trainer_footprint(fal_trainer *t, fal_footprint *footprint)
     fal_footprint found = {
         .size = sizeof found,
         .parameters = (size_t)fal_network_parameters(&t->model->network),
-        .parameter_bytes = fal_arena_bytes(&t->model->parameters),
+        .parameter_bytes = fal_arena_bytes(&t->model->parameters) +
+                           fal_arena_bytes(&t->model->state),
         .gradient_bytes = fal_arena_bytes(&t->gradients),
         .optimizer_bytes = fal_arena_bytes(&t->moments) +
                            fal_arena_bytes(&t->squares),
         .feedback_bytes = fal_arena_bytes(&t->feedback),
-        .activation_bytes = fal_arena_bytes(&t->workspace.arena),
+        .activation_bytes = fal_arena_bytes(&t->workspace.arena) +
+                            fal_arena_bytes(&t->statistics),
     };
     fal_status status = fal_trainer_launches(t, &found.launches);
     return status ? status

@@ -21,7 +21,8 @@ struct fal_trainer {
 
     fal_route *routes; /* by weight layer number − 1 */
     fal_arena gradients, feedback, moments, squares;
-    fal_arena norm; /* of the gradients, where they are clipped */
+    fal_arena statistics; /* of a batch, laid out as the model's state */
+    fal_arena norm;       /* of the gradients, where they are clipped */
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;

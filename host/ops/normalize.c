@@ -1,0 +1,206 @@
+#include "ops/normalize.h"
+#include "ops/grid.h"
+
+/* cl/normalize.cl: bits of `parts` */
+enum { PART_AFFINE = 1, PART_FIXED = 2, PART_KEEPS = 4, PART_UPDATES = 8 };
+
+/* GPU-like devices: how many items share a column and how large their group is, by
+ * the column's length alone, so that sums keep their order; and the turns that all
+ * loops of an item may make, three of them over a column or row. */
+enum { SHARES = 4, MANY_ROWS = 8192, MANY_SHARES = 32, MANY_GROUP = 256 };
+enum { MOST_TURNS = 32000, LOOPS = 3 };
+
+static const float MOMENTUM = .1f;
+
+static fal_status refuse(const fal_norm *n, const char *why)
+{
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "norm of %zu rows of %zu positions of %zu channels: %s",
+                    n->rows, n->positions, n->channels, why);
+}
+
+static fal_status check(const fal_launches *list, const fal_norm *n, size_t column,
+                        size_t row)
+{
+    double all = (double)n->rows * (double)n->positions;
+    if (all < 1 || n->channels == 0 || all > INT32_MAX ||
+        (double)n->positions * (double)n->channels > INT32_MAX)
+        return refuse(n, "rows x positions and positions x channels must be at "
+                         "least 1 and below 2^31");
+    if (!fal_is_cpu_like(list) &&
+        (column > (size_t)MOST_TURNS / LOOPS * MANY_SHARES ||
+         row > (size_t)MOST_TURNS / LOOPS * FAL_GROUP))
+        return refuse(n, "more than this device's kernels add up; use a smaller "
+                         "batch or layer");
+    return FAL_OK;
+}
+
+static uint32_t parts_of(const fal_norm *n)
+{
+    return (n->weights.buffer ? PART_AFFINE : 0) | (n->fixed ? PART_FIXED : 0) |
+           (n->kept.buffer ? PART_KEEPS : 0) | (n->update ? PART_UPDATES : 0);
+}
+
+/* The last argument and the grid of a kernel that goes through columns of `lines`. */
+static fal_status end_columns(fal_launches *list, size_t columns, size_t lines)
+{
+    if (fal_is_cpu_like(list)) {
+        size_t span = fal_span(list->device, columns, lines, 64);
+        fal_launch_uint(list, (uint32_t)span);
+        return fal_end_spans(list, columns, span);
+    }
+    size_t shares = lines > MANY_ROWS ? MANY_SHARES : SHARES;
+    size_t group = lines > MANY_ROWS ? MANY_GROUP : FAL_GROUP;
+    size_t wide = group / shares, groups = (columns + wide - 1) / wide;
+    fal_launch_uint(list, (uint32_t)shares);
+    return fal_launch_end(list, (const size_t[3]){groups * group, 1, 1},
+                          (const size_t[3]){group, 1, 1});
+}
+
+/* The same through rows of `size`. */
+static fal_status end_rows(fal_launches *list, size_t rows, size_t size)
+{
+    size_t span = fal_span(list->device, rows, size, 1);
+    fal_launch_uint(list, (uint32_t)span);
+    if (fal_is_cpu_like(list))
+        return fal_end_spans(list, rows, span);
+    return fal_launch_end(list, (const size_t[3]){rows * FAL_GROUP, 1, 1},
+                          (const size_t[3]){FAL_GROUP, 1, 1});
+}
+
+static void add_activation(fal_launches *list, fal_activation activation)
+{
+    fal_launch_int(list, (int32_t)activation.phi);
+    fal_launch_float(list, activation.slope);
+}
+
+/* What becomes of the gradients: LEARNER_ARGUMENTS. */
+static void add_learner(fal_launches *list, const fal_norm *n)
+{
+    const fal_update none = {.rule = FAL_SGD};
+    const fal_update *u = n->update ? n->update : &none;
+    fal_kernel_optimizer optimizer;
+    fal_status status = fal_update_describe(u, &optimizer);
+    fal_launch_bytes(list, sizeof optimizer, &optimizer);
+    fal_launch_step(list, sizeof(fal_update_step));
+    fal_launch_view(list, n->update ? n->weights : n->gradient);
+    fal_launch_view(list, u->moment);
+    fal_launch_view(list, u->squares);
+    fal_launch_view(list, u->halted);
+    if (status && !list->status)
+        list->status = status;
+}
+
+/* ---- batch norm ---------------------------------------------------------- */
+
+static fal_status begin_batch(fal_launches *list, const char *kernel,
+                              const fal_norm *n, fal_view second)
+{
+    size_t lines = n->rows * n->positions;
+    fal_status status = check(list, n, lines, 0);
+    if (!status && !n->fixed && lines < 2)
+        status = refuse(n, "batch norm needs two values a channel at least; use a "
+                           "larger batch");
+    if (status)
+        return status;
+    fal_launch_begin(list, kernel);
+    fal_launch_uint(list, parts_of(n));
+    fal_launch_uint(list, (uint32_t)lines);
+    fal_launch_uint(list, (uint32_t)n->channels);
+    fal_launch_view(list, n->input);
+    fal_launch_view(list, second);
+    fal_launch_view(list, n->weights);
+    fal_launch_view(list, n->mean);
+    fal_launch_view(list, n->variance);
+    return FAL_OK;
+}
+
+fal_status fal_batch_norm_add(fal_launches *list, const fal_norm *norm)
+{
+    fal_status status = begin_batch(list, "batch_norm", norm, norm->output);
+    if (status)
+        return status;
+    add_activation(list, norm->activation);
+    return end_columns(list, norm->channels, norm->rows * norm->positions);
+}
+
+fal_status fal_batch_norm_backward_add(fal_launches *list, const fal_norm *norm)
+{
+    fal_status status = begin_batch(list, "batch_norm_backward", norm,
+                                    norm->signal);
+    if (status)
+        return status;
+    add_learner(list, norm);
+    return end_columns(list, norm->channels, norm->rows * norm->positions);
+}
+
+/* ---- layer norm ---------------------------------------------------------- */
+
+size_t fal_layer_norm_kept(size_t rows, size_t channels)
+{
+    return 2 * rows + channels;
+}
+
+static fal_status begin_layer(fal_launches *list, const char *kernel,
+                              const fal_norm *n, fal_view second)
+{
+    fal_status status = check(list, n, n->rows * n->positions,
+                              n->positions * n->channels);
+    if (status)
+        return status;
+    fal_launch_begin(list, kernel);
+    fal_launch_uint(list, parts_of(n));
+    fal_launch_uint(list, (uint32_t)n->rows);
+    fal_launch_uint(list, (uint32_t)n->positions);
+    fal_launch_uint(list, (uint32_t)n->channels);
+    fal_launch_view(list, n->input);
+    fal_launch_view(list, second);
+    return FAL_OK;
+}
+
+fal_status fal_layer_norm_add(fal_launches *list, const fal_norm *norm)
+{
+    fal_status status = begin_layer(list, "layer_norm", norm, norm->output);
+    if (status)
+        return status;
+    fal_launch_view(list, norm->weights);
+    fal_launch_view(list, norm->kept);
+    add_activation(list, norm->activation);
+    return end_rows(list, norm->rows, norm->positions * norm->channels);
+}
+
+static fal_status add_gradient(fal_launches *list, const fal_norm *norm)
+{
+    fal_status status = begin_layer(list, "layer_norm_gradient", norm,
+                                    norm->signal);
+    if (status)
+        return status;
+    fal_launch_view(list, norm->weights);
+    fal_launch_view(list, norm->kept);
+    add_learner(list, norm);
+    return end_columns(list, norm->channels, norm->rows * norm->positions);
+}
+
+fal_status fal_layer_norm_backward_add(fal_launches *list, const fal_norm *norm)
+{
+    fal_status status = norm->weights.buffer ? add_gradient(list, norm) : FAL_OK;
+    if (!status)
+        status = begin_layer(list, "layer_norm_backward", norm, norm->signal);
+    if (status)
+        return status;
+    fal_launch_view(list, norm->kept);
+    return end_rows(list, norm->rows, norm->positions * norm->channels);
+}
+
+/* ---- running statistics -------------------------------------------------- */
+
+fal_status fal_running_add(fal_launches *list, fal_view batch, fal_view running,
+                           size_t count, fal_view halted)
+{
+    fal_launch_begin(list, "blend");
+    fal_launch_float(list, MOMENTUM);
+    fal_launch_view(list, batch);
+    fal_launch_view(list, running);
+    fal_launch_view(list, halted);
+    return fal_end_elements(list, count);
+}
