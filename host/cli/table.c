@@ -55,7 +55,7 @@ const cli_option cli_table[CLI_OPTIONS] = {
                         CLI_CHOICE, NULL, CLI_RUNS | CLI_BENCH, network, RECORDED,
                         "of the hidden layers of a preset"},
     [CLI_NORM] = {"norm", "none|batch|layer", "none", CLI_CHOICE, NULL,
-                  CLI_RUNS | CLI_BENCH | CLI_BENCH, network, RECORDED,
+                  CLI_RUNS | CLI_BENCH, network, RECORDED,
                   "normalization before the hidden activations of a preset: over "
                   "the batch, or of each sample"},
     [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH,
