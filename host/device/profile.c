@@ -81,7 +81,7 @@ static fal_status find_entries(fal_profile *p, const fal_launches *list,
             at++;
         if (at == p->count)
             status = add_entry(p, list, launch, share);
-        share->entry = at + 1;
+        share->entry = status ? 0 : at + 1;
     }
     return status;
 }
