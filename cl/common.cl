@@ -46,8 +46,9 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
     ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
 }
 
-#if CPU_LIKE
-#if VW == 16
+#if VW == 1
+#define LANES 0
+#elif VW == 16
 #define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 #elif VW == 8
 #define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7)
@@ -55,6 +56,7 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
 #define LANES (intv)(0, 1, 2, 3)
 #endif
 
+#if CPU_LIKE
 INLINE float sum_lanes(floatv v)
 {
 #if VW == 16
@@ -226,11 +228,15 @@ typedef struct operand {
 #define ADDS_BIAS 2
 #define DERIVES 4
 #define UPDATES 8
+#define SYMMETRIC 16 /* only C's lower triangle is computed, and stored twice */
+#define MIXES 32     /* alpha * sum + beta * other + identity on the diagonal */
+#define SCALES 64    /* alpha times what `scale` says */
 typedef struct epilogue {
     int parts, activation;
     float slope;
     int derivative;
     float derivative_slope;
+    float alpha, beta, identity;
     optimizer update;
     uint pitch; /* of everything laid out as C */
 } epilogue;
@@ -239,16 +245,17 @@ typedef struct epilogue {
  * Groups first, first + 1, ... of a launch share it. */
 typedef struct job {
     uint M, N, K, first, groups;
-    uint rows, columns, kc, mc, nb; /* cl/gemm.cl: a group's rectangle and blocks */
+    uint top, rows, columns, kc, mc, nb; /* cl/gemm.cl: from row `top` on, a group's
+                                          * rectangle and blocks */
     operand a, b;
-    place c, bias, output, moment, squares, halted;
+    place c, bias, other, scale, moment, squares, halted;
     epilogue e;
 } job;
 
 /* The same places of C and of what goes with it */
 typedef struct target {
     __global float *c;
-    __global const float *bias, *output;
+    __global const float *bias, *other;
     __global float *moment, *squares;
 } target;
 
@@ -261,7 +268,7 @@ INLINE __global float *find(buffers in, place p)
 
 INLINE target find_target(buffers in, const job *j)
 {
-    const target t = {find(in, j->c), find(in, j->bias), find(in, j->output),
+    const target t = {find(in, j->c), find(in, j->bias), find(in, j->other),
                       find(in, j->moment), find(in, j->squares)};
     return t;
 }
@@ -270,7 +277,7 @@ INLINE target find_target(buffers in, const job *j)
 INLINE target move(target t, size_t row, uint column, uint pitch)
 {
     const size_t by = row * pitch + column;
-    t.c += by, t.bias += column, t.output += by;
+    t.c += by, t.bias += column, t.other += by;
     t.moment += by, t.squares += by;
     return t;
 }
@@ -280,20 +287,38 @@ INLINE int is_halted(buffers in, const job *j)
     return (j->e.update.parts & MAY_HALT) && as_int(*find(in, j->halted)) != 0;
 }
 
-/* What becomes of the first n of VW neighbouring sums v */
-INLINE void finish(floatv v, target t, ulong n, epilogue e, float4 step)
+/* A job's epilogue, with the factor that lies on the device */
+INLINE epilogue find_epilogue(buffers in, const job *j)
+{
+    epilogue e = j->e;
+    if (e.parts & SCALES)
+        e.alpha *= *find(in, j->scale);
+    return e;
+}
+
+/* What becomes of the first n of VW neighbouring sums v, of which number `diagonal`,
+ * if there is such, lies on C's diagonal. The result, which is stored */
+INLINE floatv finish(floatv v, target t, ulong n, int diagonal, epilogue e,
+                     float4 step)
 {
     if (e.parts & UPDATES) {
         improve(t.c, t.moment, t.squares, v, n, e.update, step);
-        return;
+        return v;
     }
     if (e.parts & ADDS_OLD)
         v += vloadv(0, t.c);
+    if (e.parts & MIXES) {
+        v *= e.alpha;
+        if (e.beta != 0)
+            v += e.beta * vloadv(0, t.other);
+        v += LANES == (intv)diagonal ? (floatv)e.identity : (floatv)0;
+    }
     if (e.parts & ADDS_BIAS)
         v += vloadv(0, t.bias);
     if (e.activation != LINEAR)
         v = activate(e.activation, e.slope, v);
     if (e.parts & DERIVES)
-        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, t.output));
+        v = derive(e.derivative, e.derivative_slope, v, vloadv(0, t.other));
     store_lanes(t.c, v, n);
+    return v;
 }

@@ -184,20 +184,66 @@ INLINE void want(target t, int rows, epilogue e)
         }
 }
 
-/* C's rows x columns at one tile and one panel */
-INLINE void product(tile a, readable b, uint kn, target t, int rows, int columns,
-                    epilogue e, float4 step)
+/* Where a tile stands in C: rows x columns from (row, column) on. A symmetric C
+ * has `end` columns in row i, up to the diagonal; so has the tile */
+typedef struct spot {
+    uint row, column;
+    int rows, columns;
+    int diagonal; /* row - column; where C is not symmetric, past every column */
+} spot;
+
+INLINE int end_of(spot s, int row)
+{
+    return min(s.columns, s.diagonal + row + 1);
+}
+
+/* Turns 4 x 4 floats */
+INLINE void turn_four(writable d, size_t pitch, const float *s)
+{
+    const float4 a = vload4(0, s), b = vload4(0, s + NR);
+    const float4 c = vload4(0, s + 2 * NR), e = vload4(0, s + 3 * NR);
+    vstore4((float4)(a.x, b.x, c.x, e.x), 0, d);
+    vstore4((float4)(a.y, b.y, c.y, e.y), 0, d + pitch);
+    vstore4((float4)(a.z, b.z, c.z, e.z), 0, d + 2 * pitch);
+    vstore4((float4)(a.w, b.w, c.w, e.w), 0, d + 3 * pitch);
+}
+
+/* Stores what was stored at C[row][column] at C[column][row] too */
+INLINE void mirror(const float *done, writable c, spot s, size_t pitch)
+{
+    c += s.column * pitch + s.row;
+    ROLL for (int j = 0; j < s.columns; j += 4)
+        ROLL for (int i = 0; i < s.rows; i += 4)
+            if (i + 4 <= s.rows && j + 4 <= end_of(s, i - 1))
+                turn_four(c + j * pitch + i, pitch, done + i * NR + j);
+            else
+                ROLL for (int k = 0; k < 16; k++) {
+                    const int row = i + k / 4, column = j + k % 4;
+                    if (row < s.rows && column < end_of(s, row - 1))
+                        c[column * pitch + row] = done[row * NR + column];
+                }
+}
+
+/* C's part at one tile and one panel; t is the whole C */
+INLINE void product(tile a, readable b, uint kn, target t, spot s, epilogue e,
+                    float4 step)
 {
     floatv done[MR * NV];
-    want(t, rows, e);
-    if (columns <= VW)
+    const target from = move(t, s.row, s.column, e.pitch);
+    want(from, s.rows, e);
+    if (s.columns <= VW)
         multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
     else
         multiply(NV, a.from, PITCH, 1, b, kn, done);
-    ROLL for (int i = 0; i < rows; i++)
-        ROLL for (int j = 0; j * VW < columns; j++)
-            finish(done[i * NV + j], move(t, i, j * VW, e.pitch), columns - j * VW,
-                   e, step);
+    ROLL for (int i = 0; i < s.rows; i++) {
+        const int end = end_of(s, i);
+        ROLL for (int j = 0; j * VW < end; j++)
+            done[i * NV + j] = finish(done[i * NV + j],
+                                      move(from, i, j * VW, e.pitch), end - j * VW,
+                                      s.diagonal + i - j * VW, e, step);
+    }
+    if (e.parts & SYMMETRIC)
+        mirror((const float *)done, t.c, s, e.pitch);
 }
 
 /* ---- a job ------------------------------------------------------------------- */
@@ -207,9 +253,15 @@ INLINE void product(tile a, readable b, uint kn, target t, int rows, int columns
 INLINE epilogue at_block(epilogue e, int first, int last)
 {
     e.parts = (first ? e.parts & ADDS_OLD : ADDS_OLD) |
-              (last ? e.parts & (ADDS_BIAS | DERIVES | UPDATES) : 0);
+              (last ? e.parts & ~ADDS_OLD : 0);
     e.activation = last ? e.activation : LINEAR;
     return e;
+}
+
+/* Where row r's tiles end: a symmetric C is computed up to its diagonal */
+INLINE uint end_at(const job *j, uint row, uint column)
+{
+    return j->e.parts & SYMMETRIC ? min(row, column) : column;
 }
 
 /* Thin products use an element of A once: whole tiles of it are read where they lie.
@@ -232,19 +284,21 @@ INLINE tile tile_in_place(const job *j, readable A, uint r, uint k)
 INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
 {
     const uint across = (j->N + j->columns - 1) / j->columns;
-    const uint m0 = share / across * j->rows, m1 = min(m0 + j->rows, j->M);
+    const uint m0 = j->top + share / across * j->rows, m1 = min(m0 + j->rows, j->M);
     const uint n0 = share % across * j->columns, n1 = min(n0 + j->columns, j->N);
+    const int symmetric = (j->e.parts & SYMMETRIC) != 0;
     const writable b = a + (j->mc + 16) * PITCH;
     const readable A = find(in, j->a.in), B = find(in, j->b.in);
     const target whole = find_target(in, j);
+    const epilogue all = find_epilogue(in, j);
     for (uint m = m0; m < m1; m += j->mc)
         for (uint k = 0; k < j->K; k += j->kc) {
             const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
-            const epilogue e = at_block(j->e, k == 0, k + kn == j->K);
+            const epilogue e = at_block(all, k == 0, k + kn == j->K);
             const uint placed = rows_in_place(j, m, mend);
             const part block = {j->a,       A, a + placed * PITCH, PITCH,
                                 m + placed, k, mend - m - placed,  kn};
-            for (uint n = n0; n < n1; n += j->nb) {
+            for (uint n = n0; n < end_at(j, mend, n1); n += j->nb) {
                 const uint nend = min(n + j->nb, n1);
                 const part panels = {j->b, B, b, NR, k, n, kn, nend - n};
                 fill_blocks(n == n0 && block.rows, block, panels);
@@ -252,10 +306,12 @@ INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
                     const tile filled = {a + (r - m) * PITCH, PITCH, 1};
                     const tile from = r < m + placed ? tile_in_place(j, A, r, k)
                                                      : filled;
-                    for (uint c = n; c < nend; c += NR)
-                        product(from, b + (c - n) * KC, kn,
-                                move(whole, r, c, e.pitch), min(mend - r, (uint)MR),
-                                min(nend - c, (uint)NR), e, step);
+                    for (uint c = n; c < end_at(j, r + MR, nend); c += NR) {
+                        const spot at = {r, c, min(mend - r, (uint)MR),
+                                         min(nend - c, (uint)NR),
+                                         symmetric ? (int)(r - c) : NR};
+                        product(from, b + (c - n) * KC, kn, whole, at, e, step);
+                    }
                 }
             }
         }

@@ -114,27 +114,34 @@ INLINE void chunk(const uint side, float4 sum[4], shared a, shared b)
 
 /* ---- a job ------------------------------------------------------------------- */
 
-/* C's block from [m][n] on: every fourth row, then the next of each four */
+/* C's block from [m][n] on: every fourth row, then the next of each four; what lies
+ * below a symmetric C's diagonal is stored above it too */
 INLINE void finish_block(const uint side, __global const job *of, uint m, uint n,
                          const float4 sum[4], buffers in, float4 step, shared rows)
 {
     const job j = *of;
     const target whole = find_target(in, &j);
+    const epilogue e = find_epilogue(in, &j);
+    const int symmetric = (e.parts & SYMMETRIC) != 0;
     const uint item = get_local_id(0);
     for (uint r = 0; r < 4; r++) {
         rows[item] = r == 0 ? sum[0] : r == 1 ? sum[1] : r == 2 ? sum[2] : sum[3];
         barrier(CLK_LOCAL_MEM_FENCE);
         for (uint i = item; i < 4 * side * side; i += side * side) {
             const uint row = m + i / (4 * side) * 4 + r, column = n + i % (4 * side);
-            if (row < j.M && column < j.N)
-                finish(((__local float *)rows)[i],
-                       move(whole, row, column, j.e.pitch), 1, j.e, step);
+            if (row >= j.M || column >= (symmetric ? row + 1 : j.N))
+                continue;
+            const float v = finish(((__local float *)rows)[i],
+                                   move(whole, row, column, e.pitch), 1,
+                                   (int)(row - column), e, step);
+            if (symmetric)
+                whole.c[column * (size_t)e.pitch + row] = v;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 }
 
-/* This group's block of its job */
+/* This group's block of its job; nobody needs those above a symmetric C's diagonal */
 INLINE void work(const uint side, __global const job *j, buffers in, float4 step,
                  shared a, shared b)
 {
@@ -146,6 +153,8 @@ INLINE void work(const uint side, __global const job *j, buffers in, float4 step
     const readable A = find(in, of_a.in), B = find(in, of_b.in);
     const spot at_a = find_spot(side, of_a.source == FROM_ROWS);
     const spot at_b = find_spot(side, of_b.source == FROM_COLUMNS);
+    if ((j->e.parts & SYMMETRIC) && m < n)
+        return;
     float4 next_a = fetch(of_a, A, at_a, m, M, 0, K);
     float4 next_b = fetch(of_b, B, at_b, n, N, 0, K);
     float4 sum[4] = {0, 0, 0, 0};

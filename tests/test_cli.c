@@ -569,6 +569,18 @@ static void check_runs_every_kernel(void **state)
     assert_has(tool->out, " 0 failed");
 }
 
+/* A compiler's warnings go to standard error past us, when nothing is cached. */
+static void kernels_compile_without_a_word(void **state)
+{
+    (void)state;
+    char cache[256];
+    assert_non_null(getcwd(cache, sizeof cache));
+    const struct tool *tool = tool_run_with("POCL_CACHE_DIR", cache,
+                                            "$T --samples 100 --epochs 1");
+    assert_int_equal(tool->code, 0);
+    assert_string_equal(tool->error, "");
+}
+
 static void bench_gives_figures(void **state)
 {
     (void)state;
@@ -620,6 +632,7 @@ int main(void)
         TEST(one_run_has_no_deviation),
         TEST(devices_are_probed),
         TEST(check_runs_every_kernel),
+        TEST(kernels_compile_without_a_word),
         TEST(bench_gives_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

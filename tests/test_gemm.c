@@ -2,6 +2,7 @@
  * for every tile width and both kernel families. */
 #include "device/memory.h"
 #include "ops/gemm.h"
+#include "reference/check.h"
 #include "reference/gemm.h"
 
 #include <math.h>
@@ -386,6 +387,52 @@ static void sums_do_not_depend_on_the_units(void **state)
     }
 }
 
+/* Half computed, all stored, to the same bits on both sides of the diagonal. */
+static void check_symmetric(fal_device *on, const char *name, size_t n, size_t k,
+                            unsigned turn)
+{
+    double worst = 0;
+    fal_product p = {.m = n, .n = n, .k = k, .symmetric = 1};
+    p.a.source = turn % 2 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+    p.accumulate = turn % 3 == 0;
+    p.alpha = turn % 4 < 2 ? 0 : -.75f;
+    p.beta = turn % 5 < 2 ? 0 : 1.5f;
+    p.identity = turn % 7 < 3 ? 0 : 2.5f;
+    p.activation = phi(turn % 11 < 5 ? FAL_LINEAR : FAL_TANH);
+    must(fal_check_gemm(on, &p, 0, &worst));
+    if (!(worst <= 1))
+        fail_msg("%s, symmetric %zu x %zu, k %zu, turn %u: %g of what is explained",
+                 name, n, n, k, turn, worst);
+}
+
+static void symmetric_products(void **state)
+{
+    static const size_t sizes[] = {1,  3,  7,  8,  12, 13, 15,  16,  17,
+                                   24, 31, 33, 48, 63, 64, 100, 129, 257};
+    static const size_t depths[] = {1, 16, 255, 257, 600};
+    unsigned turn = 0;
+    (void)state;
+    for (size_t d = 0; d < device_count; d++)
+        for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++)
+            for (size_t k = 0; k < sizeof depths / sizeof *depths; k++)
+                check_symmetric(devices[d], names[d], sizes[n], depths[k], turn++);
+}
+
+/* A strip for each of as many units as there may be. */
+static void symmetric_strips(void **state)
+{
+    static const size_t sizes[] = {1, 11, 12, 13, 37, 100, 1100};
+    static const unsigned units[] = {1, 3, 16};
+    (void)state;
+    for (size_t u = 0; u < 3; u++) {
+        fal_device *device = open(NULL, 0);
+        device->facts.units = units[u];
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            check_symmetric(device, "units", sizes[i], 30, (unsigned)(u + 2 * i));
+        fal_device_destroy(device);
+    }
+}
+
 static fal_product small_product(fal_view view)
 {
     return (fal_product){.m = 4,
@@ -408,6 +455,10 @@ static void impossible_sizes_are_refused(void **state)
     p.k = 4;
     p.m = (size_t)1 << 31;
     assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
+    p.m = 5;
+    p.symmetric = 1;
+    assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
+    assert_non_null(strstr(fal_error_message(), "as many rows as columns"));
     assert_int_equal(list.count, 0);
     fal_launches_release(&list);
 }
@@ -447,6 +498,8 @@ int main(void)
         cmocka_unit_test(every_epilogue),
         cmocka_unit_test(nan_and_infinity_pass),
         cmocka_unit_test(sums_do_not_depend_on_the_units),
+        cmocka_unit_test(symmetric_products),
+        cmocka_unit_test(symmetric_strips),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(failures_are_handed_on),
     };

@@ -72,7 +72,7 @@ static const struct bench {
     {"step",
      run_step,
      1,
-     {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NO_BIAS,
+     {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NORM, CLI_NO_BIAS,
       CLI_RULE_NAME, CLI_OPTIMIZER, CLI_BATCH, CLI_OPTIONS}},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };

@@ -4,6 +4,8 @@
 #include "ops/gemm.h"
 #include "device/memory.h"
 
+#include <math.h>
+
 /* cl/gemm.cl: MR and NV for each VW */
 typedef struct tile {
     size_t vector, vectors, rows;
@@ -40,19 +42,28 @@ typedef struct kernel_epilogue {
     cl_float slope;
     cl_int derivative;
     cl_float derivative_slope;
+    cl_float alpha, beta, identity;
     fal_kernel_optimizer update;
     cl_uint pitch;
 } kernel_epilogue;
 
 typedef struct kernel_job {
     cl_uint m, n, k, first, groups;
-    cl_uint rows, columns, kc, mc, nb;
+    cl_uint top, rows, columns, kc, mc, nb;
     kernel_operand a, b;
-    kernel_place c, bias, output, moment, squares, halted;
+    kernel_place c, bias, other, scale, moment, squares, halted;
     kernel_epilogue epilogue;
 } kernel_job;
 
-enum { PART_ACCUMULATE = 1, PART_BIAS = 2, PART_OUTPUT = 4, PART_UPDATE = 8 };
+enum {
+    PART_ACCUMULATE = 1,
+    PART_BIAS = 2,
+    PART_OUTPUT = 4,
+    PART_UPDATE = 8,
+    PART_SYMMETRIC = 16,
+    PART_MIX = 32,
+    PART_SCALE = 64
+};
 
 /* Buffers of a launch; no product alone has more */
 enum { BUFFERS = 8 };
@@ -107,18 +118,56 @@ static void split(const fal_product *p, const tile *t, size_t units,
     job->groups = (cl_uint)(divided(p->m, job->rows) * divided(p->n, job->columns));
 }
 
-/* A part for each compute unit; where there are fewer, others take the next job's */
-static void share_cpu(const fal_product *p, const fal_device *device,
-                      cl_uint *taken, kernel_job *job)
+/* Row at which strip number `strip` of a symmetric C begins. A strip ends at the
+ * diagonal, which its tiles overhang; all strips have the same number of tiles. */
+static size_t strip_begin(size_t rows, const tile *t, size_t strip, size_t strips)
+{
+    double over = (double)(t->rows + t->vectors * t->vector) / 2;
+    double area = (double)rows * ((double)rows + 2 * over);
+    double above = sqrt(over * over + area * (double)strip / (double)strips) - over;
+    size_t tiles = (size_t)(above / (double)t->rows + .5);
+    return strip == strips ? rows : smaller(tiles * t->rows, rows);
+}
+
+/* What a compute unit makes of a job from row job->top to job->m: a rectangle of
+ * job->rows x job->columns through blocks of these sizes. */
+static void share_cpu(const fal_device *device, cl_uint *taken, kernel_job *job)
 {
     const tile *t = tile_of(device);
-    split(p, t, device->facts.units, job);
     size_t width = t->vectors * t->vector;
-    job->kc = (cl_uint)evenly(p->k, DEPTH, 16);
+    job->kc = (cl_uint)evenly(job->k, DEPTH, 16);
     job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
     job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
     job->first = *taken % device->facts.units;
     *taken += job->groups;
+}
+
+/* A part for each compute unit; where there are fewer, others take the next job's.
+ * A symmetric C makes a job of each part. Returns the number of jobs. */
+static size_t cut_cpu(const fal_product *p, const fal_device *device,
+                      cl_uint *taken, kernel_job *job)
+{
+    const tile *t = tile_of(device);
+    const kernel_job whole = *job;
+    size_t units = device->facts.units, jobs = 0;
+    if (!p->symmetric) {
+        split(p, t, units, job);
+        share_cpu(device, taken, job);
+        return 1;
+    }
+    for (size_t i = 0; i < units; i++) {
+        size_t top = strip_begin(p->m, t, i, units);
+        size_t end = strip_begin(p->m, t, i + 1, units);
+        if (top == end)
+            continue;
+        job[jobs] = whole;
+        job[jobs].top = (cl_uint)top;
+        job[jobs].m = job[jobs].n = job[jobs].columns = (cl_uint)end;
+        job[jobs].rows = (cl_uint)rounded(end - top, t->rows);
+        job[jobs].groups = 1;
+        share_cpu(device, taken, &job[jobs++]);
+    }
+    return jobs;
 }
 
 /* Floats of scratch for a group of any product: the largest blocks */
@@ -145,6 +194,11 @@ static fal_status check(const fal_product *p)
                         "product %zu x %zu x %zu (m x n x k): an update needs k of "
                         "at most %d",
                         p->m, p->n, p->k, FAL_GEMM_DEPTH);
+    if (p->symmetric && p->m != p->n)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "product %zu x %zu x %zu (m x n x k): a symmetric one has "
+                        "as many rows as columns",
+                        p->m, p->n, p->k);
     return FAL_OK;
 }
 
@@ -154,7 +208,7 @@ static fal_status check(const fal_product *p)
 struct jobs {
     const fal_device *device;
     kernel_job *items;
-    size_t count;
+    size_t count, products;
     cl_uint taken; /* groups so far */
     cl_mem buffers[BUFFERS];
     size_t buffer_count;
@@ -190,21 +244,33 @@ static kernel_operand operand(struct jobs *jobs, const fal_operand *of,
         of->source == FAL_SOURCE_COLUMNS_ONES ? ones : UINT32_MAX};
 }
 
+static int mixes(const fal_product *p)
+{
+    return p->alpha != 0 || p->scale.buffer || p->other.buffer || p->identity != 0;
+}
+
 static kernel_epilogue epilogue(const fal_product *p,
                                 fal_kernel_optimizer optimizer)
 {
     return (kernel_epilogue){
         (p->accumulate ? PART_ACCUMULATE : 0) | (p->bias.buffer ? PART_BIAS : 0) |
-            (p->output.buffer ? PART_OUTPUT : 0) | (p->update ? PART_UPDATE : 0),
+            (p->output.buffer ? PART_OUTPUT : 0) | (p->update ? PART_UPDATE : 0) |
+            (p->symmetric ? PART_SYMMETRIC : 0) | (mixes(p) ? PART_MIX : 0) |
+            (p->scale.buffer ? PART_SCALE : 0),
         (cl_int)p->activation.phi,
         p->activation.slope,
         (cl_int)p->derivative.phi,
         p->derivative.slope,
+        p->alpha == 0 ? 1 : p->alpha,
+        p->beta,
+        p->identity,
         optimizer,
         (cl_uint)p->pitch};
 }
 
-static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *job)
+/* Describes a product by one job or more. */
+static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *job,
+                           size_t *count)
 {
     const fal_update none = {.rule = FAL_SGD};
     const fal_update *u = p->update ? p->update : &none;
@@ -215,26 +281,28 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
     if (status)
         return status;
     *job = (kernel_job){.m = (cl_uint)p->m, .n = (cl_uint)p->n, .k = (cl_uint)p->k};
-    if (jobs->device->facts.family == FAL_FAMILY_CPU)
-        share_cpu(p, jobs->device, &jobs->taken, job);
     job->a = operand(jobs, &p->a, job->m - 1);
     job->b = operand(jobs, &p->b, UINT32_MAX);
     job->c = place(jobs, p->c, p->pitch);
     job->bias = place(jobs, p->bias, 0);
-    job->output = place(jobs, p->output, p->pitch);
+    job->other = place(jobs, p->other.buffer ? p->other : p->output, p->pitch);
+    job->scale = place(jobs, p->scale, 0);
     job->moment = place(jobs, u->moment, p->pitch);
     job->squares = place(jobs, u->squares, p->pitch);
     job->halted = place(jobs, u->halted, 0);
     job->epilogue = epilogue(p, optimizer);
+    *count = 1;
+    if (jobs->device->facts.family == FAL_FAMILY_CPU)
+        *count = cut_cpu(p, jobs->device, &jobs->taken, job);
     return FAL_OK;
 }
 
 static int has_room(const kernel_job *job)
 {
-    const kernel_place *places[] = {&job->a.in,    &job->b.in,   &job->c,
-                                    &job->bias,    &job->output, &job->moment,
-                                    &job->squares, &job->halted};
-    for (size_t i = 0; i < BUFFERS; i++)
+    const kernel_place *places[] = {&job->a.in,   &job->b.in,    &job->c,
+                                    &job->bias,   &job->other,   &job->scale,
+                                    &job->moment, &job->squares, &job->halted};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (places[i]->buffer == BUFFERS)
             return 0;
     return 1;
@@ -244,17 +312,19 @@ static int has_room(const kernel_job *job)
 static fal_status take(struct jobs *jobs, const fal_product *products, size_t count)
 {
     fal_status status = FAL_OK;
-    while (jobs->count < count) {
+    while (jobs->products < count) {
         cl_uint taken = jobs->taken;
         kernel_job *job = &jobs->items[jobs->count];
-        status = describe(jobs, &products[jobs->count], job);
+        size_t made = 0;
+        status = describe(jobs, &products[jobs->products], job, &made);
         if (status)
             return status;
         if (!has_room(job)) {
             jobs->taken = taken;
             break;
         }
-        jobs->count++;
+        jobs->count += made;
+        jobs->products++;
     }
     return FAL_OK;
 }
@@ -316,7 +386,8 @@ static void note_work(fal_launches *list, const fal_product *p)
     const char *layer = list->layer;
     if (p->layer)
         list->layer = p->layer;
-    fal_launch_work(list, p->work ? p->work : "", 2 * m * n * k,
+    fal_launch_work(list, p->work ? p->work : "",
+                    (p->symmetric ? 1 : 2) * m * n * k,
                     4 * (m * k + k * n + m * n));
     list->layer = layer;
 }
@@ -328,7 +399,7 @@ static fal_status launch(fal_launches *list, struct jobs *jobs,
     size_t block = is_cpu ? 0 : share_gpu(jobs);
     fal_launch_begin(
         list, block < list->device->facts.block && !is_cpu ? "gemm_small" : "gemm");
-    for (size_t i = 0; i < jobs->count; i++)
+    for (size_t i = 0; i < jobs->products; i++)
         note_work(list, &products[i]);
     fal_launch_table(list, jobs->count * sizeof *jobs->items, jobs->items);
     fal_launch_uint(list, (uint32_t)jobs->count);
@@ -341,14 +412,15 @@ static fal_status launch(fal_launches *list, struct jobs *jobs,
 fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
                         size_t count)
 {
-    kernel_job *items = fal_allocate(count, sizeof *items);
+    size_t most = count * list->device->facts.units;
+    kernel_job *items = fal_allocate(most ? most : 1, sizeof *items);
     fal_status status = items ? FAL_OK : FAL_ERROR_MEMORY;
     for (size_t done = 0; done < count && !status;) {
         struct jobs jobs = {.device = list->device, .items = items};
         status = take(&jobs, products + done, count - done);
         if (!status)
             status = launch(list, &jobs, products + done);
-        done += jobs.count;
+        done += jobs.products;
     }
     fal_release(items);
     return status;

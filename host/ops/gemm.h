@@ -26,15 +26,23 @@ typedef struct fal_operand {
 /* The longest sum whose epilogue may be an update: one that is done in one piece. */
 enum { FAL_GEMM_DEPTH = 256 };
 
-/* In this order: sum, + old C if accumulate, + bias, activation, · phi'(output); or,
- * with an update, its step for the weights C with the sum as their gradient. */
+/* In this order: sum, + old C if accumulate, · alpha · *scale, + beta · other,
+ * + identity on the diagonal, + bias, activation, · phi'(output); or, with an update,
+ * its step for the weights C with the sum as their gradient. */
 typedef struct fal_product {
     size_t m, n, k;
     fal_operand a, b;
     fal_view c;
-    size_t pitch; /* of C */
+    size_t pitch;  /* of C */
+    int symmetric; /* the result is known to be: half of it is computed, stored twice
+                    */
     int accumulate;
-    fal_view bias; /* [n], or no buffer */
+    float alpha;    /* 0: 1 */
+    fal_view scale; /* one float, or no buffer: 1 */
+    fal_view other; /* laid out as C; or no buffer. Not together with `output` */
+    float beta;
+    float identity; /* symmetric products only */
+    fal_view bias;  /* [n], or no buffer */
     fal_activation activation;
     fal_view output; /* stored output h laid out as C: the sum times phi'(h) of
                       * `derivative`; or no buffer */

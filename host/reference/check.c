@@ -184,8 +184,28 @@ static fal_status gemm(fal_device *device, double *worst)
     return status;
 }
 
+/* Of half of which is computed; and the epilogues of Newton-Schulz */
+static fal_status symmetric(fal_device *device, double *worst)
+{
+    static const size_t sizes[][2] = {{1, 1}, {17, 65}, {61, 300}, {131, 97}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(sizes) && !status; i++) {
+        const size_t *s = sizes[i / 4];
+        fal_product p = {.m = s[0], .n = s[0], .k = s[1], .symmetric = 1};
+        p.a.source = i & 1 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+        p.alpha = i & 2 ? .75f : 0;
+        p.beta = i & 2 ? -1.5f : 0;
+        p.identity = i & 2 ? 2 : 0;
+        p.accumulate = i % 3 == 0;
+        status = fal_check_gemm(device, &p, 0, worst);
+    }
+    return status;
+}
+
 const fal_check fal_checks[] = {
     {"gemm", gemm},
+    {"symmetric", symmetric},
     {"activation", activation},
     {"derivative", derivative},
     {"loss", loss},

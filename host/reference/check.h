@@ -75,8 +75,9 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                             size_t width, size_t channels, size_t outputs,
                             double *worst);
 
-/* `shape` says sizes, sources, accumulate, activation and derivative; with a bias,
- * and with a stored output where `with_output`. */
+/* `shape` says sizes, sources, accumulate, alpha (with a scale then), beta (with
+ * another matrix), identity, activation and derivative; with a stored output where
+ * `with_output`, and with a bias unless symmetric: then B is A transposed. */
 fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
                           int with_output, double *worst);
 

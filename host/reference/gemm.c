@@ -25,11 +25,14 @@ static estimate sum(const fal_reference_product *p, size_t i, size_t j)
         value += term;
         magnitude += fabs(term);
     }
+    double alpha = p->alpha == 0 ? 1 : p->alpha;
     double old = p->old ? p->old[i * p->pitch + j] : 0;
-    double bias = p->bias ? p->bias[j] : 0;
-    magnitude += fabs(old) + fabs(bias);
-    return (estimate){value + old + bias,
-                      (double)(p->k + 8) * (UNIT * magnitude + TINY)};
+    double other = p->other ? p->beta * p->other[i * p->pitch + j] : 0;
+    double added = other + (i == j ? p->identity : 0) + (p->bias ? p->bias[j] : 0);
+    magnitude = fabs(alpha) * (magnitude + fabs(old)) + fabs(other) +
+                (i == j ? fabs(p->identity) : 0) + (p->bias ? fabs(p->bias[j]) : 0);
+    return (estimate){alpha * (value + old) + added,
+                      (double)(p->k + 12) * (UNIT * magnitude + TINY)};
 }
 
 /* No phi is steeper than 1 or its slope; exp and tanh are good to 5 units. */

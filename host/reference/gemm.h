@@ -10,13 +10,14 @@ typedef struct fal_reference_operand {
     fal_source source;
 } fal_reference_operand;
 
-/* As fal_product; a pointer that is NULL: not there. `old` (the C to add to) and
- * `output` are laid out by `pitch`. */
+/* As fal_product; a pointer that is NULL: not there. `old` (the C to add to),
+ * `other` and `output` are laid out by `pitch`. */
 typedef struct fal_reference_product {
     size_t m, n, k;
     fal_reference_operand a, b;
     size_t pitch;
-    const float *old, *bias, *output;
+    const float *old, *other, *bias, *output;
+    double alpha, beta, identity; /* alpha with what `scale` says; 0: 1 */
     fal_activation activation, derivative;
 } fal_reference_product;
 
