@@ -14,4 +14,7 @@ void disk_full_at(long n);
 /* Calls that failed since the last of these two. */
 long disk_failures(void);
 
+/* The first of them: "write", "fsync", …; NULL: none. */
+const char *disk_failed(void);
+
 #endif
