@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -145,11 +146,14 @@ static void nohup_is_respected(void **state)
 static void a_second_ctrl_c_ends_it_at_once(void **state)
 {
     struct timespec before, after;
+    int unread = 0;
     (void)state;
     begin(ENDLESS);
     assert_true(fcntl(output, F_SETPIPE_SZ, 4096) > 0);
     read_until("epoch 20/");
-    pause_ms(1000);
+    do
+        pause_ms(100);
+    while (ioctl(output, FIONREAD, &unread) == 0 && unread < 4096 - 100);
     kill(child, SIGINT);
     pause_ms(200);
     assert_int_equal(waitpid(child, NULL, WNOHANG), 0);

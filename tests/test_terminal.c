@@ -80,8 +80,10 @@ static void watch_updates(int count)
 /* Until the live line has the text, where there is room for it. */
 static void watch_for(const char *text, int room)
 {
-    while (room && !strstr(screen.lines[screen.line], text))
+    for (int i = 0; room && !strstr(screen.lines[screen.line], text); i++) {
+        assert_true(i < 200);
         watch_updates(1);
+    }
 }
 
 static void type(const char *keys)
@@ -143,7 +145,7 @@ static void the_live_line_fits_any_width(void **state)
         watch_updates(4);
         watch_for(" left", widths[i] >= 80);
         watch_for("loss ", widths[i] >= 40);
-        while (screen.column != 0)
+        for (int looks = 0; screen.column != 0 && looks < 100; looks++)
             assert_int_equal(look(PATIENCE), 1);
         assert_live_line(widths[i]);
         type("\003");

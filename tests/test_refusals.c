@@ -1,0 +1,189 @@
+/* What the tool refuses: each message says what is wrong and fits 80 columns, nothing
+ * is left behind. */
+#include "tool.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text);
+}
+
+struct refusal {
+    const char *line;
+    int code;
+    const char *parts[3]; /* of the message */
+};
+
+static const struct refusal refusals[] = {
+    {"", 2, {"no command", "--help"}},
+    {"trian", 2, {"unknown command 'trian'", "evaluate", "did you mean 'train'"}},
+    {"--vershun", 2, {"unknown option", "--version"}},
+    {"$T --epoch 3", 2, {"unknown option '--epoch'", "--net", "mean '--epochs'"}},
+    {"$T --rules bp", 2, {"unknown option '--rules'", "did you mean '--rule'"}},
+    {"$T -x", 2, {"unknown option '-x'"}},
+    {"$T extra", 1, {"'extra'", "No such file"}},
+    {"$T more extra", 2, {"'extra'", "not expected"}},
+    {"$T --batch", 2, {"--batch", "needs a value"}},
+    {"$T --batch --quiet", 2, {"--batch", "needs a value"}},
+    {"$T --quiet=1", 2, {"--quiet", "'1'", "true or false"}},
+    {"$T --batch 0", 2, {"--batch", "'0'", "from 1 to 2147483647"}},
+    {"$T --batch=-1", 2, {"--batch", "'-1' is negative", "from 1 to 2147483647"}},
+    {"$T --batch 1e3", 2, {"--batch", "'1e3'", "whole number"}},
+    {"$T --batch 2147483648", 2, {"--batch", "'2147483648'", "too large"}},
+    {"$T --epochs 99999999999999999999", 2, {"--epochs", "too large"}},
+    {"$T --samples 0", 2, {"--samples", "from 1 to 2147483647"}},
+    {"$T --samples 2001", 2, {"2001", "2000"}},
+    {"$T --steps 0", 2, {"--steps", "from 1"}},
+    {"$T --log 0", 2, {"--log", "from 1", "epoch"}},
+    {"$T --seed -1", 2, {"--seed", "negative", "18446744073709551615"}},
+    {"$T --seed 18446744073709551616", 2, {"--seed", "too large"}},
+    {"$T --lr 0", 2, {"--lr", "'0'", "above 0"}},
+    {"$T --lr nan", 2, {"--lr", "'nan'"}},
+    {"$T --lr 0.1,fb=1", 2, {"--lr", "unknown", "did you mean"}},
+    {"$T --momentum 1 --optimizer sgd", 2, {"--momentum", "below 1"}},
+    {"$T --momentum 0.5", 2, {"--momentum", "adam", "sgd"}},
+    {"$T --nesterov --optimizer adamw", 2, {"--nesterov", "adamw", "sgd"}},
+    {"$T --optimizer sgdd", 2, {"unknown optimizer", "adamw", "mean 'sgd'"}},
+    {"$T --optimizer muon", 2, {"unknown optimizer"}},
+    {"$T --rule dfaa", 2, {"unknown rule 'dfaa'", "shallow", "mean 'dfa'"}},
+    {"$T --schedule stepp", 2, {"unknown schedule", "cosine", "mean 'step'"}},
+    {"$T --schedule step", 2, {"--milestones", "missing"}},
+    {"$T --milestones 2", 2, {"--milestones", "cosine", "--schedule step"}},
+    {"$T --decay 0.5", 2, {"--decay", "cosine", "--schedule step"}},
+    {"$T --schedule step --milestones 2,1", 2, {"--milestones", "'2,1'", "ascen"}},
+    {"$T --schedule step --milestones 1 --decay 0", 2, {"--decay", "above 0"}},
+    {"$T --warmup -1", 2, {"--warmup", "negative"}},
+    {"$T --steps 4 --warmup 4", 2, {"warm-up of 4 steps", "which has 4"}},
+    {"$T --epochs 1 --warmup 2000", 2, {"warm-up of 2000 steps", "train longer"}},
+    {"$T --clip 0", 2, {"--clip", "above 0"}},
+    {"$T --norm bach", 2, {"--norm", "unknown norm 'bach'", "mean 'batch'"}},
+    {"$T --norm batch --batch 1", 2, {"norm1", "--samples", "--batch"}},
+    {"$T --norm batch --samples 129", 2, {"norm1", "129 samples", "--batch"}},
+    {"$T --loss mes", 2, {"unknown loss", "cross-entropy", "mean 'mse'"}},
+    {"$T --weight-law xavir", 2, {"xavir", "xavier"}},
+    {"$T --rule fa --feedback-law unit", 2, {"unit", "weights"}},
+    {"$T --device quantum", 2, {"quantum", "cpu"}},
+    {"$T --net conv", 2, {"unknown layer 'conv'", "dense"}},
+    {"$T --net 'dens 10'", 2, {"unknown layer 'dens'", "mean 'dense'"}},
+    {"$T --net 'dense 0'", 2, {"0"}},
+    {"$T --net 'dense -5'", 2, {"-5"}},
+    {"$T --net 'dense x'", 2, {"x"}},
+    {"$T --net 'dense 2147483648'", 2, {"2147483648"}},
+    {"$T --net mlp-2x0", 2, {"mlp-2x0"}},
+    {"$T --net 'input 27x27x1, dense 10'", 2, {"28x28x1", "27x27x1"}},
+    {"$T --net 'dense 9'", 2, {"10 classes", "9"}},
+    {"$T --net=", 2, {"--net", "empty"}},
+    {"$T --data nonesuch", 2, {"no folder", "unknown data set", "fashion-mnist"}},
+    {"$T --data fashion-mnis", 2, {"did you mean 'fashion-mnist'"}},
+    {"$T --data ./nonesuch", 1, {"./nonesuch", "no such folder"}},
+    {"$T --data mnist --data-path /nonexistent", 1, {"mnist", "/nonexistent"}},
+    {"$T --init nonesuch.safetensors", 1, {"nonesuch.safetensors"}},
+    {"$T --init plain", 1, {"plain"}},
+    {"$T --out plain/run", 1, {"plain", "Not a directory"}},
+    {"$T --out /proc/run", 1, {"/proc/run", "--out"}},
+    {"train --net mlp-1x8", 2, {"--data", "missing"}},
+    {"train --data $D", 2, {"--net", "missing"}},
+    {"compare --data $D --net mlp-1x8 --rules bp,bp", 2, {"bp twice"}},
+    {"compare --data $D --net mlp-1x8 --rules bp,", 2, {"unknown rule ''"}},
+    {"compare --data $D --net mlp-1x8 --seeds 0", 2, {"--seeds"}},
+    {"compare --data $D --net conv", 2, {"unknown layer"}},
+    {"evaluate", 2, {"MODEL"}},
+    {"evaluate plain", 2, {"--data", "missing"}},
+    {"evaluate plain --data $D", 1, {"plain"}},
+    {"evaluate nonesuch --data $D", 1, {"nonesuch"}},
+    {"bench", 2, {"benchmark", "gemm"}},
+    {"bench gemm --m 1 --n 1", 2, {"--k", "missing"}},
+    {"bench gemm --m 1 --n 1 --k 0", 2, {"--k", "from 1"}},
+    {"bench gemm --m 1 --n 1 --k 1 --net a", 2, {"--net", "does not take"}},
+    {"bench step", 2, {"--net", "missing"}},
+    {"bench step --net mlp-1x8 --data-shape 4x4", 2, {"--data-shape", "HxWxC"}},
+    {"devices --check quantum", 2, {"quantum"}},
+};
+
+/* Names that would steer a terminal are opened, and shown without harm. */
+static void strange_names_are_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink(getenv("FALIGN_TEST_DATA"), "a \x1b[2J\xC3\xA4"), 0);
+    const struct tool *tool = tool_run("train --data 'a \x1b[2J\xC3\xA4' --steps 1 "
+                                       "--net mlp-1x8 --out 'r\nun\x07'");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "run      r\\x0aun\\x07\n");
+    assert_has(tool->out, "data     a \\x1b[2J\xC3\xA4: 2000 train");
+    assert_has(tool->out, "saved in r\\x0aun\\x07\n");
+    assert_has(tool_run("evaluate 'r\nun\x07' --data '../\x1b'")->error,
+               "'../\\x1b'");
+    assert_has(tool_run("evaluate 'r\nun\x07' --data '../\xff'")->error,
+               "is not UTF-8");
+}
+
+static void bad_input_is_refused(void **state)
+{
+    (void)state;
+    tool_write("plain", "not a model\n", 12);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct refusal *r = &refusals[i];
+        const struct tool *tool = tool_run(r->line);
+        if (tool->code != r->code)
+            fail_msg("%s: exit code %d, not %d: %s", r->line, tool->code, r->code,
+                     tool->error);
+        if (strncmp(tool->error, "falign: ", 8) != 0)
+            fail_msg("%s: message '%s'", r->line, tool->error);
+        for (int part = 0; part < 3 && r->parts[part]; part++)
+            assert_has(tool->error, r->parts[part]);
+        if (!tool_fits(tool->lines))
+            fail_msg("%s: does not fit 80 columns: %s", r->line, tool->lines);
+        assert_string_equal(tool->out, "");
+        if (strcmp(tool_list("."), "plain") != 0)
+            fail_msg("%s: leaves %s", r->line, tool_list("."));
+    }
+    unlink("plain");
+}
+
+/* Columns are characters, a long word stays whole, nothing steers the terminal. */
+static void messages_are_wrapped(void **state)
+{
+    (void)state;
+#define DEEP                                                                       \
+    "/tmp/\xC3\xA4\xC3\xB6/0123456789012345678901234567890123456789/"              \
+    "0123456789012345678901234567890123456789"
+    assert_string_equal(
+        tool_run("train --data " DEEP " --net x")->lines,
+        "falign: opening data set\n  '" DEEP
+        "':\n  no such folder; give a known name, or a folder with IDX "
+        "files or train-x.npy,\n  train-y.npy, test-x.npy, "
+        "test-y.npy\n");
+#undef DEEP
+    assert_has(tool_run("'\033[31m\nx'")->lines,
+               "unknown command '\\x1b[31m\\x0ax'");
+    /* 80 characters, 82 bytes; and one more */
+#define NAME "'\xC3\xA4\xC3\xA4 ------------------------------"
+    assert_string_equal(tool_run("bench " NAME "'")->lines,
+                        "falign: unknown benchmark " NAME "'; known: gemm, step\n");
+    assert_string_equal(tool_run("bench " NAME "-'")->lines,
+                        "falign: unknown benchmark " NAME
+                        "-'; known: gemm,\n  step\n");
+#undef NAME
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(bad_input_is_refused),
+        TEST(strange_names_are_shown),
+        TEST(messages_are_wrapped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
