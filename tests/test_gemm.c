@@ -1,5 +1,6 @@
 /* The product against the reference: shapes, sources, epilogues, pitches, offsets,
- * for every tile width and both kernel families. */
+ * for every tile width and both kernel families. `test_gemm EVERY` takes only every
+ * so manieth shape, for devices on which a launch takes long. */
 #include "device/memory.h"
 #include "ops/gemm.h"
 #include "reference/check.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { DEVICES = 4, GUARD = 40 };
+enum { DEVICES = 5, GUARD = 40 };
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 static const float SENTINEL = -12345.678f;
 
 static fal_device *devices[DEVICES];
@@ -52,6 +54,9 @@ static int open_devices(void **state)
                  device->facts.units < 64 && device->facts.float_width >= 4;
     fal_device_destroy(device);
     keep(open("gpu", 0), "gpu kernels");
+    keep(open("gpu", 0), "gpu kernels, half blocks");
+    devices[0]->facts.units = 1; /* so that one block is enough for all of them */
+    devices[1]->facts.units = 1 << 20;
     if (!is_cpu)
         return 0;
     keep(open("cpu", 4), "cpu kernels, vectors of 4");
@@ -68,8 +73,7 @@ static int close_devices(void **state)
     return 0;
 }
 
-/* ---- one product
- * ----------------------------------------------------------------- */
+/* ---- one product --------------------------------------------------------- */
 
 /* Pitches are that much wider than they need be; offsets in floats. */
 typedef struct shape {
@@ -126,9 +130,10 @@ static fal_activation phi(fal_phi kind)
 
 static void fill_problem(problem *p, shape s)
 {
-    int ta = s.a == FAL_SOURCE_COLUMNS, tb = s.b == FAL_SOURCE_COLUMNS;
+    int ta = s.a != FAL_SOURCE_ROWS, tb = s.b != FAL_SOURCE_ROWS;
+    size_t stored = s.m - (s.a == FAL_SOURCE_COLUMNS_ONES);
     p->s = s;
-    p->a = make_array(ta ? s.k : s.m, ta ? s.m : s.k, &s);
+    p->a = make_array(ta ? s.k : s.m, ta ? stored : s.k, &s);
     p->b = make_array(tb ? s.n : s.k, tb ? s.k : s.n, &s);
     p->c = make_array(s.m, s.n, &s);
     p->output = make_array(s.m, s.n, &s);
@@ -246,9 +251,14 @@ static void check_problem(const problem *p, const char *name)
     }
 }
 
+static unsigned every = 1;
+
 static void check_shape(shape s)
 {
+    static unsigned turn;
     problem p;
+    if (turn++ % every)
+        return;
     fill_problem(&p, s);
     expect_problem(&p);
     for (size_t i = 0; i < device_count; i++) {
@@ -265,8 +275,8 @@ static shape varied(size_t m, size_t n, size_t k, unsigned turn)
     return (shape){m,
                    n,
                    k,
-                   turn % 2,
-                   turn / 2 % 2,
+                   turn % 3,
+                   turn / 3 % 2,
                    wider[turn % 3],
                    offsets[turn % 5],
                    turn % 7 % 2,
@@ -276,19 +286,18 @@ static shape varied(size_t m, size_t n, size_t k, unsigned turn)
                    turn / 5 % 5};
 }
 
-/* ---- tests
- * ----------------------------------------------------------------------- */
+/* ---- sizes --------------------------------------------------------------- */
 
 static void sizes_odd_tiny_and_prime(void **state)
 {
-    static const size_t sizes[] = {1, 3, 17, 127, 1000};
+    static const size_t sizes[] = {1, 3, 17, 127, 521};
     unsigned turn = 0;
     (void)state;
     for (size_t m = 0; m < 5; m++)
         for (size_t n = 0; n < 5; n++)
             for (size_t k = 0; k < 5; k++, turn++) {
                 int large = sizes[m] * sizes[n] * sizes[k] > 400000;
-                for (unsigned i = 0; i < (large ? 1 : 4); i++)
+                for (unsigned i = 0; i < (large ? 1 : 6); i++)
                     check_shape(varied(sizes[m], sizes[n], sizes[k], turn + i));
             }
 }
@@ -301,26 +310,112 @@ static void sizes_around_tiles(void **state)
     static const size_t depths[] = {15, 16, 17, 255, 256, 257, 513};
     unsigned turn = 0;
     (void)state;
-    for (size_t m = 0; m < sizeof rows / sizeof *rows; m++)
-        for (size_t n = 0; n < sizeof columns / sizeof *columns; n++)
-            for (size_t k = 0; k < sizeof depths / sizeof *depths; k++)
+    for (size_t m = 0; m < COUNT(rows); m++)
+        for (size_t n = 0; n < COUNT(columns); n++)
+            for (size_t k = 0; k < COUNT(depths); k++)
                 check_shape(varied(rows[m], columns[n], depths[k], turn++));
 }
 
-static void sizes_around_blocks(void **state)
+/* Of GPU-like kernels: 32 and 64, chunks of 8 and 16 */
+static void sizes_around_local_blocks(void **state)
 {
-    static const size_t sizes[][3] = {
-        {299, 70, 40},  {300, 70, 40},  {301, 70, 40},  {767, 33, 17},
-        {768, 33, 17},  {769, 33, 17},  {1537, 5, 260}, {5, 1023, 193},
-        {5, 1025, 192}, {3, 2113, 9},   {385, 545, 30}, {31, 33, 1025},
-        {33, 31, 4099}, {2, 10, 70000}, {800, 1, 300},  {1, 800, 300},
-        {12, 10, 512}};
+    static const size_t sizes[] = {31, 32, 33, 63, 64, 65, 129};
+    static const size_t depths[] = {7, 8, 9, 15, 16, 17, 33};
     unsigned turn = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (unsigned j = 0; j < 4; j++)
+    for (size_t m = 0; m < COUNT(sizes); m++)
+        for (size_t n = 0; n < COUNT(sizes); n++)
+            for (size_t k = 0; k < COUNT(depths); k++)
+                check_shape(varied(sizes[m], sizes[n], depths[k], turn++));
+}
+
+/* One vector of columns: whole tiles of A are read where they lie, but not one that
+ * has the row of ones, wherever in it that stands. */
+static void thin_products(void **state)
+{
+    static const size_t rows[] = {1, 6, 7, 8, 9, 12, 13, 24, 25, 37};
+    static const size_t columns[] = {1, 3, 4, 5, 8, 9, 10, 16, 17};
+    static const size_t depths[] = {1, 17, 257};
+    unsigned turn = 0;
+    (void)state;
+    for (size_t m = 0; m < COUNT(rows); m++)
+        for (size_t n = 0; n < COUNT(columns); n++)
+            for (size_t k = 0; k < COUNT(depths); k++)
+                for (int a = FAL_SOURCE_ROWS; a <= FAL_SOURCE_COLUMNS_ONES; a++) {
+                    shape s = varied(rows[m], columns[n], depths[k], turn++);
+                    s.a = (fal_source)a;
+                    check_shape(s);
+                }
+}
+
+/* SPLIT_ROWS and longest rows and columns of host/ops/gemm.c */
+static void sizes_around_shares(void **state)
+{
+    static const size_t sizes[][3] = {
+        {299, 70, 40}, {300, 70, 40},  {301, 70, 40},  {767, 33, 17},
+        {769, 33, 17}, {1537, 5, 260}, {5, 1023, 193}, {5, 1025, 192},
+        {3, 2113, 9},  {385, 545, 30}, {31, 33, 1025}, {33, 31, 4099},
+        {800, 1, 300}, {1, 800, 300},  {12, 10, 512}};
+    unsigned turn = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (unsigned j = 0; j < 3; j++)
             check_shape(varied(sizes[i][0], sizes[i][1], sizes[i][2], turn++));
 }
+
+/* A_ROWS = 1056, B_COLUMNS = 128 (132 where a panel has 12 columns) and DEPTH = 256
+ * of host/ops/gemm.c, all three at once, done by one unit. */
+static void sizes_around_both_levels_of_blocks(void **state)
+{
+    static const size_t sizes[][3] = {
+        {1055, 127, 255}, {1056, 128, 256}, {1057, 129, 257}, {1055, 133, 257},
+        {1056, 132, 257}, {1057, 131, 256}, {1057, 257, 513}, {2113, 17, 257},
+        {1057, 10, 257},  {1056, 9, 512}};
+    unsigned units[DEVICES];
+    (void)state;
+    for (size_t d = 2; d < device_count; d++) {
+        units[d] = devices[d]->facts.units;
+        devices[d]->facts.units = 1;
+    }
+    for (unsigned i = 0; i < COUNT(sizes); i++)
+        check_shape(varied(sizes[i][0], sizes[i][1], sizes[i][2], 7 * i));
+    for (size_t d = 2; d < device_count; d++)
+        devices[d]->facts.units = units[d];
+}
+
+/* llvmpipe ends all loops of an item after 65,535 iterations. */
+static void long_sums(void **state)
+{
+    unsigned before = every;
+    (void)state;
+    every = 1;
+    check_shape(varied(2, 10, 70000, 0));
+    check_shape(varied(33, 3, 70000, 4));
+    every = before;
+}
+
+/* A device whose groups are small has smaller blocks. */
+static void blocks_of_small_groups(void **state)
+{
+    fal_device *all[DEVICES];
+    size_t count = device_count;
+    (void)state;
+    memcpy(all, devices, sizeof all);
+    device_count = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        keep(open("gpu", 0), "gpu kernels, blocks of small groups");
+        devices[i]->facts.block = 32;
+        devices[i]->facts.units = i ? 1 << 20 : 1;
+    }
+    for (unsigned i = 0; i < 30; i++)
+        check_shape(varied(15 + 5 * i, 70 - 2 * i, 1 + 3 * i, i));
+    for (unsigned i = 0; i < 2; i++)
+        fal_device_destroy(devices[i]);
+    memcpy(devices, all, sizeof all);
+    device_count = count;
+}
+
+/* ---- epilogues ----------------------------------------------------------- */
 
 static void every_epilogue(void **state)
 {
@@ -329,10 +424,37 @@ static void every_epilogue(void **state)
         for (unsigned activation = 0; activation < 5; activation++)
             for (unsigned derivative = 0; derivative < 5; derivative++)
                 for (unsigned k = 0; k < 2; k++)
-                    check_shape((shape){13, 37, k ? 300 : 20, parts % 2,
-                                        parts / 2 % 2, 3, 5, parts & 1,
+                    check_shape((shape){13, 37, k ? 300 : 20, parts % 3,
+                                        parts / 3 % 2, 3, 5, parts & 1,
                                         parts >> 1 & 1, parts >> 2 & 1, activation,
                                         derivative});
+}
+
+/* Weights move as optimize.c in the references has it, with the moments; halted,
+ * not a bit changes. */
+static void every_update(void **state)
+{
+    static const fal_update rules[] = {
+        {.rule = FAL_SGD},
+        {.rule = FAL_SGD, .momentum = .9f, .weight_decay = .1f},
+        {.rule = FAL_SGD, .momentum = .9f, .nesterov = 1},
+        {.rule = FAL_ADAM, .weight_decay = .1f},
+        {.rule = FAL_ADAMW, .weight_decay = .1f}};
+    static const size_t sizes[][3] = {{13, 9, 256}, {12, 33, 31},  {66, 17, 8},
+                                      {2, 1, 1},    {25, 16, 100}, {129, 65, 17}};
+    (void)state;
+    for (size_t d = 0; d < device_count; d++)
+        for (size_t i = 0; i < COUNT(rules) * COUNT(sizes) * 2; i++) {
+            const size_t *s = sizes[i / 2 % COUNT(sizes)];
+            const fal_update *u = &rules[i / 2 / COUNT(sizes)];
+            fal_product p = {.m = s[0], .n = s[1], .k = s[2]};
+            double worst = 0;
+            p.a.source = (fal_source)(2 - i % 3);
+            must(fal_check_gemm_update(devices[d], &p, u, i + 1, i % 2, &worst));
+            if (!(worst <= 1))
+                fail_msg("%s, rule %d, %zu x %zu x %zu: error %g of its bound",
+                         names[d], u->rule, s[0], s[1], s[2], worst);
+        }
 }
 
 /* What is not finite stays in its row and column, and is not swallowed. */
@@ -340,7 +462,7 @@ static void nan_and_infinity_pass(void **state)
 {
     static const float odd[] = {NAN, INFINITY, -INFINITY};
     (void)state;
-    for (unsigned i = 0; i < 60; i++) {
+    for (unsigned i = 0; i < 60; i += every) {
         problem p;
         shape s = varied(29, 37, 270, i);
         s.activation = i % 5;
@@ -360,31 +482,35 @@ static void nan_and_infinity_pass(void **state)
     }
 }
 
-/* The same bits whatever the number of compute units that share the work. */
+/* The same bits whatever the number of compute units that share the work, and so
+ * whatever the block. */
 static void sums_do_not_depend_on_the_units(void **state)
 {
     static const size_t sizes[][3] = {
         {128, 200, 700}, {700, 90, 300}, {40, 10, 513}};
-    static const unsigned units[] = {1, 3, 16};
+    static const unsigned units[] = {16, 1, 3};
+    fal_device *both[] = {open("gpu", 0), open(NULL, 0)};
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+        const size_t *s = sizes[i / 2];
+        fal_device *device = both[i % 2];
         problem p;
-        fill_problem(&p, varied(sizes[i][0], sizes[i][1], sizes[i][2], 3));
+        fill_problem(&p, varied(s[0], s[1], s[2], 3));
         size_t bytes = p.c.length * sizeof(float);
         float *first = fal_allocate(bytes, 1);
         assert_non_null(first);
-        for (size_t u = 0; u < 3; u++) {
-            fal_device *device = open(NULL, 0);
+        for (size_t u = 0; u < COUNT(units); u++) {
             device->facts.units = units[u];
             run_problem(device, &p);
             if (u == 0)
                 memcpy(first, p.result, bytes);
             assert_memory_equal(first, p.result, bytes);
-            fal_device_destroy(device);
         }
         fal_release(first);
         release_problem(&p);
     }
+    fal_device_destroy(both[0]);
+    fal_device_destroy(both[1]);
 }
 
 /* Half computed, all stored, to the same bits on both sides of the diagonal. */
@@ -432,6 +558,7 @@ static void symmetric_strips(void **state)
         fal_device_destroy(device);
     }
 }
+/* ---- failures ------------------------------------------------------------ */
 
 static fal_product small_product(fal_view view)
 {
@@ -489,13 +616,19 @@ static void failures_are_handed_on(void **state)
     }
 }
 
-int main(void)
+int main(int count, char **words)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_odd_tiny_and_prime),
         cmocka_unit_test(sizes_around_tiles),
-        cmocka_unit_test(sizes_around_blocks),
+        cmocka_unit_test(sizes_around_local_blocks),
+        cmocka_unit_test(thin_products),
+        cmocka_unit_test(sizes_around_shares),
+        cmocka_unit_test(sizes_around_both_levels_of_blocks),
+        cmocka_unit_test(long_sums),
+        cmocka_unit_test(blocks_of_small_groups),
         cmocka_unit_test(every_epilogue),
+        cmocka_unit_test(every_update),
         cmocka_unit_test(nan_and_infinity_pass),
         cmocka_unit_test(sums_do_not_depend_on_the_units),
         cmocka_unit_test(symmetric_products),
@@ -503,5 +636,7 @@ int main(void)
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(failures_are_handed_on),
     };
+    if (count > 1)
+        every = (unsigned)atoi(words[1]);
     return cmocka_run_group_tests_name("gemm", tests, open_devices, close_devices);
 }

@@ -66,20 +66,21 @@ static fal_status clip(fal_device *device, double *worst)
     return status;
 }
 
+static const fal_update RULES[] = {
+    {.rule = FAL_SGD},
+    {.rule = FAL_SGD, .momentum = .9f, .weight_decay = .01f},
+    {.rule = FAL_SGD, .momentum = .9f, .nesterov = 1},
+    {.rule = FAL_ADAM, .weight_decay = .01f},
+    {.rule = FAL_ADAMW, .weight_decay = .01f},
+};
+
 static fal_status update(fal_device *device, double *worst)
 {
-    static const fal_update rules[] = {
-        {.rule = FAL_SGD},
-        {.rule = FAL_SGD, .momentum = .9f, .weight_decay = .01f},
-        {.rule = FAL_SGD, .momentum = .9f, .nesterov = 1},
-        {.rule = FAL_ADAM, .weight_decay = .01f},
-        {.rule = FAL_ADAMW, .weight_decay = .01f},
-    };
     fal_status status = FAL_OK;
     *worst = 0;
-    for (size_t r = 0; r < COUNT(rules); r++)
+    for (size_t r = 0; r < COUNT(RULES); r++)
         for (size_t i = 0; i < COUNT(COUNTS) && !status; i++) {
-            fal_update settings = rules[r];
+            fal_update settings = RULES[r];
             settings.count = COUNTS[i];
             status = fal_check_update(device, &settings, i * i + 1, 0, i == 2,
                                       i == 3, worst);
@@ -175,7 +176,7 @@ static fal_status gemm(fal_device *device, double *worst)
     for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
         const size_t *s = shapes[i / 4];
         fal_product p = {.m = s[0], .n = s[1], .k = s[2], .accumulate = i % 3 == 0};
-        p.a.source = i & 1 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+        p.a.source = (fal_source)(i % 3);
         p.b.source = i & 2 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
         p.activation = (fal_activation){(fal_phi)(i % 5), .01f};
         p.derivative = (fal_activation){(fal_phi)(i % 4), .01f};
@@ -203,9 +204,27 @@ static fal_status symmetric(fal_device *device, double *worst)
     return status;
 }
 
+/* As weights are updated: the batch is summed over, and biases are the last row. */
+static fal_status gemm_update(fal_device *device, double *worst)
+{
+    static const size_t shapes[][3] = {
+        {2, 1, 1}, {25, 10, 128}, {66, 129, 35}, {131, 33, 256}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(RULES) * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i % COUNT(shapes)];
+        fal_product p = {.m = s[0], .n = s[1], .k = s[2]};
+        p.a.source = i % 2 ? FAL_SOURCE_COLUMNS_ONES : FAL_SOURCE_COLUMNS;
+        status = fal_check_gemm_update(device, &p, &RULES[i / COUNT(shapes)], i + 1,
+                                       i % 5 == 0, worst);
+    }
+    return status;
+}
+
 const fal_check fal_checks[] = {
     {"gemm", gemm},
     {"symmetric", symmetric},
+    {"gemm_update", gemm_update},
     {"activation", activation},
     {"derivative", derivative},
     {"loss", loss},

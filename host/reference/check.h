@@ -81,4 +81,9 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
 fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
                           int with_output, double *worst);
 
+/* The same sizes and sources, and update t of `settings` as epilogue. */
+fal_status fal_check_gemm_update(fal_device *device, const fal_product *shape,
+                                 const fal_update *settings, uint64_t t, int halted,
+                                 double *worst);
+
 #endif

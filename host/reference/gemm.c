@@ -11,17 +11,21 @@ typedef struct estimate {
     double value, error;
 } estimate;
 
-static double element(const fal_reference_operand *of, size_t row, size_t column)
+/* Of an operand with `rows` rows */
+static double element(const fal_reference_operand *of, size_t rows, size_t row,
+                      size_t column)
 {
-    return of->source == FAL_SOURCE_COLUMNS ? of->data[column * of->pitch + row]
-                                            : of->data[row * of->pitch + column];
+    if (of->source == FAL_SOURCE_COLUMNS_ONES && row + 1 == rows)
+        return 1;
+    return of->source == FAL_SOURCE_ROWS ? of->data[row * of->pitch + column]
+                                         : of->data[column * of->pitch + row];
 }
 
 static estimate sum(const fal_reference_product *p, size_t i, size_t j)
 {
     double value = 0, magnitude = 0;
     for (size_t k = 0; k < p->k; k++) {
-        double term = element(&p->a, i, k) * element(&p->b, k, j);
+        double term = element(&p->a, p->m, i, k) * element(&p->b, p->k, k, j);
         value += term;
         magnitude += fabs(term);
     }

@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+static const double U = 0x1p-24;     /* the rounding of one operation */
+static const double TINY = 0x1p-120; /* where numbers flush to 0 */
+
 static fal_reference_parameter sgd(const fal_update *u, double rate, double g,
                                    fal_reference_parameter p)
 {
@@ -33,4 +36,61 @@ fal_reference_parameter fal_reference_update(const fal_update *update, uint64_t 
 {
     return update->rule == FAL_SGD ? sgd(update, rate, gradient, p)
                                    : adam(update, t, rate, gradient, p);
+}
+
+/* ---- bounds -------------------------------------------------------------- */
+
+/* Magnitudes of what was added up, since sums may cancel: a rounding of each term
+ * and sum is at most 4 u of them. Adam's step divides by a root (6 u and half of
+ * the square's relative error) and a quotient (5 u), factors from double (3 u). */
+static fal_reference_parameter sgd_rounding(const fal_update *u, double rate,
+                                            double g, fal_reference_parameter p)
+{
+    double sum = fabs(g) + fabs(u->weight_decay * p.weight);
+    double moment = sum + fabs(u->momentum * p.moment);
+    double step = sum + moment;
+    return (fal_reference_parameter){4 * U * (fabs(p.weight) + 3 * rate * step),
+                                     4 * U * moment, 0};
+}
+
+static fal_reference_parameter adam_rounding(const fal_update *u, uint64_t t,
+                                             double rate, double g,
+                                             fal_reference_parameter p)
+{
+    double sum = fabs(g) + fabs(u->weight_decay * p.weight);
+    double moment = .9 * fabs(p.moment) + .1 * sum;
+    double square = .999 * p.square + .001 * sum * sum;
+    double to = adam(u, t, rate, g, p).square;
+    double moved = rate / (1 - pow(.9, (double)t)) * moment /
+                   (sqrt(to / (1 - pow(.999, (double)t))) + 1e-8);
+    double relative = 4 * U + 20 * U + 4 * U * square / (to + TINY);
+    return (fal_reference_parameter){4 * U * fabs(p.weight) + moved * relative,
+                                     4 * U * moment, 6 * U * square};
+}
+
+/* How far an update moves with the gradient. */
+static void add_shift(fal_reference_parameter *bound, fal_reference_parameter a,
+                      fal_reference_parameter b)
+{
+    bound->weight += fabs(a.weight - b.weight);
+    bound->moment += fabs(a.moment - b.moment);
+    bound->square += fabs(a.square - b.square);
+}
+
+fal_reference_parameter fal_reference_update_bound(const fal_update *update,
+                                                   uint64_t t, double rate,
+                                                   double gradient, double error,
+                                                   fal_reference_parameter p)
+{
+    fal_reference_parameter bound = update->rule == FAL_SGD
+                                        ? sgd_rounding(update, rate, gradient, p)
+                                        : adam_rounding(update, t, rate, gradient,
+                                                        p);
+    fal_reference_parameter to = fal_reference_update(update, t, rate, gradient, p);
+    for (int sign = -1; sign <= 1 && error > 0; sign += 2)
+        add_shift(
+            &bound, to,
+            fal_reference_update(update, t, rate, gradient + sign * error, p));
+    bound.weight += TINY, bound.moment += TINY, bound.square += TINY;
+    return bound;
 }

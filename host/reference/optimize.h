@@ -14,4 +14,10 @@ fal_reference_parameter fal_reference_update(const fal_update *update, uint64_t 
                                              double rate, double gradient,
                                              fal_reference_parameter p);
 
+/* How far from that float32 may end up, where the gradient is right to +-error. */
+fal_reference_parameter fal_reference_update_bound(const fal_update *update,
+                                                   uint64_t t, double rate,
+                                                   double gradient, double error,
+                                                   fal_reference_parameter p);
+
 #endif
