@@ -295,7 +295,7 @@ static void single_rows_are_refused(void **state)
     (void)state;
     expect_no_fit(129, 64, "129 samples in batches of 64");
     expect_no_fit(1, 64, "1 samples");
-    expect_no_fit(64, 1, "batches of 1 ");
+    expect_no_fit(64, 1, "batches of 1:");
     options.schedule = "constant";
     fal_model *model = model_of(batch_net, 1);
     fal_trainer *trainer = trainer_of(model, &options);

@@ -104,10 +104,11 @@ static fal_status end_delta(fal_plan_build *build, const fal_layer *layer)
     size_t top = top_of(network,
                         fal_network_weight_layer(network, layer->number + 1));
     fal_status status = FAL_OK;
-    build->list->layer = layer->name;
-    for (size_t i = top; --i > index && !status;)
+    for (size_t i = top; --i > index && !status;) {
+        build->list->layer = network->layers[i].name;
         status = network->layers[i].kind->backward(build, i,
                                                    fal_plan_delta(build, index));
+    }
     return status;
 }
 

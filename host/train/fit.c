@@ -253,11 +253,12 @@ static fal_status check_batches(const fit *f, uint64_t steps)
     size_t last = f->samples - (f->batches - 1) * t->options.batch;
     size_t least = steps >= f->batches ? last : t->options.batch;
     fal_status status = fal_network_check_rows(&t->model->network, least);
-    return status ? fal_fail_within(status,
-                                    "training on %zu samples in batches of %zu "
-                                    "(change --samples or --batch)",
-                                    f->samples, t->options.batch)
-                  : FAL_OK;
+    return status
+               ? fal_fail(status,
+                          "training on %zu samples in batches of %zu: %s; change "
+                          "--samples or --batch",
+                          f->samples, t->options.batch, fal_error_message())
+               : FAL_OK;
 }
 
 /* The schedule begins anew, over the steps that this fit will make. */

@@ -217,7 +217,8 @@ static fal_status check_step(fal_trainer *t, const fal_arrays *arrays)
             arrays->count, t->options.batch);
     status = fal_network_check_rows(&t->model->network, arrays->count);
     if (status)
-        return fal_fail_within(status, "fal_trainer_step");
+        return fal_fail(status, "fal_trainer_step: %s; give it more rows",
+                        fal_error_message());
     return check_schedule(t);
 }
 
