@@ -2,13 +2,14 @@
 """falign beside its peers, in turn in one run: run.py [FALIGN] [--only WORDS] [--rounds N]
 
 Measures everything tests/bench/README.md shows and rewrites its tables. Peers are
-OpenBLAS and PyTorch, each with 1 and 2 threads and every OMP_WAIT_POLICY, a process
-each; who is not being timed is stopped. The peer's best setting and best form count.
-Ratios above 1 are in falign's favour. PyTorch is installed once, into
-$XDG_CACHE_HOME/falign/torch (about 6 GB).
+OpenBLAS and PyTorch, a process for each number of threads (1, half of the cores, all)
+and, of PyTorch, each OMP_WAIT_POLICY; who is not being timed is stopped. The peer's
+best setting and best form count. Ratios above 1 are in falign's favour. PyTorch is
+installed once, into $XDG_CACHE_HOME/falign/torch (about 6 GB).
 
-Refuses to run while other processes use more than a tenth of a core."""
+Refuses to go on while other processes use more than a tenth of a core."""
 import argparse
+import atexit
 import datetime
 import json
 import math
@@ -28,6 +29,8 @@ README = os.path.join(HERE, "README.md")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
                      or os.path.expanduser("~/.cache"), "falign", "torch")
 POLICIES = [None, "active", "passive"]
+CORES = len(os.sched_getaffinity(0))
+THREADS = sorted({1, max(1, CORES // 2), CORES})
 NEAR = 1.1  # a setting this much slower than the best after three rounds is dropped
 
 
@@ -65,6 +68,7 @@ class Peer:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True,
                                         env=environment)
+        atexit.register(self.end)
 
     def greet(self):
         line = self.process.stdout.readline()
@@ -105,15 +109,15 @@ def start_peers(folder):
     subprocess.run(["cc", "-O2", "-std=gnu11",
                     os.path.join(HERE, "peers", "openblas_gemm.c"), "-o", program,
                     "-lopenblas"], check=True)
-    settings = [(t, p) for t in (1, 2) for p in POLICIES]
+    settings = [(t, p) for t in THREADS for p in POLICIES]
     torch = [Peer("PyTorch", [torch_python(), os.path.join(HERE, "peers",
                                                            "torch_peer.py")], t, p)
              for t, p in settings]
-    versions = [json.loads(peer.greet())["torch"] for peer in torch]
-    blas = [Peer("OpenBLAS", [program], t, None) for t in (1, 2)]
-    for peer in blas:
-        peer.stop()
-    return {"torch": torch, "openblas": blas}, versions[0]
+    blas = [Peer("OpenBLAS", [program], t, None) for t in THREADS]
+    versions = {}
+    for peer in torch + blas:
+        versions.update(json.loads(peer.greet()))
+    return {"torch": torch, "openblas": blas}, versions
 
 
 # ---- one row --------------------------------------------------------------------
@@ -186,7 +190,8 @@ def gemm_row(m, n, k, turned="", epilogue="none"):
     form = {"work": "gemm", "m": m, "n": n, "k": k, "ta": int("a" in turned),
             "tb": int("b" in turned), "epilogue": epilogue}
     name = f"{m} × {n} × {k}" + {"": "", "a": ", Aᵀ", "b": ", Bᵀ"}[turned]
-    row = {"name": name, "falign": words, "torch": [form]}
+    forms = ["loop", "foreach", "fused"] if epilogue == "update" else [""]
+    row = {"name": name, "falign": words, "torch": [{**form, "form": f} for f in forms]}
     if epilogue == "none":
         row["openblas"] = f"{m} {n} {k} {form['ta']} {form['tb']}"
     else:
@@ -237,6 +242,7 @@ def table(falign, peers, rows, rounds):
              "| --- | --- | --- | --- | --- |"]
     ratios, figures = [], {}
     for row in rows:
+        insist_on_quiet()
         own, best, ratio = measure_row(falign, peers, row, rounds)
         ratios.append(ratio)
         figures[row["name"]] = own.median()
@@ -299,13 +305,15 @@ def memory_lines(falign):
 
 # ---- writing --------------------------------------------------------------------
 
-def versions(falign, torch):
+def versions(falign, peers):
     info = [d for d in run_falign(falign, ["devices"]) if d.get("usable")]
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="ascii")
                 if line.startswith("model name")), platform.machine())
-    device = f"{info[0]['name']}, {info[0]['platform']}" if info else "?"
-    return (f"{datetime.date.today()}: {cpu}, {os.cpu_count()} cores; {device}; "
-            f"PyTorch {torch}; OpenBLAS of the system.")
+    device = "{name}, {platform} {driver}".format(**info[0]) if info else "?"
+    own = subprocess.run([falign, "--version"], capture_output=True, text=True, check=True)
+    blas = " ".join(peers["openblas"].split()[:2])
+    return (f"{datetime.date.today()}: {cpu}, {CORES} cores; {device}; "
+            f"{own.stdout.strip()}; PyTorch {peers['torch']}; {blas}.")
 
 
 def write_section(name, lines):
@@ -329,9 +337,9 @@ def main():
     falign = shutil.which(given.falign) or sys.exit(f"no such program: {given.falign}")
     insist_on_quiet()
     folder = tempfile.mkdtemp()
-    peers, torch = start_peers(folder)
     try:
-        note = versions(falign, torch)
+        peers, found = start_peers(folder)
+        note = versions(falign, found)
         for name, title, rows in TABLES:
             if given.only and name not in given.only:
                 continue
@@ -346,8 +354,6 @@ def main():
             if not given.only or name in given.only:
                 write_section(name, make(falign) + ["", note])
     finally:
-        for peer in peers["torch"] + peers["openblas"]:
-            peer.end()
         shutil.rmtree(folder)
 
 

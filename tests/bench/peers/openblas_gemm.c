@@ -1,9 +1,12 @@
-/* OpenBLAS's cblas_sgemm: reads lines "M N K TA TB", prints the milliseconds of one
- * product for each, (as many in a row as take 100 ms) / their number. */
+/* OpenBLAS's cblas_sgemm: says which, then reads lines "M N K TA TB", prints the milliseconds of one
+ * product for each, as falign times itself: a warm-up of 0.2 s, then the median over
+ * rounds of as many products as take 20 ms. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+enum { ROUNDS = 9 };
 
 typedef struct problem {
     int m, n, k, ta, tb;
@@ -38,21 +41,32 @@ static double round_ms(const problem *p, long repetitions)
     return (now_ms() - start) / (double)repetitions;
 }
 
-/* The second measurement of a pair counts: the first warms up. */
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 static double measure(const problem *p)
 {
+    double end = now_ms() + 200, ms, rounds[ROUNDS];
     long repetitions = 1;
-    double ms = round_ms(p, 1);
-    while (ms * (double)repetitions < 100) {
-        repetitions = ms > 0 ? (long)(120 / ms) + 1 : 2 * repetitions;
+    do
+        ms = round_ms(p, 1);
+    while (now_ms() < end);
+    for (; ms * (double)repetitions < 20; repetitions *= 2)
         ms = round_ms(p, repetitions);
-    }
-    return round_ms(p, repetitions);
+    for (int i = 0; i < ROUNDS; i++)
+        rounds[i] = round_ms(p, repetitions);
+    qsort(rounds, ROUNDS, sizeof *rounds, by_size);
+    return rounds[ROUNDS / 2];
 }
 
 int main(void)
 {
     problem p;
+    printf("{\"openblas\": \"%s\"}\n", openblas_get_config());
+    fflush(stdout);
     while (scanf("%d %d %d %d %d", &p.m, &p.n, &p.k, &p.ta, &p.tb) == 5) {
         p.a = random_matrix((size_t)p.m * (size_t)p.k);
         p.b = random_matrix((size_t)p.k * (size_t)p.n);

@@ -1,7 +1,7 @@
 """PyTorch as a peer: reads a JSON object a line, prints the milliseconds of one
 repetition of that work, or `null` where this PyTorch has no such form.
 
-    {"work": "gemm", "m":, "n":, "k":, "ta":, "tb":, "epilogue":}
+    {"work": "gemm", "m":, "n":, "k":, "ta":, "tb":, "epilogue":, "form":}
     {"work": "step", "layers":, "width":, "batch":, "rule":, "optimizer":, "norm":,
      "form":}
     {"work": "newton_schulz", "rows":, "columns":, "type":}
@@ -9,6 +9,7 @@ repetition of that work, or `null` where this PyTorch has no such form.
 Threads come from OMP_NUM_THREADS. Samples are floats in place: nothing is gathered
 or standardised inside the time, which favours the peer."""
 import json
+import statistics
 import sys
 import time
 
@@ -19,18 +20,23 @@ torch.manual_seed(1)
 BATCHES = 8
 
 
+def seconds_of(work, count):
+    start = time.perf_counter()
+    for _ in range(count):
+        work()
+    return time.perf_counter() - start
+
+
 def timed(work):
-    """Milliseconds of one call: as many in a row as take 100 ms, after a warm-up."""
-    work()
-    count, seconds = 1, 0.0
-    while True:
-        start = time.perf_counter()
-        for _ in range(count):
-            work()
-        seconds = time.perf_counter() - start
-        if seconds >= 0.1:
-            return 1e3 * seconds / count
-        count = max(2 * count, int(0.12 * count / max(seconds, 1e-6)) + 1)
+    """Milliseconds of one call, as falign times itself: a warm-up of 0.2 s, then the
+    median over rounds of as many calls as take 20 ms."""
+    end, count = time.perf_counter() + 0.2, 1
+    while time.perf_counter() < end:
+        seconds = seconds_of(work, 1)
+    while seconds * count < 0.02:
+        seconds = seconds_of(work, count) / count
+        count *= 2
+    return 1e3 * statistics.median(seconds_of(work, count) for _ in range(9)) / count
 
 
 # ---- products -------------------------------------------------------------------
@@ -40,8 +46,11 @@ def gemm(job):
     a = torch.randn(k, m).t() if job["ta"] else torch.randn(m, k)
     b = torch.randn(n, k).t() if job["tb"] else torch.randn(k, n)
     c, bias, h = torch.empty(m, n), torch.randn(n), torch.randn(m, n)
-    weight, bias_weight = torch.randn(m, n), torch.randn(n)
-    moments = [torch.zeros(m, n), torch.zeros(n)]
+    bias_gradient, parameters = torch.zeros(n), [torch.randn(m, n), torch.randn(n)]
+    for parameter, gradient in zip(parameters, [c, bias_gradient]):
+        parameter.grad = gradient
+    if job["epilogue"] == "update":
+        optimizer, = plain_optimizer({"optimizer": "sgd", **job}, parameters)
 
     def plain():
         torch.mm(a, b, out=c)
@@ -52,17 +61,15 @@ def gemm(job):
 
     def delta():
         torch.mm(a, b, out=c)
-        torch.ops.aten.threshold_backward(c, h, 0)
+        torch.ops.aten.threshold_backward.grad_input(c, h, 0, grad_input=c)
 
     def update():
         torch.mm(a, b, out=c)
-        gradients = [c, b.sum(0)]
-        torch._foreach_mul_(moments, 0.9)
-        torch._foreach_add_(moments, gradients)
-        torch._foreach_add_([weight, bias_weight], moments, alpha=-1e-6)
+        torch.sum(b, 0, out=bias_gradient)
+        optimizer.step()
 
     return {"none": plain, "forward": forward, "delta": delta,
-            "update": update}[job.get("epilogue", "none")]
+            "update": update}[job["epilogue"]]
 
 
 # ---- steps ----------------------------------------------------------------------
@@ -153,7 +160,7 @@ def direct(job, model, optimizers, inputs, labels):
     linear = [m for m in model if isinstance(m, nn.Linear)]
     feedback = [torch.randn(10, job["width"]) * job["width"] ** -0.5
                 for _ in linear[:-1]]
-    turn = [0]
+    row, turn = torch.arange(job["batch"]), [0]
 
     @torch.no_grad()
     def work():
@@ -166,7 +173,7 @@ def direct(job, model, optimizers, inputs, labels):
         log_p = torch.log_softmax(logits, 1)
         torch.nn.functional.nll_loss(log_p, labels[i])
         e = log_p.exp_()
-        e[torch.arange(len(e)), labels[i]] -= 1
+        e[row, labels[i]] -= 1
         e /= len(e)
         for l, layer in enumerate(linear):
             delta = e
