@@ -5,7 +5,6 @@
 #include "device/memory.h"
 #include "ops/clip.h"
 #include "ops/gather.h"
-#include "ops/reduce.h"
 #include "reference/check.h"
 #include "reference/checker.h"
 
@@ -348,30 +347,6 @@ static void losses_without_labels_are_refused(void **state)
     assert_int_equal(list.count, 0);
 }
 
-static void column_sums_agree(void **state)
-{
-    static const size_t sizes[] = {1, 2, 3, 15, 17, 64, 127, 129, 1000};
-    (void)state;
-    for (size_t d = 0; d < device_count; d++)
-        for (size_t i = 0; i < COUNT(sizes) * COUNT(sizes); i++) {
-            size_t rows = sizes[i / COUNT(sizes)],
-                   columns = sizes[i % COUNT(sizes)];
-            uint64_t before = devices[d]->allocated;
-            double worst = 0;
-            fal_status status = fal_check_column_sums(devices[d], rows, columns,
-                                                      i % 2, &worst);
-            judge(devices[d], before, status, worst, "column sums", rows, columns);
-        }
-}
-
-static void too_many_rows_are_refused(void **state)
-{
-    (void)state;
-    fal_launches list = {.device = devices[0]};
-    assert_int_equal(fal_column_sums_add(&list, none, 1 << 20, 3, none),
-                     FAL_ERROR_ARGUMENT);
-}
-
 static void clipping_factors_agree(void **state)
 {
     static const size_t counts[] = {1, 2, 15, 17, 16383, 16384, 16385, 70001};
@@ -409,7 +384,7 @@ static void norms_end_where_they_end(void **state)
     }
 }
 
-/* Results of `units` compute units: sums, partial losses and squares */
+/* Results of `units` compute units: partial losses and squares */
 static void sums_by_units(fal_device *device, unsigned units, float *into)
 {
     enum { ROWS = 200, COLUMNS = 1003, BLOCKS = 13, SQUARES = 13 };
@@ -422,7 +397,6 @@ static void sums_by_units(fal_device *device, unsigned units, float *into)
                                  fal_checker_floats(&c, ROWS * COLUMNS, -1, 1));
     fal_view labels = fal_checker_put(&c, ROWS,
                                       fal_checker_ints(&c, ROWS, COLUMNS));
-    fal_view sums = fal_checker_put(&c, COLUMNS, NULL);
     fal_loss_work work = {.rows = ROWS,
                           .outputs = COLUMNS,
                           .a = x,
@@ -430,23 +404,20 @@ static void sums_by_units(fal_device *device, unsigned units, float *into)
                           .partials = fal_checker_put(&c, 2 * BLOCKS, NULL),
                           .stride = BLOCKS};
     fal_view squares = fal_checker_put(&c, SQUARES, NULL);
-    must(fal_column_sums_add(&c.launches, x, ROWS, COLUMNS, sums));
     must(fal_square_sums_add(&c.launches, x, ROWS * COLUMNS, squares));
     fal_checker_run(&c, fal_loss_add(&c.launches, &work, &slot));
     device->facts.units = own;
-    const float *got = fal_checker_get(&c, sums);
     const float *partials = fal_checker_get(&c, work.partials);
     const float *norm = fal_checker_get(&c, squares);
     must(c.status);
-    memcpy(into + COLUMNS + 2 * BLOCKS, norm, SQUARES * sizeof *norm);
-    memcpy(into, got, COLUMNS * sizeof *got);
-    memcpy(into + COLUMNS, partials, 2 * BLOCKS * sizeof *partials);
+    memcpy(into, partials, 2 * BLOCKS * sizeof *partials);
+    memcpy(into + 2 * BLOCKS, norm, SQUARES * sizeof *norm);
     must(fal_checker_end(&c));
 }
 
 static void sums_do_not_depend_on_units(void **state)
 {
-    static float results[2][1100];
+    static float results[2][39];
     (void)state;
     for (size_t d = 0; d < device_count; d++) {
         sums_by_units(devices[d], 1, results[0]);
@@ -581,19 +552,17 @@ static fal_status small_check(fal_device *device, size_t which)
         return fal_check_loss(device, FAL_CROSS_ENTROPY, FAL_CHECK_LABELS, 3, 3, 0,
                               &worst);
     case 3:
-        return fal_check_column_sums(device, 3, 3, 0, &worst);
-    case 4:
         return fal_check_update(device, &adam, 1, 0, 0, 0, &worst);
-    case 5:
+    case 4:
         return fal_check_random(device, &normal, 3, 3, 0, &worst);
-    case 6:
+    case 5:
         return fal_check_random(device, &zero, 3, 3, 0, &worst);
-    case 7:
+    case 6:
         return fal_check_clip(device, 3, 1, 0, &worst);
     }
     return fal_check_gather(device, FAL_BYTES, 3, 3, 1, 0, &worst);
 }
-enum { SMALL_CHECKS = 9 };
+enum { SMALL_CHECKS = 8 };
 
 /* Each call fails once; the n-th from now, until there are fewer. */
 static void fail_each(void (*fail_at)(long), fal_status expected)
@@ -644,8 +613,6 @@ int main(void)
         cmocka_unit_test(losses_that_are_not_finite_halt),
         cmocka_unit_test(labels_that_are_none_halt),
         cmocka_unit_test(losses_without_labels_are_refused),
-        cmocka_unit_test(column_sums_agree),
-        cmocka_unit_test(too_many_rows_are_refused),
         cmocka_unit_test(clipping_factors_agree),
         cmocka_unit_test(norms_end_where_they_end),
         cmocka_unit_test(sums_do_not_depend_on_units),

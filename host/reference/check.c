@@ -44,18 +44,6 @@ static fal_status loss(fal_device *device, double *worst)
     return status;
 }
 
-static fal_status column_sums(fal_device *device, double *worst)
-{
-    static const size_t shapes[][2] = {
-        {1, 1}, {3, 17}, {128, 10}, {131, 521}, {1009, 67}};
-    fal_status status = FAL_OK;
-    *worst = 0;
-    for (size_t i = 0; i < COUNT(shapes) && !status; i++)
-        status = fal_check_column_sums(device, shapes[i][0], shapes[i][1], 0,
-                                       worst);
-    return status;
-}
-
 static fal_status clip(fal_device *device, double *worst)
 {
     fal_status status = FAL_OK;
@@ -228,7 +216,6 @@ const fal_check fal_checks[] = {
     {"activation", activation},
     {"derivative", derivative},
     {"loss", loss},
-    {"column_sums", column_sums},
     {"clip", clip},
     {"batch_norm", batch_norm},
     {"layer_norm", layer_norm},

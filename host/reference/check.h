@@ -36,8 +36,6 @@ fal_status fal_check_derivative(fal_device *device, fal_activation activation,
 enum { FAL_CHECK_LABELS = 1, FAL_CHECK_TARGETS = 2 };
 fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t rows,
                           size_t outputs, int wild, double *worst);
-fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns,
-                                 int wild, double *worst);
 
 /* The factor that clips `count` gradients to the norm `limit`. */
 fal_status fal_check_clip(fal_device *device, size_t count, float limit, int wild,

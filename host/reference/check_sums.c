@@ -1,4 +1,4 @@
-/* Losses, column sums and norms.
+/* Losses and norms.
  *
  * Bounds in u = 2^-24: a sum of n terms in strands of at least 4 is off by its
  * depth, n/4 + 260 at most (GPU-like teams add up to 256 shares), in units u of the
@@ -8,10 +8,8 @@
 #include "reference/checker.h"
 #include "reference/clip.h"
 #include "reference/loss.h"
-#include "reference/reduce.h"
 
 #include "ops/clip.h"
-#include "ops/reduce.h"
 
 #include <math.h>
 
@@ -20,28 +18,6 @@ static const double U = 0x1p-24, TINY = 0x1p-120;
 static double depth(size_t n)
 {
     return n < 340 ? (double)n : (double)n / 4 + 260;
-}
-
-fal_status fal_check_column_sums(fal_device *device, size_t rows, size_t columns,
-                                 int wild, double *worst)
-{
-    fal_checker c;
-    fal_checker_begin(&c, device, worst);
-    float *x = fal_checker_floats(&c, rows * columns, -1, 1);
-    if (wild)
-        fal_checker_spoil(&c, x, rows * columns, 13);
-    double *expected = fal_checker_room(&c, columns, sizeof *expected);
-    double *magnitudes = fal_checker_room(&c, columns, sizeof *magnitudes);
-    fal_view from = fal_checker_put(&c, rows * columns, x);
-    fal_view to = fal_checker_put(&c, columns, NULL);
-    fal_checker_run(&c, fal_column_sums_add(&c.launches, from, rows, columns, to));
-    const float *sums = fal_checker_get(&c, to);
-    if (sums)
-        fal_reference_column_sums(x, rows, columns, expected, magnitudes);
-    for (size_t i = 0; sums && i < columns; i++)
-        fal_checker_note(&c, sums[i], expected[i],
-                         (depth(rows) + 2) * U * magnitudes[i] + TINY);
-    return fal_checker_end(&c);
 }
 
 /* The sum's relative error is halved by the root. */
