@@ -81,6 +81,9 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
 void fal_plan_release(fal_plan *plan);
 
+/* host/net/backward.c: adds the backward pass, down to gradients or new weights. */
+fal_status fal_backward_add(fal_plan_build *build);
+
 /* For layer kinds: the views of layer `index`. */
 fal_view fal_plan_input(const fal_plan_build *build, size_t index);
 fal_view fal_plan_output(const fal_plan_build *build, size_t index);

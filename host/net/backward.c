@@ -1,0 +1,210 @@
+/* The backward pass: deltas from the output's down, and the gradients that they make,
+ * in waves of products. Where a delta comes from is decided by the layers' routes
+ * alone. */
+#include "device/memory.h"
+#include "net/layer.h"
+
+void fal_routes_freeze(fal_route *routes, size_t count)
+{
+    routes[count - 1].frozen = 0;
+    for (size_t i = count - 1; i-- > 0;)
+        routes[i].frozen = routes[i].rule->path == FAL_PATH_NONE ||
+                           (routes[i].rule->path == FAL_PATH_LAYERS &&
+                            routes[i + 1].frozen);
+}
+
+/* What carries delta of the layer above down through it: B where its row has one of
+ * W's shape, else W itself (also where that row is direct). Both [in][out], read
+ * transposed. */
+static int carries_by_weight(const fal_route *above)
+{
+    return above->rule->path != FAL_PATH_LAYERS ||
+           above->rule->carrier != FAL_CARRIER_FEEDBACK;
+}
+
+static fal_operand carrier(const fal_plan_build *build, const fal_layer *above)
+{
+    const fal_route *route = &build->routes[above->number - 1];
+    return (fal_operand){FAL_SOURCE_COLUMNS,
+                         !carries_by_weight(route)
+                             ? route->feedback
+                             : fal_arena_view(build->parameters, above->weight),
+                         above->outputs};
+}
+
+/* ---- deltas -------------------------------------------------------------- */
+
+/* The activation whose derivative is the epilogue of a hidden layer's delta: the last
+ * below the next layer with weights, or the place of that layer if there is none. */
+static size_t top_of(const fal_network *network, const fal_layer *above)
+{
+    size_t index = fal_network_index(network, above);
+    return network->layers[index - 1].is_activation ? index - 1 : index;
+}
+
+/* delta of a hidden layer. The signal arrives at the input of the next layer with
+ * weights, that is after the nonlinearity; the last activation's derivative is the
+ * product's epilogue. */
+static void delta_product(const fal_plan_build *build, const fal_layer *layer,
+                          fal_product *product)
+{
+    const fal_network *network = build->network;
+    const fal_route *route = &build->routes[layer->number - 1];
+    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
+    int direct = route->rule->path == FAL_PATH_DIRECT;
+    const fal_layer *from = direct ? fal_network_weight_layer(
+                                         network, (unsigned)network->weights)
+                                   : above;
+    size_t top = top_of(network, above);
+    *product = (fal_product){
+        .m = build->rows,
+        .n = above->inputs,
+        .k = from->outputs,
+        .a = {FAL_SOURCE_ROWS,
+              fal_plan_delta(build, fal_network_index(network, from)),
+              from->outputs},
+        .b = direct ? (fal_operand){FAL_SOURCE_ROWS, route->feedback, above->inputs}
+                    : carrier(build, above),
+        .c = fal_plan_delta(build, fal_network_index(network, layer)),
+        .pitch = above->inputs,
+        .layer = layer->name,
+        .work = "delta",
+    };
+    if (network->layers[top].is_activation) {
+        product->output = fal_plan_output(build, top);
+        product->derivative = network->layers[top].activation;
+    }
+}
+
+/* What lies between the product and the layer itself. */
+static fal_status end_delta(fal_plan_build *build, const fal_layer *layer)
+{
+    const fal_network *network = build->network;
+    size_t index = fal_network_index(network, layer);
+    size_t top = top_of(network,
+                        fal_network_weight_layer(network, layer->number + 1));
+    fal_status status = FAL_OK;
+    for (size_t i = top; --i > index && !status;) {
+        build->list->layer = network->layers[i].name;
+        status = network->layers[i].kind->backward(build, i,
+                                                   fal_plan_delta(build, index));
+    }
+    return status;
+}
+
+/* ---- gradients ----------------------------------------------------------- */
+
+/* The gradient of a layer's weight and bias, or their new values. `update` is room
+ * for what the product refers to. */
+static void gradient_product(const fal_plan_build *build, const fal_layer *layer,
+                             fal_product *product, fal_update *update)
+{
+    layer->kind->gradient(build, fal_network_index(build->network, layer), product);
+    product->c = fal_plan_gradient(build, layer->weight, update, &product->update);
+}
+
+/* ---- waves --------------------------------------------------------------- */
+
+/* A wave is one launch of all products that wait for no other of it. In which wave,
+ * 1, 2, …, a layer's delta and gradient are made; 0: before the first (the output
+ * layer's delta is the loss's), or never. */
+typedef struct turn {
+    const fal_layer *layer;
+    size_t delta, gradient;
+} turn;
+
+static size_t later(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A delta straight from the output comes with the first wave, one from the layer
+ * above a wave after that layer's. */
+static void schedule_deltas(const fal_plan_build *build, turn *turns)
+{
+    const fal_route *routes = build->routes;
+    size_t count = build->network->weights;
+    for (size_t i = count - 1; i-- > 0;)
+        if (!routes[i].frozen)
+            turns[i].delta = routes[i].rule->path == FAL_PATH_DIRECT
+                                 ? 1
+                                 : turns[i + 1].delta + 1;
+}
+
+/* A gradient comes a wave after its delta; but weights are not updated before they
+ * have carried the delta of the layer below. Returns the number of waves. */
+static size_t schedule_gradients(const fal_plan_build *build, turn *turns)
+{
+    const fal_route *routes = build->routes;
+    size_t waves = 0;
+    for (size_t i = 0; i < build->network->weights; i++) {
+        if (routes[i].frozen)
+            continue;
+        int carries = build->update && i > 0 &&
+                      routes[i - 1].rule->path == FAL_PATH_LAYERS &&
+                      carries_by_weight(&routes[i]);
+        turns[i].gradient = 1 +
+                            later(turns[i].delta, carries ? turns[i - 1].delta : 0);
+        waves = later(waves, turns[i].gradient);
+    }
+    return waves;
+}
+
+/* One wave's products, output layer first. */
+static size_t collect(const fal_plan_build *build, size_t wave, const turn *turns,
+                      fal_product *products, fal_update *updates)
+{
+    size_t count = 0;
+    for (size_t i = build->network->weights; i-- > 0;) {
+        if (turns[i].delta == wave)
+            delta_product(build, turns[i].layer, &products[count++]);
+        if (turns[i].gradient == wave) {
+            gradient_product(build, turns[i].layer, &products[count],
+                             &updates[count]);
+            count++;
+        }
+    }
+    return count;
+}
+
+static fal_status end_deltas(fal_plan_build *build, size_t wave, const turn *turns)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = build->network->weights; i-- > 0 && !status;)
+        if (turns[i].delta == wave)
+            status = end_delta(build, turns[i].layer);
+    return status;
+}
+
+static fal_status add_waves(fal_plan_build *build, turn *turns,
+                            fal_product *products, fal_update *updates)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < build->network->weights; i++)
+        turns[i].layer = fal_network_weight_layer(build->network, (unsigned)i + 1);
+    schedule_deltas(build, turns);
+    size_t waves = schedule_gradients(build, turns);
+    for (size_t wave = 1; wave <= waves && !status; wave++) {
+        size_t count = collect(build, wave, turns, products, updates);
+        build->list->layer = "backward";
+        status = fal_gemm_add(build->list, products, count);
+        if (!status)
+            status = end_deltas(build, wave, turns);
+    }
+    return status;
+}
+
+fal_status fal_backward_add(fal_plan_build *build)
+{
+    size_t layers = build->network->weights;
+    turn *turns = fal_allocate(layers, sizeof *turns);
+    fal_product *products = fal_allocate(2 * layers, sizeof *products);
+    fal_update *updates = fal_allocate(2 * layers, sizeof *updates);
+    fal_status status = turns && products && updates
+                            ? add_waves(build, turns, products, updates)
+                            : FAL_ERROR_MEMORY;
+    fal_release(turns);
+    fal_release(products);
+    fal_release(updates);
+    return status;
+}
