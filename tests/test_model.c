@@ -288,11 +288,10 @@ static void data_that_does_not_fit_is_refused(void **state)
     fal_trainer *t = trainer_of(model, &options), *m = trainer_of(model, &mse);
     fal_arrays arrays = random_arrays(9, 5, 4, 0);
     refuse_data(model, t, &arrays, NULL,
-                "samples are 1x1x5, the network's input "
-                "is 2x3x1");
+                "samples have the size 5, the network's input has 2x3x1");
     arrays = random_arrays(9, 6, 4, 0);
     arrays.channels = 1, arrays.height = 3, arrays.width = 2;
-    refuse_data(model, t, &arrays, NULL, "samples are 3x2x1");
+    refuse_data(model, t, &arrays, NULL, "size 3x2x1");
     arrays = random_arrays(9, 6, 5, 0);
     refuse_data(model, t, &arrays, NULL, "5 classes, the network only 4 outputs");
     arrays = random_arrays(9, 6, 4, 1);
@@ -313,7 +312,7 @@ static void test_data_is_checked_too(void **state)
     fal_model *model = model_of("input 6, dense 4", 1);
     fal_trainer *t = trainer_of(model, NULL);
     expect_error(fal_trainer_fit(t, train, test, 1, NULL, NULL), FAL_ERROR_ARGUMENT,
-                 "test: data set: its samples are 1x1x7");
+                 "test: data set: its samples have the size 7");
     fal_trainer_destroy(t);
     fal_model_destroy(model);
     fal_dataset_destroy(train);

@@ -185,7 +185,8 @@ static void unknown_layers_get_the_nearest(void **state)
     refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
     refuse("input 5, conv 3 3", &nothing, "item 2", "unknown layer 'conv'");
     refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
-    refuse("mlp", &images, "unknown layer 'mlp'", "item 1");
+    refuse("mlp", &images, "network 'mlp'", "the preset is mlp-LxW");
+    refuse("mlp2", &images, "unknown layer 'mlp2'", "item 1");
     refuse("input 5, dense 3; relu", &nothing, "item 2", "'relu'");
 }
 
@@ -262,7 +263,7 @@ static void networks_that_cannot_be_are_refused(void **state)
            "follows the output layer dense1 directly");
     refuse("input 5, dense 3, linear, tanh", &nothing, "layer tanh1", "'linear'");
     refuse("dense 3", &nothing, "no 'input' item", "no data set");
-    refuse("input 5, dense 3", &images, "its input is 1x1x5", "are 28x28x1");
+    refuse("input 5, dense 3", &images, "its input has the size 5", "have 28x28x1");
     refuse("input 14x56x1, dense 3", &images, "14x56x1", "28x28x1");
     refuse("mlp-2x512", &no_outputs, "mlp-2x512", "number of outputs");
     refuse("mlp-2", &images, "'mlp-2'", "mlp-LxW");

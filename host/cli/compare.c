@@ -76,13 +76,12 @@ static void name_rules(struct comparison *c)
     cli_set_text(c->options, CLI_RULE_LIST, c->list);
 }
 
-static void print_head(const struct comparison *c, const cli_job *job)
+static void print_head(const cli_job *job, void *user)
 {
-    if (c->silent)
-        return;
+    const struct comparison *c = user;
     cli_job_print_head(job, "compare", c->folder);
-    cli_print("runs     %zu rules, %zu seed%s\n\n", c->rule_count, c->seeds,
-              c->seeds == 1 ? "" : "s");
+    cli_print("runs     %zu rule%s, %zu seed%s\n\n", c->rule_count,
+              c->rule_count == 1 ? "" : "s", c->seeds, c->seeds == 1 ? "" : "s");
 }
 
 /* ---- one run ------------------------------------------------------------- */
@@ -145,8 +144,9 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
     fal_status status = cli_job_make(&job, &c->ground, &options);
     if (status)
         return status;
-    if (rule == 0 && offset == 0)
-        print_head(c, &job);
+    job.user = c;
+    if (rule == 0 && offset == 0 && !c->silent)
+        job.on_begin = print_head;
     status = run_job(c, &job, outcome);
     cli_job_release(&job);
     if (status != FAL_ERROR_DIVERGED)

@@ -7,15 +7,6 @@
 
 /* ---- text ---------------------------------------------------------------- */
 
-static void shape_text(fal_shape shape, char text[64])
-{
-    if (shape.height == 1 && shape.width == 1)
-        snprintf(text, 64, "%zu", shape.channels);
-    else
-        snprintf(text, 64, "%zux%zux%zu", shape.height, shape.width,
-                 shape.channels);
-}
-
 static uint64_t layer_parameters(const fal_layer *layer)
 {
     uint64_t count = layer->has_weight ? layer->inputs * layer->outputs : 0;
@@ -25,8 +16,8 @@ static uint64_t layer_parameters(const fal_layer *layer)
 /* Weights in PyTorch's order, as files have them. */
 static void print_layer(const fal_layer *layer)
 {
-    char out[64], weight[64] = "";
-    shape_text(layer->out, out);
+    char out[FAL_SHAPE_TEXT], weight[64] = "";
+    fal_shape_print(out, layer->out);
     if (layer->number)
         snprintf(weight, sizeof weight, "[%zu, %zu]", layer->outputs,
                  layer->inputs);
@@ -44,8 +35,8 @@ static void print_bytes(const char *what, uint64_t bytes)
 static void print_text(const cli_job *job, const fal_footprint *f)
 {
     const fal_network *network = &job->model->network;
-    char input[64];
-    shape_text(network->input, input);
+    char input[FAL_SHAPE_TEXT];
+    fal_shape_print(input, network->input);
     cli_print("%-12s %-10s %-12s %-16s %12s\n", "layer", "kind", "output", "weight",
               "parameters");
     cli_print("%-12s %-10s %s\n", "input", "", input);
@@ -65,8 +56,8 @@ static void print_text(const cli_job *job, const fal_footprint *f)
 
 static void add_layer(fal_json *json, const fal_layer *layer)
 {
-    char out[64];
-    shape_text(layer->out, out);
+    char out[FAL_SHAPE_TEXT];
+    fal_shape_print(out, layer->out);
     fal_json_begin_object(json);
     cli_json_text(json, "name", layer->name);
     cli_json_text(json, "kind", layer->kind->name);
@@ -97,10 +88,12 @@ static fal_status print_json(const cli_job *job, const fal_footprint *f)
     return cli_print_json(&json);
 }
 
-fal_status cli_dry_run_print(const cli_job *job)
+fal_status cli_dry_run_print(cli_job *job)
 {
     fal_footprint footprint = {.size = sizeof footprint};
-    fal_status status = fal_trainer_footprint(job->trainer, &footprint);
+    fal_status status = cli_job_check(job);
+    if (!status)
+        status = fal_trainer_footprint(job->trainer, &footprint);
     if (status || cli_flag(&job->options, CLI_QUIET))
         return status;
     if (cli_flag(&job->options, CLI_JSON))

@@ -4,6 +4,6 @@
 
 #include "cli/job.h"
 
-fal_status cli_dry_run_print(const cli_job *job);
+fal_status cli_dry_run_print(cli_job *job);
 
 #endif

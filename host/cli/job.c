@@ -68,23 +68,37 @@ void cli_job_release(cli_job *job)
 /* Characters of the network's text that are shown. */
 enum { NETWORK_SHOWN = 66 };
 
+static void print_count(size_t count, const char *one, const char *many)
+{
+    cli_print(", %zu %s", count, count == 1 ? one : many);
+}
+
+static void print_data(const cli_job *job)
+{
+    const fal_arrays *data = &job->ground->train_facts;
+    cli_print("data     ");
+    cli_print_name(cli_text(&job->options, CLI_DATA));
+    cli_print(": %zu train, %zu test", data->count, job->ground->test_facts.count);
+    if (data->height == 1 && data->width == 1)
+        print_count(data->channels, "number", "numbers");
+    else
+        cli_print(", %zux%zux%zu", data->height, data->width, data->channels);
+    if (data->labels)
+        print_count(data->classes, "class", "classes");
+    else
+        print_count(data->outputs, "target", "targets");
+    cli_print("\n");
+}
+
 void cli_job_print_head(const cli_job *job, const char *what, const fal_run *folder)
 {
     const cli_ground *g = job->ground;
-    const fal_arrays *data = &g->train_facts;
     const char *network = fal_model_network(job->model);
     cli_print("%-8s ", what);
     cli_print_name(fal_run_folder(folder));
     cli_print("\ndevice   %s, %s (%s)\n", g->info.selector, g->info.name,
               g->info.platform);
-    cli_print("data     ");
-    cli_print_name(cli_text(&job->options, CLI_DATA));
-    cli_print(": %zu train, %zu test, %zux%zux%zu, %zu %s\n", data->count,
-              g->test_facts.count, data->height, data->width, data->channels,
-              data->labels ? data->classes : data->outputs,
-              data->labels         ? "classes"
-              : data->outputs == 1 ? "target"
-                                   : "targets");
+    print_data(job);
     cli_print("network  %.*s%s\n", NETWORK_SHOWN, network,
               strlen(network) > NETWORK_SHOWN ? "..." : "");
 }
@@ -184,6 +198,8 @@ static int on_progress(const fal_progress *progress, void *user)
 {
     cli_job *job = user;
     job->last = *progress;
+    if (progress->event == FAL_START && job->on_begin)
+        job->on_begin(job, job->user);
     if (progress->event == FAL_START && is_unwanted())
         return 1;
     fal_status status = handle(job, progress);
@@ -233,4 +249,19 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
         cli_whole(&job->options, CLI_EPOCHS), on_progress, job);
     cli_live_erase();
     return job->started ? save_rest(job, status) : status;
+}
+
+static int stop(const fal_progress *progress, void *user)
+{
+    (void)progress;
+    (void)user;
+    return 1;
+}
+
+fal_status cli_job_check(cli_job *job)
+{
+    fal_status status = fal_trainer_fit(
+        job->trainer, job->ground->train, job->ground->test,
+        cli_whole(&job->options, CLI_EPOCHS), stop, NULL);
+    return status == FAL_STOPPED ? FAL_OK : status;
 }

@@ -11,7 +11,12 @@ typedef struct cli_job {
     cli_options options; /* resolved */
     fal_model *model;
     fal_trainer *trainer;
-    fal_run *run; /* the caller's */
+    fal_run *run; /* the caller's, once it runs */
+
+    void (*on_begin)(const struct cli_job *job, void *user); /* may be NULL: after
+                                                              * all that can refuse
+                                                              * the run */
+    void *user;
 
     cli_live live;
     int silent;        /* prints nothing */
@@ -33,6 +38,9 @@ void cli_job_release(cli_job *job);
 /* The first lines: folder, behind the word `what`, device, data, network. */
 void cli_job_print_head(const cli_job *job, const char *what,
                         const fal_run *folder);
+
+/* Fails as cli_job_run would before its first step; trains and writes nothing. */
+fal_status cli_job_check(cli_job *job);
 
 /* Trains into `run`; `label` stands in front of progress lines. After Ctrl-C the
  * model is saved and the status is FAL_STOPPED. */

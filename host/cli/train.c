@@ -22,10 +22,11 @@ static void print_lengths(const cli_options *run)
     cli_print("\n");
 }
 
-static void print_head(const cli_job *job, const fal_run *folder)
+static void print_head(const cli_job *job, void *unused)
 {
     const cli_options *run = &job->options;
-    cli_job_print_head(job, "run", folder);
+    (void)unused;
+    cli_job_print_head(job, "run", job->run);
     cli_print("rule     %s, %s, %s lr %g %s, batch %llu",
               cli_text(run, CLI_RULE_NAME), cli_text(run, CLI_LOSS),
               cli_text(run, CLI_OPTIMIZER), cli_real(run, CLI_RATE),
@@ -84,7 +85,7 @@ static fal_status train(cli_job *job, fal_run *folder)
     int json = cli_flag(&job->options, CLI_JSON);
     job->measure_start = json;
     if (!job->silent)
-        print_head(job, folder);
+        job->on_begin = print_head;
     fal_status status = cli_job_run(job, folder, NULL);
     if (status == FAL_STOPPED)
         cli_job_explain(job);

@@ -24,6 +24,28 @@ size_t fal_shape_size(fal_shape shape)
     return shape.height * shape.width * shape.channels;
 }
 
+static int is_row(fal_shape shape)
+{
+    return shape.height == 1 && shape.width == 1;
+}
+
+void fal_shape_print(char text[FAL_SHAPE_TEXT], fal_shape shape)
+{
+    if (is_row(shape))
+        snprintf(text, FAL_SHAPE_TEXT, "%zu", shape.channels);
+    else
+        snprintf(text, FAL_SHAPE_TEXT, "%zux%zux%zu", shape.height, shape.width,
+                 shape.channels);
+}
+
+int fal_shape_takes(fal_shape input, fal_shape data)
+{
+    int same = input.height == data.height && input.width == data.width &&
+               input.channels == data.channels;
+    return same || ((is_row(input) || is_row(data)) &&
+                    fal_shape_size(input) == fal_shape_size(data));
+}
+
 fal_status fal_parse_size(const char *word, const char *what, size_t *size)
 {
     char *end;
@@ -89,13 +111,13 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
     fal_status status = find_norm(defaults->norm, &norm);
     if (status)
         return status;
-    if (strncmp(text, "mlp-", 4) != 0) {
+    if (strcmp(text, "mlp") != 0 && strncmp(text, "mlp-", 4) != 0) {
         *expanded = fal_copy_text(text);
         return *expanded ? FAL_OK : FAL_ERROR_MEMORY;
     }
-    snprintf(copy, sizeof copy, "%s", text + 4);
+    snprintf(copy, sizeof copy, "%s", text[3] ? text + 4 : "");
     char *by = strchr(copy, 'x');
-    if (!by || strlen(text + 4) >= sizeof copy)
+    if (!by || strlen(text) >= sizeof copy)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "network '%.60s': the preset is mlp-LxW, for example "
                         "mlp-2x512",
@@ -264,19 +286,15 @@ static fal_status resolve_input(fal_network *network, fal_shape data)
     if (!given && !has)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "network: no 'input' item and no data set to take it from");
-    int flat = (data.height == 1 && data.width == 1) ||
-               (network->input.height == 1 && network->input.width == 1);
-    int same = network->input.height == data.height &&
-               network->input.width == data.width &&
-               network->input.channels == data.channels;
-    if (given && has && !same && !(flat && given == has))
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "network: its input is %zux%zux%zu, the data set's samples "
-                        "are %zux%zux%zu",
-                        network->input.height, network->input.width,
-                        network->input.channels, data.height, data.width,
-                        data.channels);
-    return FAL_OK;
+    if (!given || !has || fal_shape_takes(network->input, data))
+        return FAL_OK;
+    char input[FAL_SHAPE_TEXT], samples[FAL_SHAPE_TEXT];
+    fal_shape_print(input, network->input);
+    fal_shape_print(samples, data);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "network: its input has the size %s, the data set's samples "
+                    "have %s; leave 'input' out, or give other data",
+                    input, samples);
 }
 
 static fal_status find_shapes(fal_network *network)
@@ -323,12 +341,9 @@ static fal_status write_text(fal_network *network)
     char *text = fal_allocate(size, 1);
     if (!text)
         return FAL_ERROR_MEMORY;
-    fal_shape in = network->input;
-    if (in.height == 1 && in.width == 1)
-        used = (size_t)snprintf(text, size, "input %zu", in.channels);
-    else
-        used = (size_t)snprintf(text, size, "input %zux%zux%zu", in.height,
-                                in.width, in.channels);
+    char input[FAL_SHAPE_TEXT];
+    fal_shape_print(input, network->input);
+    used = (size_t)snprintf(text, size, "input %s", input);
     for (size_t i = 0; i < network->count; i++) {
         const fal_layer *layer = &network->layers[i];
         char arguments[64] = "";

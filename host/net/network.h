@@ -12,6 +12,14 @@ typedef struct fal_shape {
 
 size_t fal_shape_size(fal_shape shape);
 
+/* As the network's text has it: "28x28x1"; of a row of numbers "784". */
+enum { FAL_SHAPE_TEXT = 64 };
+void fal_shape_print(char text[FAL_SHAPE_TEXT], fal_shape shape);
+
+/* 1: data go into an input: both have the same shape, or as many numbers and one is
+ * a row. */
+int fal_shape_takes(fal_shape input, fal_shape data);
+
 struct fal_layer_kind;
 
 enum { FAL_NAME_LIMIT = 48 };

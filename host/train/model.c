@@ -317,32 +317,29 @@ fal_status fal_loss_find(const char *name, int *loss)
     return fal_fail_unknown("loss", name, known, 2);
 }
 
-static int same_input(fal_shape net, const fal_arrays *data)
+static fal_status sizes_differ(fal_shape in, fal_shape samples)
 {
-    int same = net.height == data->height && net.width == data->width &&
-               net.channels == data->channels;
-    int flat = (net.height == 1 && net.width == 1) ||
-               (data->height == 1 && data->width == 1);
-    return same || (flat && fal_shape_size(net) ==
-                                data->height * data->width * data->channels);
+    char input[FAL_SHAPE_TEXT], sample[FAL_SHAPE_TEXT];
+    fal_shape_print(input, in);
+    fal_shape_print(sample, samples);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "data set: its samples have the size %s, the network's input "
+                    "has %s; give data of that size",
+                    sample, input);
 }
 
 fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int loss)
 {
     const fal_network *network = &model->network;
-    fal_shape in = network->input;
-    if (!same_input(in, data))
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "data set: its samples are %zux%zux%zu, the network's input "
-            "is %zux%zux%zu",
-            data->height, data->width, data->channels, in.height, in.width,
-            in.channels);
+    fal_shape samples = {data->height, data->width, data->channels};
+    if (!fal_shape_takes(network->input, samples))
+        return sizes_differ(network->input, samples);
     if (data->labels && data->classes > network->outputs)
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "data set: it has %zu classes, the network only %zu outputs",
-            data->classes, network->outputs);
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "data set: it has %zu classes, the network only %zu output"
+                        "%s; end the network in dense %zu, or give other data",
+                        data->classes, network->outputs,
+                        network->outputs == 1 ? "" : "s", data->classes);
     if (data->targets && data->outputs != network->outputs)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "data set: its targets have %zu numbers a sample, the "
@@ -351,8 +348,8 @@ fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int lo
     if (data->targets && loss == FAL_CROSS_ENTROPY)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
-            "data set: cross-entropy needs labels, it has real targets; "
-            "use the loss mse (--loss mse)");
+            "data set: cross-entropy needs labels, it has real targets; use the "
+            "loss mse (--loss mse), or store classes as whole numbers");
     return FAL_OK;
 }
 
