@@ -1,6 +1,7 @@
 #include "cli/settings.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "device/text.h"
 #include "learn/rule.h"
 
 #include <ctype.h>
@@ -45,6 +46,30 @@ static fal_status check_schedule(const cli_options *options)
                            options, odd);
 }
 
+static const cli_id seeds[] = {CLI_SEED_WEIGHTS, CLI_SEED_FEEDBACK, CLI_SEED_DATA,
+                               CLI_SEED_NOISE};
+enum { SEEDS = sizeof seeds / sizeof *seeds };
+
+/* 1: --seeds adds to it. */
+static int seed_varies(const cli_options *options, cli_id seed)
+{
+    return seed == CLI_SEED_WEIGHTS || !cli_given(options, seed);
+}
+
+static fal_status check_seeds(const cli_options *options)
+{
+    uint64_t more = cli_whole(options, CLI_SEED_COUNT) - 1;
+    for (size_t i = 0; i < SEEDS && options->command == CLI_COMPARE; i++)
+        if (seed_varies(options, seeds[i]) &&
+            cli_whole(options, seeds[i]) > UINT64_MAX - more)
+            return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                            "with --seeds the last is past "
+                                            "18446744073709551615; give a smaller "
+                                            "one"),
+                                   options, seeds[i]);
+    return FAL_OK;
+}
+
 fal_status cli_runs_check(const cli_options *options)
 {
     fal_status status = cli_require(options, CLI_DATA);
@@ -52,6 +77,8 @@ fal_status cli_runs_check(const cli_options *options)
         status = cli_require(options, CLI_NET);
     if (!status)
         status = check_schedule(options);
+    if (!status)
+        status = check_seeds(options);
     return status ? status : check_optimizer(options);
 }
 
@@ -138,10 +165,8 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
 
 static void resolve_seeds(cli_options *run, uint64_t offset)
 {
-    static const cli_id seeds[] = {CLI_SEED_WEIGHTS, CLI_SEED_FEEDBACK,
-                                   CLI_SEED_DATA, CLI_SEED_NOISE};
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
-        if (seeds[i] == CLI_SEED_WEIGHTS || !cli_given(run, seeds[i]))
+    for (size_t i = 0; i < SEEDS; i++)
+        if (seed_varies(run, seeds[i]))
             cli_set_whole(run, seeds[i], cli_whole(run, seeds[i]) + offset);
 }
 
@@ -218,16 +243,27 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
 
 enum { NAME_LIMIT = 40 };
 
-/* Letters, digits, dots and dashes of `text`; what lies between becomes one dash.
- */
+/* 0xC2 and 0xE2 lead to signs, some of which would steer a terminal. */
+static int is_letter(const unsigned char *c, size_t length)
+{
+    return length > 1 ? *c != 0xC2 && *c != 0xE2 : *c < 128 && isalnum(*c);
+}
+
+/* Letters, digits and dots of `text`; what lies between becomes one dash. */
 static void clean_name(const char *text, char name[NAME_LIMIT + 1])
 {
     size_t used = 0;
-    for (; *text && used < NAME_LIMIT; text++) {
-        unsigned char c = (unsigned char)*text;
-        int plain = c < 128 && (isalnum(c) || (c == '.' && used > 0));
-        if (plain || (used > 0 && name[used - 1] != '-'))
-            name[used++] = plain ? (char)c : '-';
+    for (size_t length; *text && used < NAME_LIMIT; text += length) {
+        const unsigned char *c = (const unsigned char *)text;
+        size_t whole = fal_utf8_length(c, strlen(text));
+        length = whole ? whole : 1;
+        int plain = is_letter(c, whole) || (*c == '.' && used > 0);
+        if (used + length > NAME_LIMIT)
+            break;
+        if (plain)
+            memcpy(name + used, text, length), used += length;
+        else if (used > 0 && name[used - 1] != '-')
+            name[used++] = '-';
     }
     while (used > 0 && (name[used - 1] == '-' || name[used - 1] == '.'))
         used--;
