@@ -149,6 +149,18 @@ static void schedules_are_resolved(void **state)
     free(text);
 }
 
+static void letters_of_any_script_name_a_run(void **state)
+{
+    const char *data = getenv("FALIGN_TEST_DATA");
+    (void)state;
+    assert_int_equal(symlink(data, "Äpfel & Nüsse"), 0);
+    assert_int_equal(symlink(data, "日\xE2\x80\xAE!"), 0);
+    tool_run("train --data 'Äpfel & Nüsse' --steps 1 --net mlp-1x8");
+    tool_run("train --data '日\xE2\x80\xAE!' --steps 1 --net mlp-1x8");
+    assert_string_equal(tool_list("runs"),
+                        "Äpfel-Nüsse-mlp-1x8-bp-001 日-mlp-1x8-bp-001");
+}
+
 static void a_run_is_not_overwritten(void **state)
 {
     (void)state;
@@ -440,6 +452,7 @@ int main(void)
         TEST(saved_start_repeats_the_run),
         TEST(config_is_complete),
         TEST(schedules_are_resolved),
+        TEST(letters_of_any_script_name_a_run),
         TEST(a_run_is_not_overwritten),
         TEST(processes_do_not_share_a_folder),
         TEST(dry_run_makes_nothing),

@@ -82,7 +82,10 @@ enum { BENCHES = sizeof benches / sizeof *benches };
 static fal_status find_bench(const cli_options *options, const struct bench **bench)
 {
     const char *known[BENCHES];
-    const char *name = options->argument_count ? options->arguments[0] : "";
+    const char *name = options->arguments[0];
+    if (options->argument_count == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "argument BENCHMARK: missing; give gemm or step");
     for (size_t i = 0; i < BENCHES; i++) {
         known[i] = benches[i].name;
         if (strcmp(name, known[i]) == 0) {

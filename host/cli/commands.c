@@ -115,13 +115,13 @@ static const cli_command *find_command(const char *name)
 
 static int unknown_command(const char *name)
 {
-    static const char *const flags[] = {"--help", "--version"};
-    const char *known[sizeof cli_commands / sizeof *cli_commands];
-    for (size_t i = 0; i < cli_command_count; i++)
+    enum { COMMANDS = sizeof cli_commands / sizeof *cli_commands };
+    const char *known[COMMANDS + 2];
+    for (size_t i = 0; i < COMMANDS; i++)
         known[i] = cli_commands[i].name;
-    if (*name == '-')
-        return cli_end(fal_fail_unknown("option", name, flags, 2));
-    return cli_end(fal_fail_unknown("command", name, known, cli_command_count));
+    known[COMMANDS] = "--help";
+    known[COMMANDS + 1] = "--version";
+    return cli_end(fal_fail_unknown("command", name, known, COMMANDS + 2));
 }
 
 static int run_command(const cli_command *command, int count, char **words)

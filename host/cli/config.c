@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- writing ------------------------------------------------------------- */
@@ -198,12 +199,15 @@ static void find_near(const char *path, size_t head, char name[256])
     fal_release(folder);
 }
 
-/* A run folder in place of its config.yaml, or a name that is nearly right. */
+/* A run folder in place of its config.yaml, a name that is nearly right, a data set
+ * without --data, or the rest of a text that was not quoted. */
 static fal_status say_what_was_meant(const char *path, fal_status status)
 {
     char name[256] = "", *inside = fal_folder_path(path, "config.yaml");
     const char *slash = strrchr(path, '/');
     size_t head = slash ? (size_t)(slash - path) + 1 : 0;
+    struct stat facts = {0};
+    int is_file = stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
     if (access(path, F_OK) != 0)
         find_near(path, head, name);
     if (inside && access(inside, F_OK) == 0)
@@ -211,6 +215,11 @@ static fal_status say_what_was_meant(const char *path, fal_status status)
     else if (*name)
         fal_fail(status, "%s; did you mean '%.*s%s'?", fal_error_message(),
                  (int)head, path, name);
+    else if (!is_file)
+        fal_fail(status,
+                 "%s: a YAML file of options; data go behind --data, and texts "
+                 "with blanks into quotes",
+                 fal_error_message());
     fal_release(inside);
     return status;
 }

@@ -60,10 +60,11 @@ static fal_status not_yaml(const struct reader *reader)
                  from.line, from.column, parser->problem);
     else
         fal_fail(FAL_ERROR_FORMAT, "%s", parser->problem);
-    fal_fail(FAL_ERROR_FORMAT,
-             "%s; write 'key: value' in each line, without tabs in front, and "
-             "quote texts with ': ' or ' #' in them",
-             fal_error_message());
+    fal_fail(
+        FAL_ERROR_FORMAT,
+        "%s; write 'key: value' in each line, without blanks or tabs in front, "
+        "and quote texts with ': ' or ' #' in them",
+        fal_error_message());
     return cli_yaml_fail_at(FAL_ERROR_FORMAT, reader->path,
                             place_of(parser->problem_mark));
 }

@@ -183,7 +183,7 @@ static fal_status read_blocks(struct part *part, const fal_request *request,
         status = fal_fail(
             FAL_ERROR_ARGUMENT,
             "opening data set '%s': %zu samples asked for, there are %zu; "
-            "ask for at most so many, or 0 for all",
+            "ask for no more than these",
             request->name, request->samples, x->count);
     return status;
 }

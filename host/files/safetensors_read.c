@@ -141,7 +141,9 @@ static fal_status read_length(fal_safetensors *f, fal_file_reader *r)
     for (int i = 7; i >= 0; i--)
         length = length << 8 | bytes[i];
     if (length > header_limit)
-        return bad(f, NULL, "a header of %ju bytes is more than the format's %zu",
+        return bad(f, NULL,
+                   "it is no safetensors file: a header of %ju bytes is more than "
+                   "the format's %zu",
                    (uintmax_t)length, header_limit);
     if (length > r->size - sizeof bytes)
         return bad(f, NULL, "it is cut off: a header of %ju bytes, a file of %zu",
