@@ -1,22 +1,9 @@
 /* The caller's arrays: copied, borrowed, refused; structs of other versions; mean
  * and deviation of the inputs. */
-#include "data/dataset.h"
 #include "data/standardize.h"
-#include "device/memory.h"
+#include "data_files.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-static void expect_message(const char *part)
-{
-    if (!strstr(fal_error_message(), part))
-        fail_msg("'%s' is not in '%s'", part, fal_error_message());
-}
 
 /* ---- the caller's arrays ------------------------------------------------- */
 
@@ -275,25 +262,6 @@ static void bad_standardizations_are_refused(void **state)
 }
 
 /* ---- failing memory ------------------------------------------------------ */
-
-/* The sanitizer's leak check sees what is not released. */
-static void expect_clean_failures(fal_status (*make)(fal_dataset **))
-{
-    for (long n = 1;; n++) {
-        fal_dataset *dataset = NULL;
-        fal_memory_fail_at(n);
-        fal_status status = make(&dataset);
-        fal_memory_fail_at(0);
-        if (status == FAL_OK) {
-            assert_true(n > 1);
-            fal_dataset_destroy(dataset);
-            return;
-        }
-        assert_int_equal(status, FAL_ERROR_MEMORY);
-        assert_null(dataset);
-        assert_true(n < 100);
-    }
-}
 
 static fal_status create_from_arrays(fal_dataset **dataset)
 {

@@ -16,12 +16,6 @@
 
 #include <cmocka.h>
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!text || !strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
-}
-
 /* ---- run folders --------------------------------------------------------- */
 
 static const char run_files[] =
@@ -47,13 +41,6 @@ static void assert_same_run(const char *one, const char *other)
     assert_has(x, "\"type\":\"step\",\"step\":5,\"epoch\":0,\"train_loss\":");
     free(x);
     free(y);
-}
-
-static void assert_good(const char *line)
-{
-    const struct tool *tool = tool_run(line);
-    if (tool->code != 0)
-        fail_msg("%s: %d: %s", line, tool->code, tool->error);
 }
 
 static void same_seed_same_bytes(void **state)

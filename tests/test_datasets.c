@@ -15,15 +15,11 @@
 
 #include <cmocka.h>
 
-static char place[64]; /* the folder the tests run in */
-
 /* With an empty cache, and the sample data as one/fashion-mnist. */
 static int enter_place(void **state)
 {
     char command[1024];
-    (void)state;
-    strcpy(place, "/tmp/falign-datasets-XXXXXX");
-    if (!mkdtemp(place) || chdir(place) != 0)
+    if (tool_enter(state) != 0)
         return -1;
     snprintf(command, sizeof command, "mkdir one two cache && ln -s '%s' %s",
              getenv("FALIGN_TEST_DATA"), "one/fashion-mnist");
@@ -32,26 +28,12 @@ static int enter_place(void **state)
     return system(command);
 }
 
-static int leave_place(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", place);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
-}
-
 static const char *list(const char *line)
 {
     const struct tool *tool = tool_run(line);
     if (tool->code != 0 || *tool->error)
         fail_msg("%s: %d: %s", line, tool->code, tool->error);
     return tool->out;
-}
-
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
 }
 
 static const char found[] =
@@ -155,7 +137,7 @@ static void wrong_use_is_said(void **state)
     assert_has(tool->error, "did you mean '--data-path'");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, enter_place, leave_place)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, enter_place, tool_leave)
 
 int main(void)
 {

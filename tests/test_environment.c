@@ -22,12 +22,6 @@ static int enter(void **state)
     return tool_enter(state);
 }
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
 /* Text in columns as `devices` prints it, with single blanks. */
 static const char *in_one_line(const char *text)
 {

@@ -16,12 +16,6 @@
 
 #include <cmocka.h>
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
 /* The first byte of a UTF-8 character counts for all of it. */
 static void assert_fits(const char *text)
 {

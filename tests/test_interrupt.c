@@ -25,12 +25,6 @@
 static const char run_files[] =
     "config.yaml metrics.jsonl model.safetensors start.safetensors";
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!text || !strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
-}
-
 /* ---- a run and its output ------------------------------------------------ */
 
 static pid_t child; /* 0: none runs */

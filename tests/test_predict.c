@@ -8,12 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
 static void expect(const char *line, const char *out)
 {
     const struct tool *tool = tool_run(line);
@@ -24,23 +18,13 @@ static void expect(const char *line, const char *out)
 
 /* ---- files --------------------------------------------------------------- */
 
-static void write_parts(const char *path, const void *head, size_t head_bytes,
-                        const void *values, size_t bytes)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(head, 1, head_bytes, file), head_bytes);
-    assert_int_equal(fwrite(values, 1, bytes, file), bytes);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void write_idx(const char *path, size_t dimensions, const uint8_t *shape,
                       const uint8_t *values, size_t bytes)
 {
     uint8_t head[24] = {0, 0, 8, (uint8_t)dimensions};
     for (size_t i = 0; i < dimensions; i++)
         head[7 + 4 * i] = shape[i];
-    write_parts(path, head, 4 + 4 * dimensions, values, bytes);
+    tool_write_parts(path, head, 4 + 4 * dimensions, values, bytes);
 }
 
 /* ---- models -------------------------------------------------------------- */
@@ -349,8 +333,8 @@ static void bad_files_among_good_ones(void **state)
     tool_write_npy("nan.npy", "<f4", "(3,)", odd, sizeof odd);
     tool_write_npy("short.npy", "<f4", "(2, 3)", samples, sizeof samples - 1);
     write_idx("five.idx", 5, shape, shape, 5);
-    write_parts("text", "not", 3, " one", 4);
-    write_parts("empty", "", 0, "", 0);
+    tool_write_parts("text", "not", 3, " one", 4);
+    tool_write_parts("empty", "", 0, "", 0);
     mkdir("folder", 0700);
     const struct tool *tool = tool_run(
         "predict m.safetensors nonesuch x.npy nan.npy text empty short.npy folder "
@@ -487,7 +471,7 @@ static void names_come_from_the_data(void **state)
     (void)state;
     write_split("train", 40, 1);
     write_split("t10k", 1, 1);
-    write_parts("data/classes.txt", "heads\n", 6, "tails\n", 6);
+    tool_write_parts("data/classes.txt", "heads\n", 6, "tails\n", 6);
     write_idx("x", 3, shape, image, 4);
     assert_int_equal(tool_run("train --data ./data --net mlp-1x4 --quiet --epochs "
                               "20 --lr 0.1 --out run")
@@ -495,7 +479,7 @@ static void names_come_from_the_data(void **state)
                      0);
     assert_has(tool_run("predict run x")->out, "x[0]  heads ");
     assert_has(tool_run("predict run/start.safetensors x --top 2")->out, "tails ");
-    write_parts("data/classes.txt", "heads\n", 6, "", 0);
+    tool_write_parts("data/classes.txt", "heads\n", 6, "", 0);
     const struct tool *tool = tool_run(
         "train --data ./data --net mlp-1x4 --out no");
     assert_int_equal(tool->code, 1);

@@ -12,12 +12,6 @@
 
 #include <cmocka.h>
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
 struct refusal {
     const char *line;
     int code;

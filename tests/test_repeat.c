@@ -13,19 +13,6 @@
 
 #include <cmocka.h>
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
-static void assert_good(const char *line)
-{
-    const struct tool *tool = tool_run(line);
-    if (tool->code != 0)
-        fail_msg("%s: %d: %s", line, tool->code, tool->error);
-}
-
 static void assert_repeated(const char *one, const char *other, const char *line)
 {
     static const char *const files[] = {"config.yaml", "start.safetensors",

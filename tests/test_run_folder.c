@@ -42,19 +42,6 @@ static void assert_text(const char *path, const char *text)
     free(found);
 }
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!text || !strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
-}
-
-static void assert_good(const char *line)
-{
-    const struct tool *tool = tool_run(line);
-    if (tool->code != 0)
-        fail_msg("%s: %d: %s", line, tool->code, tool->error);
-}
-
 static void assert_refused(const char *line, int code, const char *why)
 {
     const struct tool *tool = tool_run(line);

@@ -58,12 +58,6 @@ static int leave(void **state)
     return tool_leave(state);
 }
 
-static void assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in: %s", part, text);
-}
-
 static void assert_text(cli_id id, const char *text)
 {
     const char *found = cli_text(&options, id);

@@ -3,13 +3,19 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pty.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /* ---- the line ------------------------------------------------------------ */
 
@@ -157,6 +163,19 @@ const struct tool *tool_run_with(const char *name, const char *value,
     return tool;
 }
 
+void assert_good(const char *line)
+{
+    const struct tool *tool = tool_run(line);
+    if (tool->code != 0)
+        fail_msg("%s: %d: %s", line, tool->code, tool->error);
+}
+
+void assert_has(const char *text, const char *part)
+{
+    if (!text || !strstr(text, part))
+        fail_msg("'%s' is not in: %s", part, text ? text : "nothing");
+}
+
 static size_t characters(const char *text, size_t bytes)
 {
     size_t count = 0;
@@ -196,8 +215,8 @@ int tool_leave(void **state)
     return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
-static void write_parts(const char *path, const void *head, size_t head_bytes,
-                        const void *data, size_t bytes)
+void tool_write_parts(const char *path, const void *head, size_t head_bytes,
+                      const void *data, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(head, 1, head_bytes, file) != head_bytes ||
@@ -207,7 +226,7 @@ static void write_parts(const char *path, const void *head, size_t head_bytes,
 
 void tool_write(const char *path, const void *data, size_t bytes)
 {
-    write_parts(path, "", 0, data, bytes);
+    tool_write_parts(path, "", 0, data, bytes);
 }
 
 void tool_write_npy(const char *path, const char *type, const char *shape,
@@ -220,7 +239,7 @@ void tool_write_npy(const char *path, const char *type, const char *shape,
                           type, shape);
     memset(head + 10 + length, ' ', (size_t)(117 - length));
     head[127] = '\n';
-    write_parts(path, head, 128, values, bytes);
+    tool_write_parts(path, head, 128, values, bytes);
 }
 
 char *tool_read(const char *path)

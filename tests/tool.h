@@ -26,6 +26,12 @@ const struct tool *tool_run_to(int output, const char *line);
 const struct tool *tool_run_with(const char *name, const char *value,
                                  const char *line);
 
+/* Fails the test, with what the tool said, unless its exit code is 0. */
+void assert_good(const char *line);
+
+/* Fails the test unless `text` (NULL: never) holds `part`. */
+void assert_has(const char *text, const char *part);
+
 /* Starts it and returns at once; tool_wait gives the exit code. Output goes to
  * `output`, a file descriptor, -1: nowhere. */
 pid_t tool_start(const char *line, int output);
@@ -42,6 +48,10 @@ int tool_enter(void **state);
 int tool_leave(void **state);
 
 void tool_write(const char *path, const void *data, size_t bytes);
+
+/* The same with a head before the data. */
+void tool_write_parts(const char *path, const void *head, size_t head_bytes,
+                      const void *data, size_t bytes);
 
 /* A file of numpy's. `type`: "<f4", "|u1", …; `shape` as Python writes it: "(4, 2)",
  * "(2,)". */
