@@ -16,17 +16,17 @@
  * operand is (`source`). The sums leave through local memory too, a quarter of the
  * rows at a time: neighbouring items then finish neighbouring floats.
  *
- * `side` is a constant wherever it stands; two kernels have blocks of BLOCK and, for
+ * `side` is a constant wherever it stands; two kernels have blocks of TILE and, for
  * few or thin products, of half of it. Neither changes a bit: the sum over k goes in
  * order. Inside a chunk nothing is a loop: llvmpipe ends all loops of an item after
  * 65,535 iterations, and K / side of them reach K = 500,000. */
 #if !CPU_LIKE
 
-#ifndef BLOCK
-#define BLOCK 64 /* 32 or 64: 64 or 256 items, 2.3 or 8.5 KiB of local memory */
+#ifndef TILE
+#define TILE 64 /* 32 or 64: 64 or 256 items, 2.3 or 8.5 KiB of local memory */
 #endif
-#define SIDE (BLOCK / 4)
-#define SMALL_SIDE (BLOCK / 8)
+#define SIDE (TILE / 4)
+#define SMALL_SIDE (TILE / 8)
 #define PITCH(side) ((side) + 1) /* of local memory, in vectors */
 
 typedef __global const float *readable;
@@ -212,5 +212,5 @@ gemm_small(__global const job *jobs, uint count, float4 step, writable p0,
 #undef SIDE
 #undef SMALL_SIDE
 #undef PITCH
+#undef TILE
 #endif
-#undef BLOCK

@@ -414,15 +414,17 @@ static void expect_near(const float *got, const float *expected, size_t count,
                      (double)got[i], (double)expected[i]);
 }
 
-/* Gradients kept for the caller, or too long a sum for one piece, change nothing. */
+/* Gradients kept for the caller, or too long a sum for one piece, change nothing;
+ * arenas of several buffers, more than a launch takes, no bit. */
 static void updates_agree_wherever_they_are_made(void **state)
 {
     struct mixture m = {.feedback = random_feedback()};
     fal_arrays arrays = random_arrays(40, INPUTS, OUTPUTS, 0);
+    uint64_t largest = device->facts.allocation;
     (void)state;
     for (int i = 0; i < 24; i++) {
         fal_trainer_options options = constant("sgd", 40, 0);
-        size_t n, kept_n, long_n;
+        size_t n, kept_n, long_n, apart_n;
         draw_mixture(&m, 0);
         options.nesterov = i % 2;
         options.weight_decay = i % 3 ? .1 : 0;
@@ -432,12 +434,18 @@ static void updates_agree_wherever_they_are_made(void **state)
         options.keep_gradients = 0;
         options.batch = FAL_GEMM_DEPTH + 1;
         float *separate = after_steps(&m, options, &arrays, &long_n);
-        assert_true(n == kept_n && n == long_n);
+        options.batch = 40;
+        device->facts.allocation = 128 + 4 * 4096;
+        float *apart = after_steps(&m, options, &arrays, &apart_n);
+        device->facts.allocation = largest;
+        assert_true(n == kept_n && n == long_n && n == apart_n);
+        assert_memory_equal(apart, fused, n * sizeof *fused);
         expect_near(kept, fused, n, &m, "gradients kept");
         expect_near(separate, fused, n, &m, "long batch");
         fal_release(fused);
         fal_release(kept);
         fal_release(separate);
+        fal_release(apart);
     }
     free_arrays(&arrays);
     fal_buffer_destroy(device, m.feedback.buffer);

@@ -40,7 +40,7 @@ static fal_status build(fal_device *device, cl_uint count, const char **texts,
     char options[256];
     int is_cpu = device->facts.family == FAL_FAMILY_CPU;
     snprintf(options, sizeof options,
-             "%s -DCPU_LIKE=%d -DVW=%d -DGROUP=%d -DBLOCK=%u", base_options, is_cpu,
+             "%s -DCPU_LIKE=%d -DVW=%d -DGROUP=%d -DTILE=%u", base_options, is_cpu,
              device->facts.vector, GPU_GROUP, device->facts.block);
     cl_int code;
     cl_program program = clCreateProgramWithSource(device->context, count, texts,
