@@ -3,14 +3,14 @@
  *
  * Promise. Every function that can fail returns a fal_status, 0 when all went well,
  * and leaves its results untouched when it fails; fal_error_message() then says
- * what, where, why and what to do. The library never prints, exits or aborts, reads no environment but
- * FALIGN_DEVICE, FALIGN_KERNELS and FALIGN_VECTOR (where the device options leave
- * them open) and what says whether PoCL can compile (PATH, POCL_CACHE_DIR,
- * XDG_CACHE_HOME, HOME), and keeps no global state. Every *_destroy(NULL) is fine. A device
- * and all that was made from it belong to one thread at a time; different devices
- * are independent. Destroy trainers before their model, models before their device,
- * data sets whenever no call is using them.
- * Callbacks run on the caller's thread.
+ * what, where, why and what to do. The library never prints, exits or aborts, reads
+ * no environment but FALIGN_DEVICE, FALIGN_KERNELS and FALIGN_VECTOR (where the
+ * device options leave them open) and what says whether PoCL can compile (PATH,
+ * POCL_CACHE_DIR, XDG_CACHE_HOME, HOME), and keeps no global state. Every
+ * *_destroy(NULL) is fine. A device and all that was made from it belong to one
+ * thread at a time; different devices are independent. Destroy trainers before
+ * their model, models before their device, data sets whenever no call is using
+ * them. Callbacks run on the caller's thread.
  *
  * Notation. Rows are samples. Layer l computes a_l = h_{l-1} W_l + b_l and
  * h_l = phi(a_l); e = dL/da_L is the output error (it holds the 1/n of the batch
@@ -228,7 +228,8 @@ typedef struct fal_dataset_info {
     int damaged; /* 1: there are files, `missing` says what is wrong with them */
 } fal_dataset_info;
 
-/* A non-zero return stops the listing: FAL_STOPPED. The texts are valid until then. */
+/* A non-zero return stops the listing: FAL_STOPPED. The texts are valid during the
+ * call. */
 typedef int (*fal_dataset_visit)(const fal_dataset_info *info, void *user);
 
 /* Visits, for every known name in turn, the folder that fal_dataset_open takes, or
@@ -301,9 +302,9 @@ FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
  *   norm [layer] [plain]     each channel over the batch (momentum .1, epsilon 1e-5),
  *                            or each sample; plain: without gain and bias
  *   relu | leaky [.01] | tanh | sigmoid | linear
- * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes. Layers
- * without a name are dense1, dense2, …, relu1, … The last layer with weights is the
- * output. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
+ * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes.
+ * Layers without a name are dense1, dense2, …, relu1, … The last layer with weights
+ * is the output. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
 FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const char *network,
                                     const fal_model_options *options);
@@ -366,7 +367,8 @@ FAL_API fal_status fal_model_evaluate(fal_model *model, const fal_dataset *data,
 
 /* Tensors by name, in PyTorch's order: "dense1.weight" [out][in], "dense1.bias"
  * [out]; "norm1.weight" (the gain), "norm1.bias", "norm1.running_mean" and
- * "norm1.running_var" [channels]. `count` is the number of floats and must be the tensor's. */
+ * "norm1.running_var" [channels]. `count` is the number of floats and must be the
+ * tensor's. */
 FAL_API size_t fal_model_tensor_count(const fal_model *model);
 FAL_API const char *fal_model_tensor_name(const fal_model *model, size_t index);
 

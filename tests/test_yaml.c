@@ -346,9 +346,11 @@ static const struct hostile hostile_files[] = {
     {"---\n---\n", 0, FORM, "line 2, column 1: a second document", ""},
     {"batch: 3\n...\nx\n", 0, FORM, "line 3, column 1: ", "<document start>"},
     /* what is no YAML */
-    {"batch: 3\n\tseed: 4\n", 0, FORM, "line 2, column 1: ", "without blanks or tabs"},
+    {"batch: 3\n\tseed: 4\n", 0, FORM,
+     "line 2, column 1: ", "without blanks or tabs"},
     {"\tbatch: 3\n", 0, FORM, "line 1, column 1: ", "without blanks or tabs"},
-    {"net: dense 5,\n\trelu\n", 0, FORM, "line 2, column 1: ", "without blanks or tabs"},
+    {"net: dense 5,\n\trelu\n", 0, FORM,
+     "line 2, column 1: ", "without blanks or tabs"},
     {"batch: 3\n  seed: 4\n", 0, SAYS, "line 1, column 8: batch: '3 seed'", ""},
     {"net: a: b\n", 0, FORM, "line 1, column 7: mapping values", "quote"},
     {" batch: 3\nseed: 4\n", 0, FORM, "line 2, column 1: ", "'key: value'"},

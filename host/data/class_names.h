@@ -4,7 +4,8 @@
 
 #include "falign.h"
 
-/* Each must be there, UTF-8, not empty and at most 4096 bytes long; `what` names the caller's purpose. */
+/* Each must be there, UTF-8, not empty and at most 4096 bytes long; `what` names the
+ * caller's purpose. */
 fal_status fal_class_names_check(const char *what, const char *const *names,
                                  size_t count);
 

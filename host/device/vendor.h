@@ -4,9 +4,9 @@
 
 #include "device/device.h"
 
-/* Sets facts->family, facts->vector and facts->block: CPU-like is a device of type CPU whose
- * native float vectors hold 4 or more (llvmpipe says CPU and 1, so it is GPU-like).
- * kernels "cpu", "gpu" and vector 4, 8, 16 force them. */
+/* Sets facts->family, facts->vector and facts->block: CPU-like is a device of type
+ * CPU whose native float vectors hold 4 or more (llvmpipe says CPU and 1, so it is
+ * GPU-like). kernels "cpu", "gpu" and vector 4, 8, 16 force them. */
 fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector);
 
 /* No platform at all: DEVICE, with what may be the reason. */

@@ -416,7 +416,7 @@ def test_readme_installation():
     shell(readme_commands("meson setup", {"--buildtype=release": quick}))
     same_names(left_in(prefix), files_of("shared"))
     equal(dynamic(next(prefix.rglob("libfalign.so")), "SONAME"), ["libfalign.so.0"])
-    use = readme_commands("export PKG_CONFIG_PATH")
+    use = readme_commands("export PATH")
     out = shell(use, readme_commands("cc program.c"), "./program")
     within(re.match(r"(\S+) % right\n$", out)[1], 95, 100)
     shell(re.search(r"`(ninja \S+ \S+ uninstall)`", readme())[1])
