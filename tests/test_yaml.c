@@ -259,7 +259,8 @@ struct hostile {
 
 static const struct hostile hostile_files[] = {
     /* values */
-    {"batch: 64\nlr: 1e999\n", 0, SAYS, "line 2, column 5: lr: '1e999'", "above 0"},
+    {"batch: 64\nlr: 1e999\n", 0, SAYS,
+     "line 2, column 5: lr: '1e999' is too large", "above 0"},
     {"lr: .nan\n", 0, SAYS, "line 1, column 5: lr: '.nan'", "above 0"},
     {"lr: -.inf\n", 0, SAYS, "line 1, column 5: lr: '-.inf'", "above 0"},
     {"lr: 0\n", 0, SAYS, "line 1, column 5: lr: '0'", "above 0"},

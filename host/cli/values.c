@@ -123,8 +123,8 @@ void cli_value_range(const cli_option *option, char *text, size_t size)
         real_range(bounds, text, size);
 }
 
-static fal_status whole_failed(const cli_option *option, const char *text,
-                               const char *why)
+static fal_status number_failed(const cli_option *option, const char *text,
+                                const char *why)
 {
     char range[96];
     cli_value_range(option, range, sizeof range);
@@ -136,26 +136,18 @@ static fal_status read_whole(const cli_option *option, const char *text,
 {
     const char *digits = text + (*text == '-' || *text == '+');
     if (!*digits || strspn(digits, "0123456789") != strlen(digits))
-        return whole_failed(option, text, "is not a whole number");
+        return number_failed(option, text, "is not a whole number");
     if (*text == '-' && strspn(digits, "0") != strlen(digits))
-        return whole_failed(option, text, "is negative");
+        return number_failed(option, text, "is negative");
     errno = 0;
     unsigned long long value = strtoull(digits, NULL, 10);
     int bounded = option->kind != CLI_SEED;
     if (errno == ERANGE || (bounded && (double)value > option->bounds->high))
-        return whole_failed(option, text, "is too large");
+        return number_failed(option, text, "is too large");
     if (bounded && (double)value < option->bounds->low)
-        return whole_failed(option, text, "is too small");
+        return number_failed(option, text, "is too small");
     *whole = value;
     return FAL_OK;
-}
-
-static fal_status real_failed(const cli_option *option, const char *text)
-{
-    char range[96];
-    cli_value_range(option, range, sizeof range);
-    return fal_fail(FAL_ERROR_ARGUMENT, "'%.100s' will not do; give %s", text,
-                    range);
 }
 
 static fal_status read_real(const cli_option *option, const char *text,
@@ -165,12 +157,13 @@ static fal_status read_real(const cli_option *option, const char *text,
     char *end;
     double value = strtod(text, &end);
     /* strtod would also take blanks, "nan" and hexadecimal numbers. */
-    int good = *text && strspn(text, "0123456789.eE+-") == strlen(text) && !*end &&
-               isfinite(value) && value >= range->low && value <= range->high &&
-               !(range->open & CLI_LOW_OPEN && value <= range->low) &&
-               !(range->open & CLI_HIGH_OPEN && value >= range->high);
-    if (!good)
-        return real_failed(option, text);
+    if (!*text || strspn(text, "0123456789.eE+-") != strlen(text) || *end)
+        return number_failed(option, text, "is not a number");
+    if (value < range->low || (range->open & CLI_LOW_OPEN && value <= range->low))
+        return number_failed(option, text, "is too small");
+    if (value > range->high || !isfinite(value) ||
+        (range->open & CLI_HIGH_OPEN && value >= range->high))
+        return number_failed(option, text, "is too large");
     *real = value;
     return FAL_OK;
 }
