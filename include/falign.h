@@ -483,7 +483,8 @@ FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *trai
  * asked for, is the batch mean before the step; without it the call does not wait
  * for the device. The rate is that of fal_trainer_learning_rate, if called; else
  * with the schedule "cosine" options.steps must be given, and a step past their end
- * is an error; so is the schedule "step", for single steps have no epochs. */
+ * is an error; so is the schedule "step", for single steps have no epochs. After an
+ * error of the device (DEVICE) some layers may have made the step already. */
 FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
                                     double *loss);
 

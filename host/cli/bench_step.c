@@ -4,6 +4,7 @@
 #include "cli/settings.h"
 #include "cli/start_time.h"
 #include "data/dataset.h"
+#include "device/error.h"
 #include "device/memory.h"
 #include "train/trainer.h"
 
@@ -129,6 +130,12 @@ static fal_status measure(struct step *s, fal_device *device,
     figures->start_ms = cli_process_ms();
     if (!status)
         status = fal_bench_time(device, one_step, s, &figures->timing);
+    if (!status)
+        status = fal_ring_flush(&s->trainer->ring);
+    if (!status && s->trainer->ring.diverged) /* halted steps do less */
+        status = fal_fail(FAL_ERROR_DIVERGED,
+                          "bench step: a loss is no longer finite, so that the "
+                          "times mean nothing; take a smaller network");
     figures->samples_per_second = 1e3 * (double)s->batch / figures->timing.ms;
     return status;
 }
