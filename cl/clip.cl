@@ -8,8 +8,9 @@
 #define BLOCK 16384
 #define STRANDS 4
 
-__kernel void square_sums(__global const float *x, ulong x_at, ulong n,
-                          __global float *partials, ulong partials_at, ulong span)
+__kernel void square_sums(__global const float *x, ulong x_at,
+                          __global float *partials, ulong partials_at, ulong n,
+                          ulong span)
 {
     const ulong blocks = (n + BLOCK - 1) / BLOCK;
     x += x_at, partials += partials_at;
@@ -49,17 +50,8 @@ __kernel void clip_scale(float limit, __global const float *partials,
                          ulong partials_at, uint n, __global float *scale,
                          ulong scale_at)
 {
-    partials += partials_at;
-#if CPU_LIKE
-    floatv sums = 0;
-    ROLL for (uint i = 0; i < n; i += VW) sums += load_lanes(partials + i, n - i);
-    const float sum = sum_lanes(sums);
-#else
     __local float shared[GROUP];
-    float share = 0;
-    for (uint i = get_local_id(0); i < n; i += GROUP) share += partials[i];
-    const float sum = team_sum(shared, share, GROUP);
-#endif
+    const float sum = sum_floats(partials + partials_at, n, shared);
     const float factor = limit / (sqrt(sum) + 1e-6f);
     if (get_local_id(0) == 0)
         scale[scale_at] = factor > 1 ? 1 : factor;

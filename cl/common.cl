@@ -93,6 +93,20 @@ INLINE float team_sum(__local float *shared, float value, uint team)
 }
 #endif
 
+/* The sum of n floats, for a whole group; GPU-like: by way of `shared` */
+INLINE float sum_floats(__global const float *x, uint n, __local float *shared)
+{
+#if CPU_LIKE
+    floatv sums = 0;
+    ROLL for (uint i = 0; i < n; i += VW) sums += load_lanes(x + i, n - i);
+    return sum_lanes(sums);
+#else
+    float share = 0;
+    for (uint i = get_local_id(0); i < n; i += GROUP) share += x[i];
+    return team_sum(shared, share, GROUP);
+#endif
+}
+
 /* Activations by number, as host/ops/activation.h has them. Each derivative is a
  * function of the stored output h = phi(a). */
 #define LINEAR 0

@@ -43,6 +43,17 @@ static fal_status run_gemm(fal_device *device, const cli_options *options)
     return print_figures(options, f, 3);
 }
 
+static fal_status run_muon(fal_device *device, const cli_options *options)
+{
+    cli_gemm_figures g;
+    fal_status status = cli_bench_muon(device, options, &g);
+    if (status)
+        return status;
+    struct figure f[] = {
+        {"ms", g.timing.ms}, {"ms_p10", g.timing.ms_p10}, {"gflops", g.gflops}};
+    return print_figures(options, f, 3);
+}
+
 static fal_status run_step(fal_device *device, const cli_options *options)
 {
     cli_step_figures s;
@@ -69,6 +80,7 @@ static const struct bench {
      run_gemm,
      3,
      {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_EPILOGUE, CLI_OPTIONS}},
+    {"muon", run_muon, 2, {CLI_ROWS, CLI_COLUMNS, CLI_OPTIONS}},
     {"step",
      run_step,
      1,

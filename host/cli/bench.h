@@ -21,12 +21,19 @@ fal_status fal_bench_time(fal_device *device, fal_bench_work work, void *user,
 /* The same for a list of launches. */
 fal_status fal_bench_launches(const fal_launches *list, fal_timing *timing);
 
+/* A buffer of numbers in [-1, 1), the same every time. */
+fal_status fal_bench_random(fal_device *device, size_t count, cl_mem *buffer);
+
 /* Times a product of random matrices as the options of `bench gemm` say. */
 typedef struct cli_gemm_figures {
     fal_timing timing;
     double gflops;
 } cli_gemm_figures;
 fal_status cli_bench_gemm(fal_device *device, const cli_options *options,
+                          cli_gemm_figures *figures);
+
+/* The same of Newton-Schulz, as the options of `bench muon` say. */
+fal_status cli_bench_muon(fal_device *device, const cli_options *options,
                           cli_gemm_figures *figures);
 
 /* Times training steps on random data as the options of `bench step` say. */

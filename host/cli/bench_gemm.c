@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static fal_status random_buffer(fal_device *device, size_t count, cl_mem *buffer)
+fal_status fal_bench_random(fal_device *device, size_t count, cl_mem *buffer)
 {
     float *values = fal_allocate(count, sizeof *values);
     if (!values)
@@ -39,7 +39,7 @@ static fal_view matrix(struct bench_product *b, size_t count)
 {
     fal_view view = {NULL, 0};
     if (!b->status)
-        b->status = random_buffer(b->device, count, &view.buffer);
+        b->status = fal_bench_random(b->device, count, &view.buffer);
     if (!b->status)
         b->buffers[b->count++] = view.buffer;
     return view;

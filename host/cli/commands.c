@@ -90,13 +90,13 @@ const cli_command cli_commands[] = {
      .bit = CLI_DATASETS,
      .run = cli_datasets},
     {.name = "bench",
-     .usage = "gemm|step [OPTIONS]",
-     .summary = "time a matrix product or a training step",
-     .details =
-         "gemm needs --m, --n and --k, step --net. Prints the median and the "
-         "fastest tenth in milliseconds, and GFLOP/s or samples a second. "
-         "All packing is inside the time; a step's samples are random and "
-         "lie on the device.",
+     .usage = "gemm|muon|step [OPTIONS]",
+     .summary = "time a matrix product, Newton-Schulz or a training step",
+     .details = "gemm needs --m, --n and --k, muon --rows and --cols, step --net. "
+                "Prints the median and the "
+                "fastest tenth in milliseconds, and GFLOP/s or samples a second. "
+                "All packing is inside the time; a step's samples are random and "
+                "lie on the device.",
      .examples = "bench gemm --m 128 --n 512 --k 784\n"
                  "bench step --net mlp-2x512 --rule dfa --optimizer sgd\n",
      .bit = CLI_BENCH,

@@ -104,6 +104,8 @@ typedef enum cli_id {
     CLI_TA,
     CLI_TB,
     CLI_EPILOGUE,
+    CLI_ROWS,
+    CLI_COLUMNS,
     CLI_DATA_SHAPE,
     CLI_CLASSES,
     CLI_JSON,

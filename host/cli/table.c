@@ -20,6 +20,7 @@ static const char seeds[] = "Seeds";
 static const char output[] = "Output";
 static const char device[] = "Device";
 static const char product[] = "Product";
+static const char muon[] = "Newton-Schulz";
 static const char step[] = "Step";
 
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
@@ -176,6 +177,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                       NULL, CLI_BENCH, product, 0,
                       "what a step does with the sums: bias and relu, the "
                       "derivative of relu, or sgd with momentum"},
+    [CLI_ROWS] = {"rows", "R", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,
+                  "rows of the matrix that Newton-Schulz makes orthogonal"},
+    [CLI_COLUMNS] = {"cols", "C", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,
+                     "its columns"},
     [CLI_DATA_SHAPE] = {"data-shape", "HxWxC|N", "28x28x1", CLI_TEXT, NULL,
                         CLI_BENCH, step, 0, "of the random samples of a step"},
     [CLI_CLASSES] = {"classes", "N", "10", CLI_COUNT, &positive, CLI_BENCH, step, 0,

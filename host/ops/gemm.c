@@ -118,6 +118,14 @@ static void split(const fal_product *p, const tile *t, size_t units,
     job->groups = (cl_uint)(divided(p->m, job->rows) * divided(p->n, job->columns));
 }
 
+/* Strips that a product's C is cut into: a symmetric one's, for each compute unit */
+static size_t strips(const fal_product *p, const fal_device *device)
+{
+    int is_cut = p->symmetric && device->facts.family == FAL_FAMILY_CPU;
+    size_t tiles = divided(p->m, tile_of(device)->rows);
+    return is_cut ? smaller(device->facts.units, tiles) : 1;
+}
+
 /* Row at which strip number `strip` of a symmetric C begins. A strip ends at the
  * diagonal, which its tiles overhang; all strips have the same number of tiles. */
 static size_t strip_begin(size_t rows, const tile *t, size_t strip, size_t strips)
@@ -149,15 +157,15 @@ static size_t cut_cpu(const fal_product *p, const fal_device *device,
 {
     const tile *t = tile_of(device);
     const kernel_job whole = *job;
-    size_t units = device->facts.units, jobs = 0;
+    size_t count = strips(p, device), jobs = 0;
     if (!p->symmetric) {
-        split(p, t, units, job);
+        split(p, t, device->facts.units, job);
         share_cpu(device, taken, job);
         return 1;
     }
-    for (size_t i = 0; i < units; i++) {
-        size_t top = strip_begin(p->m, t, i, units);
-        size_t end = strip_begin(p->m, t, i + 1, units);
+    for (size_t i = 0; i < count; i++) {
+        size_t top = strip_begin(p->m, t, i, count);
+        size_t end = strip_begin(p->m, t, i + 1, count);
         if (top == end)
             continue;
         job[jobs] = whole;
@@ -412,7 +420,9 @@ static fal_status launch(fal_launches *list, struct jobs *jobs,
 fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
                         size_t count)
 {
-    size_t most = count * list->device->facts.units;
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        most += strips(&products[i], list->device);
     kernel_job *items = fal_allocate(most ? most : 1, sizeof *items);
     fal_status status = items ? FAL_OK : FAL_ERROR_MEMORY;
     for (size_t done = 0; done < count && !status;) {

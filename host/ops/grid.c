@@ -31,6 +31,13 @@ fal_status fal_end_spans(fal_launches *list, size_t items, size_t span)
                           (const size_t[3]){1, 1, 1});
 }
 
+fal_status fal_end_group(fal_launches *list)
+{
+    size_t items = fal_is_cpu_like(list) ? 1 : FAL_GROUP;
+    return fal_launch_end(list, (const size_t[3]){items, 1, 1},
+                          (const size_t[3]){items, 1, 1});
+}
+
 fal_status fal_end_elements(fal_launches *list, size_t n)
 {
     size_t span = fal_span(list->device, n, 1, 16);

@@ -16,6 +16,9 @@ size_t fal_span(const fal_device *device, size_t items, size_t floats, size_t un
 /* Ends a launch on CPU-like devices: groups of one work-item, `span` items each. */
 fal_status fal_end_spans(fal_launches *list, size_t items, size_t span);
 
+/* Ends the launch of a kernel that needs one group. */
+fal_status fal_end_group(fal_launches *list);
+
 /* Adds the arguments (ulong n, ulong span) and ends the launch of an elementwise
  * kernel, in either family. */
 fal_status fal_end_elements(fal_launches *list, size_t n);

@@ -209,6 +209,28 @@ static fal_status gemm_update(fal_device *device, double *worst)
     return status;
 }
 
+static fal_status momentum(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(COUNTS) && !status; i++)
+        status = fal_check_momentum(device, COUNTS[i], i == 2, i % 2, worst);
+    return status;
+}
+
+/* Both forms, both ways round */
+static fal_status newton_schulz(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {{1, 1},   {5, 3},    {33, 47},
+                                       {9, 100}, {130, 17}, {20, 257}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(shapes) && !status; i++)
+        status = fal_check_newton_schulz(device, NULL, shapes[i][0], shapes[i][1],
+                                         2e-5, worst);
+    return status;
+}
+
 const fal_check fal_checks[] = {
     {"gemm", gemm},
     {"symmetric", symmetric},
@@ -220,6 +242,8 @@ const fal_check fal_checks[] = {
     {"batch_norm", batch_norm},
     {"layer_norm", layer_norm},
     {"running", running},
+    {"momentum", momentum},
+    {"newton_schulz", newton_schulz},
     {"update", update},
     {"random_fill", random_fill},
     {"gather", gather},

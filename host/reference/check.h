@@ -65,6 +65,15 @@ fal_status fal_check_norm_backward(fal_device *device,
                                    double *worst);
 fal_status fal_check_running(fal_device *device, size_t count, int halted,
                              double *worst);
+/* The momentum of `count` gradients, halved if `scaled`. */
+fal_status fal_check_momentum(fal_device *device, size_t count, int halted,
+                              int scaled, double *worst);
+
+/* A matrix (random if `given` is NULL) against the double iteration: the difference's
+ * norm in units of `bound` times the result's. */
+fal_status fal_check_newton_schulz(fal_device *device, const float *given,
+                                   size_t rows, size_t columns, double bound,
+                                   double *worst);
 fal_status fal_check_random(fal_device *device, const fal_random *random,
                             size_t rows, size_t columns, int turned, double *worst);
 
