@@ -61,7 +61,7 @@ static const char *const repeated[] = {
     "train --data $D --init base/start.safetensors --net mlp-1x8 --quiet --rule "
     "dfa "
     "--standardize global --epochs 1",
-    "train --data $D --init base --quiet --epochs 1 --no-bias",
+    "train --data $D --init base --quiet --epochs 1",
 };
 
 /* real: four targets of each of eight samples. */

@@ -198,6 +198,7 @@ static void the_file_gives_way(void **state)
     static const char own[] = "rule: dfa\nfeedback-law: xavier\n";
     static const char step[] = "schedule: step\nmilestones: 3,5\ndecay: 0.5\n";
     static const char init[] = "standardize: global\ninit: a\n";
+    static const char preset[] = "net: mlp-1x8\nactivation: tanh\nno-bias: true\n";
     (void)state;
     take(sgd, "--optimizer", "adam", NULL);
     assert_false(cli_flag(&options, CLI_MOMENTUM));
@@ -217,6 +218,11 @@ static void the_file_gives_way(void **state)
     assert_text(CLI_FEEDBACK_LAW, NULL);
     take(own, "--rule=bp", "--feedback-law=zero", NULL);
     assert_text(CLI_FEEDBACK_LAW, "zero"); /* to be refused */
+    take(preset, "--net", "mlp-2x9", NULL);
+    assert_text(CLI_ACTIVATION, "tanh");
+    take(preset, "--net", "dense 9", NULL);
+    assert_text(CLI_ACTIVATION, "relu");
+    assert_false(cli_flag(&options, CLI_NO_BIAS));
     take(step, "--schedule", "cosine", NULL);
     assert_text(CLI_MILESTONE_LIST, NULL);
     assert_false(cli_flag(&options, CLI_DECAY));

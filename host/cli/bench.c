@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/ground.h"
 #include "cli/output.h"
+#include "cli/settings.h"
 
 #include <string.h>
 
@@ -126,6 +127,8 @@ static fal_status check(const struct bench *bench, const cli_options *options)
             status = fal_fail(FAL_ERROR_ARGUMENT,
                               "option --%s: bench %s does not take it",
                               cli_table[id].name, bench->name);
+    if (!status && takes(bench, CLI_NET))
+        status = cli_preset_check(options);
     return status;
 }
 

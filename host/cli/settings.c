@@ -3,6 +3,7 @@
 #include "device/memory.h"
 #include "device/text.h"
 #include "learn/rule.h"
+#include "net/network.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -46,6 +47,35 @@ static fal_status check_schedule(const cli_options *options)
                            options, odd);
 }
 
+/* These have no effect on layers that are written out. */
+static const cli_id fillings[] = {CLI_ACTIVATION, CLI_NORM, CLI_NO_BIAS};
+enum { FILLINGS = sizeof fillings / sizeof *fillings };
+
+static int has_preset(const cli_options *options)
+{
+    const char *net = cli_text(options, CLI_NET);
+    return net && fal_network_is_preset(net);
+}
+
+/* config.yaml has the defaults, which say nothing. */
+static int is_default(const cli_options *options, cli_id id)
+{
+    const char *standard = cli_table[id].standard;
+    return standard ? strcmp(cli_text(options, id), standard) == 0
+                    : !cli_flag(options, id);
+}
+
+fal_status cli_preset_check(const cli_options *options)
+{
+    for (size_t i = 0; i < FILLINGS && !has_preset(options); i++)
+        if (!is_default(options, fillings[i]))
+            return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                            "fills presets such as mlp-2x512 only; "
+                                            "say it in the layers of --net"),
+                                   options, fillings[i]);
+    return FAL_OK;
+}
+
 static const cli_id seeds[] = {CLI_SEED_WEIGHTS, CLI_SEED_FEEDBACK, CLI_SEED_DATA,
                                CLI_SEED_NOISE};
 enum { SEEDS = sizeof seeds / sizeof *seeds };
@@ -77,6 +107,8 @@ fal_status cli_runs_check(const cli_options *options)
         status = cli_require(options, CLI_NET);
     if (!status)
         status = check_schedule(options);
+    if (!status)
+        status = cli_preset_check(options);
     if (!status)
         status = check_seeds(options);
     return status ? status : check_optimizer(options);
@@ -111,6 +143,9 @@ void cli_runs_give_way(cli_options *options)
         !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
                        cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK_LAW);
+    for (size_t i = 0; i < FILLINGS && cli_in_words(options, CLI_NET); i++)
+        if (!has_preset(options))
+            cli_drop_from_file(options, fillings[i]);
     if (cli_in_words(options, CLI_INIT))
         cli_drop_from_file(options, CLI_STANDARDIZE);
     if (cli_in_words(options, CLI_EPOCHS) || cli_in_words(options, CLI_STEPS)) {

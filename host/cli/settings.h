@@ -9,10 +9,13 @@
  * opened: what is missing, what does not go together. */
 fal_status cli_runs_check(const cli_options *options);
 
+/* Options that fill presets need one. Errors: ARGUMENT. */
+fal_status cli_preset_check(const cli_options *options);
+
 /* Drops what a file says and what flags of the command line have made senseless:
  * momentum of another optimizer, milestones of another schedule, the feedback law of
- * another rule, the other limit of a length, standardizing anew what --init brings.
- */
+ * another rule, the other limit of a length, standardizing anew what --init brings,
+ * what fills presets where there is none. */
 void cli_runs_give_way(cli_options *options);
 
 /* Fills in the defaults that depend on other options and on the device, as far as

@@ -55,8 +55,9 @@ static fal_status check_name(const cli_option *option, const struct names *names
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(text, names->known[i]) == 0)
             return FAL_OK;
-    return fal_fail_unknown(option->kind == CLI_RULES ? "rule" : option->name, text,
-                            names->known, names->count);
+    int is_rule = option->kind == CLI_RULES || option->kind == CLI_RATES;
+    return fal_fail_unknown(is_rule ? "rule" : option->name, text, names->known,
+                            names->count);
 }
 
 static fal_status check_choice(const cli_option *option, const char *text)

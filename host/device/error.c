@@ -1,6 +1,7 @@
 #include "error.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,7 +57,8 @@ fal_status fal_fail_with_lines(fal_status status, const char *lines)
     return status;
 }
 
-/* Levenshtein distance; names longer than the row are never near. */
+/* Levenshtein distance, capitals as small letters; names longer than the row are
+ * never near. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[64], n = strlen(b);
@@ -68,7 +70,8 @@ static size_t distance(const char *a, const char *b)
         size_t diagonal = row[0];
         row[0] = i + 1;
         for (size_t j = 0; j < n; j++) {
-            size_t best = diagonal + (a[i] != b[j]);
+            size_t best = diagonal + (tolower((unsigned char)a[i]) !=
+                                      tolower((unsigned char)b[j]));
             if (row[j] + 1 < best)
                 best = row[j] + 1;
             if (row[j + 1] + 1 < best)

@@ -101,6 +101,11 @@ static fal_status find_norm(const char *name, const char **item)
     return fal_fail_unknown("norm", name, known, 3);
 }
 
+int fal_network_is_preset(const char *text)
+{
+    return strcmp(text, "mlp") == 0 || strncmp(text, "mlp-", 4) == 0;
+}
+
 /* mlp-LxW as network text; other text is copied. */
 static fal_status expand(const char *text, const fal_network_defaults *defaults,
                          char **expanded)
@@ -111,7 +116,7 @@ static fal_status expand(const char *text, const fal_network_defaults *defaults,
     fal_status status = find_norm(defaults->norm, &norm);
     if (status)
         return status;
-    if (strcmp(text, "mlp") != 0 && strncmp(text, "mlp-", 4) != 0) {
+    if (!fal_network_is_preset(text)) {
         *expanded = fal_copy_text(text);
         return *expanded ? FAL_OK : FAL_ERROR_MEMORY;
     }

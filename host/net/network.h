@@ -60,6 +60,9 @@ typedef struct fal_network_defaults {
     int no_bias;
 } fal_network_defaults;
 
+/* 1: the text is a preset, right or wrong, rather than layers. */
+int fal_network_is_preset(const char *text);
+
 fal_status fal_network_parse(fal_network *network, const char *text,
                              const fal_network_defaults *defaults);
 void fal_network_release(fal_network *network);

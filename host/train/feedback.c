@@ -32,8 +32,8 @@ static fal_status resolve_law(const fal_trainer *trainer, const fal_layer *layer
     if (direct ? law.kind == FAL_LAW_WEIGHTS : law.kind == FAL_LAW_UNITS)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
-            "feedback law '%s' is none of %s rules'; use '%s' or a law of "
-            "its own such as xavier",
+            "feedback law '%s' is not for %s rules; use '%s' or a law of its own "
+            "such as xavier",
             direct ? "weights" : "units", direct ? "direct" : "layer-to-layer",
             direct ? "units" : "weights");
     if (law.kind == FAL_LAW_WEIGHTS)
