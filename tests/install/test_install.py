@@ -406,7 +406,7 @@ def test_readme_installation():
     left_out = shutil.ignore_patterns(".git", "build*", "runs", ".venv")
     shutil.copytree(SOURCE, clone, ignore=left_out)
     shutil.copy(EXAMPLES / "from_memory.c", clone / "program.c")
-    quick = "--buildtype=plain -Dtests=false -Ddefault_library=shared"
+    quick = "--buildtype=plain -Ddefault_library=shared"
 
     environment = {**os.environ, "HOME": str(home)}
 
