@@ -156,10 +156,12 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
  *   adam  g += decay*w;  adamw  w *= 1 - rate*decay;  both
  *         m <- .9 m + .1 g; v <- .999 v + .001 g^2
  *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
- * with step = (rate, first, second, -). */
+ *   muon, where it leaves parameters to adamw: with .95, .05, third and 1e-10
+ * with step = (rate, first, second, third). */
 #define SGD 0
 #define ADAM 1
 #define ADAMW 2
+#define MUON 3
 
 /* Bits of `parts` */
 #define NESTEROV 1
@@ -195,6 +197,11 @@ INLINE parameter adam(parameter p, floatv g, optimizer o, float4 step)
     else
         p.w *= 1.0f - step.x * o.decay;
     p.m = 0.9f * p.m + 0.1f * g;
+    if (o.rule == MUON) {
+        p.v = 0.95f * p.v + 0.05f * (g * g);
+        p.w -= step.x * step.y * (p.m / (sqrt(p.v) * step.w + 1e-10f));
+        return p;
+    }
     p.v = 0.999f * p.v + 0.001f * (g * g);
     p.w -= step.x * step.y * (p.m / (sqrt(p.v) * step.z + 1e-8f));
     return p;

@@ -405,7 +405,8 @@ FAL_API const char *fal_rule_name(size_t index);
 typedef struct fal_trainer_options {
     size_t size;
     const char *rule;      /* NULL: "bp" */
-    const char *optimizer; /* "sgd", "adam" (NULL), "adamw"; PyTorch's formulas */
+    const char *optimizer; /* "sgd", "adam" (NULL), "adamw": PyTorch's formulas;
+                            * "muon": see learning_rate_adamw */
     const char *loss;      /* "cross-entropy" (NULL): batch mean of −ln softmax;
                             * "mse": ½ · batch mean of Σ (y − t)² */
     const char *schedule;  /* "cosine" (NULL) to 0, "constant", or "step": times
@@ -413,10 +414,11 @@ typedef struct fal_trainer_options {
     const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
                                * for fa) or "units", U(±1/√units) (NULL for dfa) */
     const char *standardize;  /* "channel" (NULL), "global", "none" */
-    double learning_rate;     /* 0: sgd .01, adam and adamw .001 */
-    double momentum;          /* sgd; below 0: .9 */
+    double learning_rate;     /* 0: sgd .01, adam and adamw .001, muon .02 */
+    double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
     int nesterov;             /* sgd; needs momentum */
-    double weight_decay;      /* coupled for sgd and adam, decoupled for adamw */
+    double weight_decay;      /* coupled for sgd and adam, decoupled for adamw and
+                               * muon */
     size_t batch;             /* rows of a step; 128. The last partial batch of an
                                * epoch is kept */
     uint64_t steps;           /* the run ends after so many; 0: no limit */
@@ -431,12 +433,19 @@ typedef struct fal_trainer_options {
     double decay;           /* of "step"; .1 */
     double clip; /* the gradients of a step are scaled down to this norm, taken over
                   * all that learns, by min(1, clip/(norm + 1e-6)); 0: they are not */
+
+    /* Muon moves the weight matrix G of every dense layer but the output layer by
+     * -rate * sqrt(max(1, out/in)) * X, X the momentum u, orthogonalized by five
+     * Newton-Schulz steps: m <- beta m + (1 - beta) G, u = (1 - beta) G + beta m. The
+     * output layer, biases and gains are left to adamw, betas (.9, .95), epsilon
+     * 1e-10, with this rate, on the same schedule. 0: .0003; of muon alone */
+    double learning_rate_adamw;
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0                          \
+            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0                       \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -489,7 +498,7 @@ FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arra
                                     double *loss);
 
 /* Sets the learning rate of the following steps; they no longer follow a schedule.
- */
+ * With muon the rate of what it leaves to adamw changes in proportion. */
 FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
 
 /* Tensors of the trainer by name, as of the last step (gradients with

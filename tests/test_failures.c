@@ -192,7 +192,8 @@ static void bad_options_are_refused(void **state)
     REFUSE(rule, "dfaa",
            "unknown rule 'dfaa'; known: bp, fa, dfa, shallow; did "
            "you mean 'dfa'?");
-    REFUSE(optimizer, "sdg", "unknown optimizer 'sdg'; known: sgd, adam, adamw");
+    REFUSE(optimizer, "sdg",
+           "unknown optimizer 'sdg'; known: sgd, adam, adamw, muon");
     REFUSE(loss, "mes", "unknown loss 'mes'");
     REFUSE(schedule, "stepp", "unknown schedule 'stepp'");
     REFUSE(schedule, "step", "needs milestones");
@@ -203,8 +204,10 @@ static void bad_options_are_refused(void **state)
     REFUSE(feedback_law, "xavier", "the rule bp has no random feedback");
     REFUSE(learning_rate, -1, "learning rate -1");
     REFUSE(learning_rate, NAN, "learning rate");
-    REFUSE(momentum, .5, "belong to sgd");
-    REFUSE(nesterov, 1, "belong to sgd");
+    REFUSE(momentum, .5, "belongs to sgd and muon");
+    REFUSE(nesterov, 1, "belongs to sgd");
+    REFUSE(learning_rate_adamw, .1, "belongs to muon");
+    REFUSE(learning_rate_adamw, -1, "muon's adamw -1");
     REFUSE(weight_decay, -1, "weight decay -1");
     REFUSE(weight_decay, INFINITY, "weight decay inf");
     REFUSE(batch, 0, "batch 0");

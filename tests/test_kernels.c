@@ -126,6 +126,7 @@ static const fal_update RULES[] = {
     {.rule = FAL_ADAM},
     {.rule = FAL_ADAM, .weight_decay = .01f},
     {.rule = FAL_ADAMW, .weight_decay = .01f},
+    {.rule = FAL_MUON, .weight_decay = .01f},
 };
 
 static void updates_agree(void **state)

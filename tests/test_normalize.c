@@ -246,7 +246,7 @@ static void a_saved_model_evaluates_alike(void **state)
     twin t = twin_open(layers, 3, options, random_arrays(64, 20, 5, 0));
     for (int s = 0; s < 8; s++) {
         step(&t);
-        fal_reference_network_update(&t.net, &sgd);
+        must(fal_reference_network_update(&t.net, &sgd));
     }
     fal_dataset *data = dataset_of(&t.arrays);
     must(fal_model_evaluate(t.model, data, NULL, &found));

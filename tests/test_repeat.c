@@ -46,6 +46,7 @@ static const char *const repeated[] = {
     "$T --rule fa --lr 0.01,fa=0.0123456789012345678 --epochs 1",
     "$T --rule dfa --optimizer sgd --momentum 0.3 --nesterov --steps 5 --log 2",
     "$T --optimizer adamw --weight-decay 1e-05 --no-bias --loss mse --epochs 1",
+    "$T --optimizer muon --lr-adamw 0.003 --momentum 0.9 --norm batch --epochs 1",
     "$T --schedule step --milestones 1,2 --warmup 5 --clip 0.5 --epochs 3",
     "$T --no-shuffle --samples 300 --batch 7 --epochs 1 --log epoch "
     "--seed 18446744073709551615 --feedback-seed 0 --data-seed 5 --noise-seed 6",

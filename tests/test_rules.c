@@ -402,16 +402,23 @@ static const way clipped[] = {{"sgd", 0, 0, .5, 1e-5, 0, .01},
                               {"adam", -1, 1e-2, 2e-3, 1e-4, 0, .1},
                               {"adamw", -1, 1e-1, 2e-3, 1e-4, 0, .1}};
 
+static const way muons[] = {{"muon", .95, 0, .02, 1e-3, 0, 0},
+                            {"muon", .9, 1e-1, .02, 1e-3, 0, 0},
+                            {"muon", .95, 1e-2, .02, 1e-3, 0, .01}};
+static const double rate_of_muons_rest = 2e-3;
+
 static fal_reference_settings settings_of(const way *w)
 {
     fal_reference_settings s = {.rate = w->rate,
                                 .momentum = w->momentum < 0 ? 0 : w->momentum,
                                 .weight_decay = w->weight_decay,
                                 .nesterov = w->nesterov,
-                                .clip = w->clip};
-    s.optimizer = strcmp(w->optimizer, "sgd") == 0    ? FAL_SGD
-                  : strcmp(w->optimizer, "adam") == 0 ? FAL_ADAM
-                                                      : FAL_ADAMW;
+                                .clip = w->clip,
+                                .rate_adamw = rate_of_muons_rest};
+    static const char *const names[] = {"sgd", "adam", "adamw", "muon"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(w->optimizer, names[i]) == 0)
+            s.optimizer = (fal_update_rule)i;
     return s;
 }
 
@@ -498,7 +505,7 @@ static void golden_step(twin *t, const way *w, int number)
         memcpy(before[l], t->net.layers[l].weight, n * sizeof **before);
     }
     step(t);
-    fal_reference_network_update(&t->net, &settings);
+    must(fal_reference_network_update(&t->net, &settings));
     assert_int_equal(t->net.updates, number + 1);
     expect_same_step(t, bound);
     expect_changes(t, w, before);
@@ -518,6 +525,8 @@ static void golden_run(const fal_reference_layer *layers, size_t count,
     options.learning_rate = w->rate;
     options.nesterov = w->nesterov;
     options.clip = w->clip;
+    if (strcmp(w->optimizer, "muon") == 0)
+        options.learning_rate_adamw = rate_of_muons_rest;
     twin t = twin_open(layers, count, options, random_arrays(23, 33, 5, 0));
     for (int s = 0; s < steps; s++) {
         golden_step(&t, w, s);
@@ -553,6 +562,25 @@ static void normed_steps_of_every_rule(void **state)
             way w = i < 6 ? ways[i] : clipped[2 * (i - 6)];
             w.bound *= 10; /* as gradients through norms do */
             golden_run(normed, 5, rules[r / 2], &w, r % 2, 6);
+        }
+}
+
+/* Wide, tall and single-row matrices, without biases, and beside norms; what Muon
+ * leaves to adamw too. */
+static void twenty_states_of_muon(void **state)
+{
+    static const fal_reference_layer shapes[] = {
+        {.in = 33, .out = 80, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
+        {.in = 80, .out = 9, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
+        {.in = 9, .out = 1, .has_bias = 0, .activations = {{FAL_SIGMOID, 0}}},
+        {.in = 1, .out = 30, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
+        {.in = 30, .out = 5, .has_bias = 1}};
+    (void)state;
+    for (size_t r = 0; r < 8; r++)
+        for (size_t i = 0; i < 3; i++) {
+            golden_run(odd, 3, rules[r / 2], &muons[i], r % 2, 20);
+            golden_run(shapes, 5, rules[r / 2], &muons[i], r % 2, 20);
+            golden_run(normed, 5, rules[r / 2], &muons[i], r % 2, 20);
         }
 }
 
@@ -646,6 +674,7 @@ int main(void)
         cmocka_unit_test(gradients_through_norms),
         cmocka_unit_test(deltas_and_gradients_through_norms),
         cmocka_unit_test(normed_steps_of_every_rule),
+        cmocka_unit_test(twenty_states_of_muon),
     };
     return cmocka_run_group_tests_name("rules", tests, open_device, close_device);
 }

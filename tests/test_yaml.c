@@ -206,6 +206,11 @@ static void the_file_gives_way(void **state)
     assert_true(cli_rate_of(&options, "bp") == 0.5);
     take(sgd, "--optimizer", "sgd", NULL);
     assert_true(cli_flag(&options, CLI_MOMENTUM));
+    take(sgd, "--optimizer", "muon", NULL);
+    assert_true(cli_flag(&options, CLI_MOMENTUM));
+    assert_false(cli_flag(&options, CLI_NESTEROV));
+    take("optimizer: muon\nlr-adamw: 0.1\n", "--optimizer", "sgd", NULL);
+    assert_false(cli_flag(&options, CLI_RATE_ADAMW));
     take(sgd, "--optimizer=adam", "--momentum=0.5", NULL);
     assert_true(cli_flag(&options, CLI_MOMENTUM)); /* to be refused */
     take(dfa, "--rule", "fa", NULL);

@@ -75,6 +75,7 @@ typedef enum cli_id {
     CLI_FEEDBACK_LAW,
     CLI_OPTIMIZER,
     CLI_RATE,
+    CLI_RATE_ADAMW,
     CLI_MOMENTUM,
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,

@@ -11,17 +11,32 @@
 
 /* ---- checking ------------------------------------------------------------ */
 
-static fal_status check_optimizer(const cli_options *options)
+/* Options that not every optimizer has, and which do. */
+static const struct own {
+    cli_id id;
+    const char *has, *also, *shown;
+} own_options[] = {{CLI_NESTEROV, "sgd", "sgd", "sgd"},
+                   {CLI_MOMENTUM, "sgd", "muon", "sgd or muon"},
+                   {CLI_RATE_ADAMW, "muon", "muon", "muon"}};
+enum { OWN_OPTIONS = sizeof own_options / sizeof *own_options };
+
+static int has_own(const cli_options *options, const struct own *own)
 {
     const char *optimizer = cli_text(options, CLI_OPTIMIZER);
-    int sgd = strcmp(optimizer, "sgd") == 0;
-    cli_id odd = cli_flag(options, CLI_NESTEROV) ? CLI_NESTEROV : CLI_MOMENTUM;
-    if (!sgd && cli_flag(options, odd))
-        return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
-                                        "%s has none; give it with --optimizer sgd "
-                                        "only",
-                                        optimizer),
-                               options, odd);
+    return strcmp(optimizer, own->has) == 0 || strcmp(optimizer, own->also) == 0;
+}
+
+static fal_status check_optimizer(const cli_options *options)
+{
+    for (size_t i = 0; i < OWN_OPTIONS; i++) {
+        const struct own *own = &own_options[i];
+        if (cli_flag(options, own->id) && !has_own(options, own))
+            return cli_fail_option(
+                fal_fail(FAL_ERROR_ARGUMENT,
+                         "%s has none; give it with --optimizer %s only",
+                         cli_text(options, CLI_OPTIMIZER), own->shown),
+                options, own->id);
+    }
     if (cli_flag(options, CLI_NESTEROV) && cli_given(options, CLI_MOMENTUM) &&
         !(cli_real(options, CLI_MOMENTUM) > 0))
         return cli_fail_option(
@@ -129,11 +144,10 @@ static int law_goes_with(const char *law, const char *rule_name)
 
 void cli_runs_give_way(cli_options *options)
 {
-    if (cli_in_words(options, CLI_OPTIMIZER) &&
-        strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") != 0) {
-        cli_drop_from_file(options, CLI_MOMENTUM);
-        cli_drop_from_file(options, CLI_NESTEROV);
-    }
+    for (size_t i = 0; i < OWN_OPTIONS; i++)
+        if (cli_in_words(options, CLI_OPTIMIZER) &&
+            !has_own(options, &own_options[i]))
+            cli_drop_from_file(options, own_options[i].id);
     if (cli_in_words(options, CLI_SCHEDULE) &&
         strcmp(cli_text(options, CLI_SCHEDULE), "step") != 0) {
         cli_drop_from_file(options, CLI_MILESTONE_LIST);
@@ -156,9 +170,27 @@ void cli_runs_give_way(cli_options *options)
 
 /* ---- resolving ----------------------------------------------------------- */
 
+static int is_optimizer(const cli_options *options, const char *name)
+{
+    return strcmp(cli_text(options, CLI_OPTIMIZER), name) == 0;
+}
+
 static double standard_rate(const cli_options *options)
 {
-    return strcmp(cli_text(options, CLI_OPTIMIZER), "sgd") == 0 ? 0.01 : 0.001;
+    return is_optimizer(options, "sgd")    ? 0.01
+           : is_optimizer(options, "muon") ? 0.02
+                                           : 0.001;
+}
+
+static void resolve_optimizer(cli_options *all)
+{
+    int muon = is_optimizer(all, "muon");
+    if (!cli_flag(all, CLI_RATE))
+        cli_set_real(all, CLI_RATE, standard_rate(all));
+    if (muon && !cli_flag(all, CLI_RATE_ADAMW))
+        cli_set_real(all, CLI_RATE_ADAMW, 0.0003);
+    if ((muon || is_optimizer(all, "sgd")) && !cli_flag(all, CLI_MOMENTUM))
+        cli_set_real(all, CLI_MOMENTUM, muon ? 0.95 : 0.9);
 }
 
 void cli_runs_resolve(cli_options *all, const cli_options *options,
@@ -166,11 +198,7 @@ void cli_runs_resolve(cli_options *all, const cli_options *options,
 {
     *all = *options;
     cli_set_text(all, CLI_DEVICE, ground->info.selector);
-    if (!cli_flag(all, CLI_RATE))
-        cli_set_real(all, CLI_RATE, standard_rate(all));
-    if (strcmp(cli_text(all, CLI_OPTIMIZER), "sgd") == 0 &&
-        !cli_flag(all, CLI_MOMENTUM))
-        cli_set_real(all, CLI_MOMENTUM, 0.9);
+    resolve_optimizer(all);
     if (cli_flag(all, CLI_MILESTONE_LIST) && !cli_flag(all, CLI_DECAY))
         cli_set_real(all, CLI_DECAY, 0.1);
     if (cli_flag(all, CLI_STEPS) && !cli_given(all, CLI_EPOCHS))
@@ -256,6 +284,8 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
     trainer->standardize = cli_text(run, CLI_STANDARDIZE);
     trainer->learning_rate = cli_real(run, CLI_RATE);
+    if (cli_flag(run, CLI_RATE_ADAMW))
+        trainer->learning_rate_adamw = cli_real(run, CLI_RATE_ADAMW);
     trainer->momentum = cli_flag(run, CLI_MOMENTUM) ? cli_real(run, CLI_MOMENTUM)
                                                     : -1;
     trainer->nesterov = cli_flag(run, CLI_NESTEROV);

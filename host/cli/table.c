@@ -85,21 +85,27 @@ const cli_option cli_table[CLI_OPTIONS] = {
          RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "
          "law (default of fa), or units: 1/sqrt(units) (of dfa)"},
-    [CLI_OPTIMIZER] = {"optimizer", "sgd|adam|adamw", "adam", CLI_CHOICE, NULL,
-                       CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
-                       "what turns gradients into updates, by PyTorch's formulas"},
+    [CLI_OPTIMIZER] =
+        {"optimizer", "sgd|adam|adamw|muon", "adam", CLI_CHOICE, NULL,
+         CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
+         "what turns gradients into updates; muon orthogonalizes those "
+         "of hidden matrices and leaves the rest to adamw"},
     [CLI_RATE] = {"lr", "RATE", NULL, CLI_RATES, &above_0, CLI_RUNS, optimizer,
                   RECORDED,
-                  "learning rate (sgd 0.01, adam and adamw 0.001); '0.1,fa=0.01' "
-                  "gives one rule its own"},
-    [CLI_MOMENTUM] = {"momentum", "M", NULL, CLI_REAL, &below_1, CLI_RUNS,
-                      optimizer, RECORDED,
-                      "momentum of sgd (0.9); the others have none"},
+                  "learning rate (sgd 0.01, adam and adamw 0.001, muon 0.02); "
+                  "'0.1,fa=0.01' gives one rule its own"},
+    [CLI_RATE_ADAMW] = {"lr-adamw", "RATE", NULL, CLI_REAL, &above_0, CLI_RUNS,
+                        optimizer, RECORDED,
+                        "rate of what muon leaves to adamw (0.0003): output layer, "
+                        "biases and gains; on the same schedule"},
+    [CLI_MOMENTUM] =
+        {"momentum", "M", NULL, CLI_REAL, &below_1, CLI_RUNS, optimizer, RECORDED,
+         "momentum of sgd (0.9), or muon's beta (0.95); the others have none"},
     [CLI_NESTEROV] = {"nesterov", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, optimizer,
                       RECORDED, "sgd with Nesterov's momentum"},
     [CLI_WEIGHT_DECAY] = {"weight-decay", "D", "0", CLI_REAL, &from_0, CLI_RUNS,
                           optimizer, RECORDED,
-                          "coupled for sgd and adam, decoupled for adamw"},
+                          "coupled for sgd and adam, decoupled for adamw and muon"},
     [CLI_SCHEDULE] = {"schedule", "constant|cosine|step", "cosine", CLI_CHOICE,
                       NULL, CLI_RUNS, optimizer, RECORDED,
                       "of the learning rate; cosine falls to 0 over the run, step "

@@ -88,7 +88,8 @@ static fal_product small(const fal_newton_schulz *m, size_t c, size_t l, size_t 
                          .b = matrix(m, r),
                          .c = matrix(m, c).data,
                          .pitch = pitch(m),
-                         .symmetric = 1};
+                         .symmetric = 1,
+                         .layer = m->layer};
 }
 
 /* C <- x xᵀ, or xᵀ x where x is stored tall */
@@ -125,7 +126,8 @@ static fal_product whole(const fal_newton_schulz *m, size_t by, fal_view from,
                          .a = is_tall ? x : symmetric,
                          .b = is_tall ? symmetric : x,
                          .c = to,
-                         .pitch = m->columns};
+                         .pitch = m->columns,
+                         .layer = m->layer};
 }
 
 /* X <- polynomial X from one place to another; the first and the last have factors */
@@ -204,6 +206,8 @@ static fal_status add_step(fal_launches *list, const fal_newton_schulz *matrices
         made += is_gram(&matrices[i])
                     ? gram_step(&matrices[i], step, products + made)
                     : plain_step(&matrices[i], step, products + made);
+    for (size_t i = 0; i < made; i++)
+        products[i].work = "newton-schulz";
     return fal_gemm_add(list, products, made);
 }
 

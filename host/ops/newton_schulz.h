@@ -18,6 +18,7 @@ typedef struct fal_newton_schulz {
     float factor;         /* of the result */
     fal_view sums;        /* of U's squares, by blocks: host/ops/clip.h */
     fal_view room;        /* fal_newton_schulz_room floats */
+    const char *layer;    /* for profiles; NULL: the list's */
 } fal_newton_schulz;
 
 /* Floats of room for a matrix of that shape. */

@@ -8,13 +8,16 @@
 typedef enum fal_update_rule {
     FAL_SGD = 0,
     FAL_ADAM = 1,
-    FAL_ADAMW = 2
+    FAL_ADAMW = 2,
+    FAL_MUON = 3
 } fal_update_rule;
 
 /* sgd: g += wd·w; m <- momentum·m + g; w -= rate·(nesterov ? g + momentum·m : m)
  * adam: g += wd·w; adamw: w *= 1 − rate·wd; then both
  * m <- β1·m + (1−β1)·g, v <- β2·v + (1−β2)·g²,
- * w -= rate/(1−β1^t) · m/(√v/√(1−β2^t) + 1e-8), β = (.9, .999). */
+ * w -= rate/(1−β1^t) · m/(√v/√(1−β2^t) + 1e-8), β = (.9, .999).
+ * muon: adamw with β = (.9, .95) and 1e-10, for what Muon leaves to it; its matrices
+ * are host/ops/newton_schulz.h's. */
 typedef struct fal_update {
     fal_update_rule rule;
     size_t count;
@@ -31,7 +34,7 @@ typedef struct fal_update {
 typedef struct fal_update_step {
     float rate;
     float first, second; /* 1/(1−β1^t), 1/√(1−β2^t) */
-    float unused;
+    float third;         /* as second, with muon's β2 */
 } fal_update_step;
 
 /* The step's numbers for update t = 1, 2, …, computed in double. */

@@ -60,6 +60,7 @@ static const fal_update RULES[] = {
     {.rule = FAL_SGD, .momentum = .9f, .nesterov = 1},
     {.rule = FAL_ADAM, .weight_decay = .01f},
     {.rule = FAL_ADAMW, .weight_decay = .01f},
+    {.rule = FAL_MUON, .weight_decay = .01f},
 };
 
 static fal_status update(fal_device *device, double *worst)

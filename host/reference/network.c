@@ -1,5 +1,6 @@
 #include "reference/network.h"
 #include "device/memory.h"
+#include "reference/newton_schulz.h"
 #include "reference/normalize.h"
 
 #include <math.h>
@@ -324,15 +325,36 @@ static void update_sgd(const fal_reference_settings *s, double g, double *w,
 static void update_adam(const fal_reference_settings *s, uint64_t t, double g,
                         double *w, double *moment, double *square)
 {
-    if (s->optimizer == FAL_ADAMW)
-        *w -= s->rate * s->weight_decay * *w;
-    else
+    int is_muon = s->optimizer == FAL_MUON;
+    double keep = is_muon ? .95 : .999, epsilon = is_muon ? 1e-10 : 1e-8;
+    double rate = is_muon ? s->rate_adamw : s->rate;
+    if (s->optimizer == FAL_ADAM)
         g += s->weight_decay * *w;
+    else
+        *w -= rate * s->weight_decay * *w;
     *moment = .9 * *moment + .1 * g;
-    *square = .999 * *square + .001 * g * g;
+    *square = keep * *square + (1 - keep) * g * g;
     double mean = *moment / (1 - pow(.9, (double)t));
-    double variance = *square / (1 - pow(.999, (double)t));
-    *w -= s->rate * mean / (sqrt(variance) + 1e-8);
+    double variance = *square / (1 - pow(keep, (double)t));
+    *w -= rate * mean / (sqrt(variance) + epsilon);
+}
+
+/* The weights as a matrix; it takes the place of squares. */
+static fal_status update_muon(const fal_reference_settings *s, double scale,
+                              fal_reference_layer *layer)
+{
+    double beta = s->momentum, *u = layer->squares;
+    double in = (double)layer->in, out = (double)layer->out;
+    for (size_t i = 0; i < layer->in * layer->out; i++) {
+        double g = scale * layer->weight_gradient[i];
+        layer->moments[i] = beta * layer->moments[i] + (1 - beta) * g;
+        u[i] = (1 - beta) * g + beta * layer->moments[i];
+    }
+    fal_status status = fal_reference_newton_schulz(u, layer->in, layer->out);
+    for (size_t i = 0; i < layer->in * layer->out && !status; i++)
+        layer->weight[i] -= s->rate * (s->weight_decay * layer->weight[i] +
+                                       sqrt(fmax(1, out / in)) * u[i]);
+    return status;
 }
 
 size_t fal_reference_parameters(const fal_reference_layer *layer)
@@ -368,23 +390,33 @@ static double clip_scale(const fal_reference_network *network, double limit)
     return limit > 0 && scale < 1 ? scale : 1;
 }
 
-void fal_reference_network_update(fal_reference_network *network,
-                                  const fal_reference_settings *settings)
+static fal_status update_layer(const fal_reference_settings *settings, uint64_t t,
+                               double scale, int is_hidden,
+                               fal_reference_layer *layer)
+{
+    int with_matrix = settings->optimizer == FAL_MUON && is_hidden;
+    size_t first = with_matrix ? layer->in * layer->out : 0;
+    for (size_t i = first; i < fal_reference_parameters(layer); i++)
+        if (settings->optimizer == FAL_SGD)
+            update_sgd(settings, scale * layer->weight_gradient[i],
+                       &layer->weight[i], &layer->moments[i]);
+        else
+            update_adam(settings, t, scale * layer->weight_gradient[i],
+                        &layer->weight[i], &layer->moments[i], &layer->squares[i]);
+    return with_matrix ? update_muon(settings, scale, layer) : FAL_OK;
+}
+
+fal_status fal_reference_network_update(fal_reference_network *network,
+                                        const fal_reference_settings *settings)
 {
     uint64_t t = ++network->updates;
     double scale = clip_scale(network, settings->clip);
+    fal_status status = FAL_OK;
     for (size_t l = 0; l < network->count; l++)
         update_running(&network->layers[l], network->rows);
-    for (size_t l = 0; l < network->count; l++) {
-        fal_reference_layer *layer = &network->layers[l];
-        for (size_t i = 0; i < fal_reference_parameters(layer) && !layer->frozen;
-             i++)
-            if (settings->optimizer == FAL_SGD)
-                update_sgd(settings, scale * layer->weight_gradient[i],
-                           &layer->weight[i], &layer->moments[i]);
-            else
-                update_adam(settings, t, scale * layer->weight_gradient[i],
-                            &layer->weight[i], &layer->moments[i],
-                            &layer->squares[i]);
-    }
+    for (size_t l = 0; l < network->count && !status; l++)
+        if (!network->layers[l].frozen)
+            status = update_layer(settings, t, scale, l + 1 < network->count,
+                                  &network->layers[l]);
+    return status;
 }

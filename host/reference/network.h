@@ -67,7 +67,8 @@ typedef struct fal_reference_settings {
     fal_update_rule optimizer;
     double rate, momentum, weight_decay;
     int nesterov;
-    double clip; /* 0: not */
+    double clip;       /* 0: not */
+    double rate_adamw; /* of what muon leaves to it */
 } fal_reference_settings;
 
 /* Copies the layers' first part; for batches of at most `rows`. */
@@ -91,8 +92,8 @@ void fal_reference_network_backward(fal_reference_network *network,
 
 /* After backward: running statistics, then the optimizer's update, with state of its
  * own. */
-void fal_reference_network_update(fal_reference_network *network,
-                                  const fal_reference_settings *settings);
+fal_status fal_reference_network_update(fal_reference_network *network,
+                                        const fal_reference_settings *settings);
 
 /* The batch mean of evaluation: norms over the batch take running statistics. */
 double fal_reference_network_evaluate(fal_reference_network *network,

@@ -14,19 +14,29 @@ static fal_reference_parameter sgd(const fal_update *u, double rate, double g,
     return p;
 }
 
+static double beta2_of(const fal_update *u)
+{
+    return u->rule == FAL_MUON ? .95 : .999;
+}
+
+static double epsilon_of(const fal_update *u)
+{
+    return u->rule == FAL_MUON ? 1e-10 : 1e-8;
+}
+
 static fal_reference_parameter adam(const fal_update *u, uint64_t t, double rate,
                                     double g, fal_reference_parameter p)
 {
-    const double beta1 = .9, beta2 = .999;
-    if (u->rule == FAL_ADAMW)
-        p.weight -= rate * u->weight_decay * p.weight;
-    else
+    const double beta1 = .9, beta2 = beta2_of(u);
+    if (u->rule == FAL_ADAM)
         g += u->weight_decay * p.weight;
+    else
+        p.weight -= rate * u->weight_decay * p.weight;
     p.moment = beta1 * p.moment + (1 - beta1) * g;
     p.square = beta2 * p.square + (1 - beta2) * g * g;
     double mean = p.moment / (1 - pow(beta1, (double)t));
     double variance = p.square / (1 - pow(beta2, (double)t));
-    p.weight -= rate * mean / (sqrt(variance) + 1e-8);
+    p.weight -= rate * mean / (sqrt(variance) + epsilon_of(u));
     return p;
 }
 
@@ -59,10 +69,11 @@ static fal_reference_parameter adam_rounding(const fal_update *u, uint64_t t,
 {
     double sum = fabs(g) + fabs(u->weight_decay * p.weight);
     double moment = .9 * fabs(p.moment) + .1 * sum;
-    double square = .999 * p.square + .001 * sum * sum;
+    double beta2 = beta2_of(u);
+    double square = beta2 * p.square + (1 - beta2) * sum * sum;
     double to = adam(u, t, rate, g, p).square;
     double moved = rate / (1 - pow(.9, (double)t)) * moment /
-                   (sqrt(to / (1 - pow(.999, (double)t))) + 1e-8);
+                   (sqrt(to / (1 - pow(beta2, (double)t))) + epsilon_of(u));
     double relative = 4 * U + 20 * U + 4 * U * square / (to + TINY);
     return (fal_reference_parameter){4 * U * fabs(p.weight) + moved * relative,
                                      4 * U * moment, 6 * U * square};

@@ -43,25 +43,34 @@ fal_status fal_trainer_launches(fal_trainer *t, size_t *launches)
     fal_plan *plan = NULL;
     fal_status status = find_plan(t, t->options.batch, 0, &plan);
     if (!status)
-        *launches = 1 + plan->launches.count + t->clipping.count + t->update.count;
+        *launches = 1 + plan->launches.count + t->clipping.count + t->update.count +
+                    t->muon.count;
     return status;
 }
 
-static double rate_now(const fal_trainer *t)
+/* The rate that `base` has become by now */
+static double rate_now(const fal_trainer *t, double base)
 {
     if (t->fixed_rate >= 0)
-        return t->fixed_rate;
-    return fal_schedule_rate(&t->schedule, t->options.learning_rate,
-                             t->step - t->schedule_start, t->schedule_length,
-                             t->epoch - t->schedule_epoch);
+        return t->fixed_rate * (base / t->options.learning_rate);
+    return fal_schedule_rate(&t->schedule, base, t->step - t->schedule_start,
+                             t->schedule_length, t->epoch - t->schedule_epoch);
 }
 
-/* The numbers of this step for all that updates weights. */
+/* The numbers of this step for all that updates weights. With muon the others are
+ * adamw's. */
 static fal_status set_update(fal_trainer *t, const fal_plan *plan)
 {
-    fal_update_step now = fal_update_at(t->step + 1, rate_now(t));
+    const fal_trainer_options *o = &t->options;
+    double rate = rate_now(t, o->learning_rate), others = rate;
+    if (t->optimizer == FAL_MUON)
+        others = rate_now(t, o->learning_rate_adamw);
+    fal_update_step now = fal_update_at(t->step + 1, others);
     fal_status status = fal_launches_step(&plan->launches, sizeof now, &now);
-    return status ? status : fal_launches_step(&t->update, sizeof now, &now);
+    if (!status)
+        status = fal_launches_step(&t->update, sizeof now, &now);
+    now.rate = (float)rate;
+    return status ? status : fal_launches_step(&t->muon, sizeof now, &now);
 }
 
 fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
@@ -82,6 +91,8 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
         status = fal_launches_run(&t->clipping);
     if (!status)
         status = fal_launches_run(&t->update);
+    if (!status)
+        status = fal_launches_run(&t->muon);
     if (status)
         return status;
     /* From here the step counts, whatever becomes of reading its loss. */

@@ -17,32 +17,56 @@ void fal_trainer_options_init(fal_trainer_options *options, size_t size)
 
 static fal_status find_optimizer(const char *name, fal_update_rule *optimizer)
 {
-    static const char *const known[] = {"sgd", "adam", "adamw"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const known[] = {"sgd", "adam", "adamw", "muon"};
+    for (size_t i = 0; i < 4; i++)
         if (strcmp(name, known[i]) == 0) {
             *optimizer = (fal_update_rule)i;
             return FAL_OK;
         }
-    return fal_fail_unknown("optimizer", name, known, 3);
+    return fal_fail_unknown("optimizer", name, known, 4);
+}
+
+static fal_status check_optimizer(const fal_trainer_options *o,
+                                  fal_update_rule optimizer)
+{
+    int has_momentum = optimizer == FAL_SGD || optimizer == FAL_MUON;
+    if (!isfinite(o->learning_rate) || o->learning_rate < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "learning rate %g must be above 0 (0: the default)",
+                        o->learning_rate);
+    if (!isfinite(o->learning_rate_adamw) || o->learning_rate_adamw < 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "learning rate of muon's adamw %g must be above 0 (0: the "
+                        "default)",
+                        o->learning_rate_adamw);
+    if (optimizer != FAL_MUON && o->learning_rate_adamw > 0)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "a learning rate of adamw beside the other belongs to muon; "
+            "leave it out, or use the optimizer muon");
+    if (!(o->momentum < 1))
+        return fal_fail(FAL_ERROR_ARGUMENT, "momentum %g must be below 1",
+                        o->momentum);
+    if (!has_momentum && o->momentum >= 0)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "momentum belongs to sgd and muon; leave it out, or use the "
+            "optimizer sgd or muon");
+    if (optimizer != FAL_SGD && o->nesterov)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "nesterov belongs to sgd; leave it out, or use the "
+                        "optimizer sgd");
+    if (o->nesterov && o->momentum == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
+    return FAL_OK;
 }
 
 static fal_status check_numbers(const fal_trainer_options *o,
                                 fal_update_rule optimizer)
 {
-    if (!isfinite(o->learning_rate) || o->learning_rate < 0)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "learning rate %g must be above 0 (0: the default)",
-                        o->learning_rate);
-    if (!(o->momentum < 1))
-        return fal_fail(FAL_ERROR_ARGUMENT, "momentum %g must be below 1",
-                        o->momentum);
-    if (optimizer != FAL_SGD && (o->momentum >= 0 || o->nesterov))
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "momentum and nesterov belong to sgd; leave them out, or use "
-            "the optimizer sgd");
-    if (o->nesterov && o->momentum == 0)
-        return fal_fail(FAL_ERROR_ARGUMENT, "nesterov needs a momentum above 0");
+    fal_status status = check_optimizer(o, optimizer);
+    if (status)
+        return status;
     if (!isfinite(o->weight_decay) || o->weight_decay < 0)
         return fal_fail(FAL_ERROR_ARGUMENT, "weight decay %g must not be below 0",
                         o->weight_decay);
@@ -88,6 +112,22 @@ static fal_status make_schedule(fal_trainer *t)
     return status;
 }
 
+static void fill_defaults(fal_trainer_options *o, fal_update_rule optimizer)
+{
+    static const struct {
+        double rate, adamw, momentum;
+    } usual[] = {[FAL_SGD] = {.01, 0, .9},
+                 [FAL_ADAM] = {.001, 0, 0},
+                 [FAL_ADAMW] = {.001, 0, 0},
+                 [FAL_MUON] = {.02, 3e-4, .95}};
+    if (o->learning_rate == 0)
+        o->learning_rate = usual[optimizer].rate;
+    if (o->learning_rate_adamw == 0)
+        o->learning_rate_adamw = usual[optimizer].adamw;
+    if (o->momentum < 0)
+        o->momentum = usual[optimizer].momentum;
+}
+
 static fal_status resolve(fal_trainer *t, const fal_rule **rule)
 {
     fal_trainer_options *o = &t->options;
@@ -111,10 +151,7 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
                           o->feedback_law, (*rule)->name);
     t->loss = (fal_loss)loss;
     t->has_feedback_law = o->feedback_law != NULL;
-    if (o->learning_rate == 0)
-        o->learning_rate = t->optimizer == FAL_SGD ? .01 : .001;
-    if (o->momentum < 0)
-        o->momentum = t->optimizer == FAL_SGD ? .9 : 0;
+    fill_defaults(o, t->optimizer);
     return status ? status : keep_standardize(o);
 }
 
@@ -132,7 +169,14 @@ static fal_status mirror(fal_trainer *trainer, fal_arena *arena, const char *wha
 static int updates_in_products(const fal_trainer *t)
 {
     return !t->options.keep_gradients && t->options.clip == 0 &&
-           t->options.batch <= FAL_GEMM_DEPTH;
+           t->optimizer != FAL_MUON && t->options.batch <= FAL_GEMM_DEPTH;
+}
+
+/* Muon works in the place of those that need not be kept. */
+static int keeps_gradients(const fal_trainer *t)
+{
+    return t->options.keep_gradients ||
+           (t->optimizer != FAL_MUON && !updates_in_products(t));
 }
 
 /* Room for the sums of squares of all gradients, and for the factor they make. A
@@ -159,22 +203,24 @@ static fal_status add_square_sums(fal_trainer *t, fal_slot span)
                                span.count, sums);
 }
 
+fal_view fal_trainer_clip_scale(const fal_trainer *t)
+{
+    return t->options.clip > 0 ? fal_arena_view(&t->norm, t->scale)
+                               : (fal_view){NULL, 0};
+}
+
 static fal_status add_update(fal_trainer *t, fal_slot span)
 {
     fal_update update = t->in_products.how;
-    fal_status status = FAL_OK;
     update.count = span.count;
     update.weights = fal_arena_view(&t->model->parameters, span);
     update.gradient = fal_arena_view(&t->gradients, span);
-    if (t->options.clip > 0) {
-        update.scale = fal_arena_view(&t->norm, t->scale);
-        status = add_square_sums(t, span);
-    }
+    update.scale = fal_trainer_clip_scale(t);
     if (t->moments.count)
         update.moment = fal_arena_view(&t->moments, span);
     if (t->squares.count)
         update.squares = fal_arena_view(&t->squares, span);
-    return status ? status : fal_update_add(&t->update, &update);
+    return fal_update_add(&t->update, &update);
 }
 
 /* Grows `span` by a slot that follows it, but for the alignment between. */
@@ -188,29 +234,65 @@ static int joins(fal_slot *span, fal_slot slot)
     return 1;
 }
 
-static fal_status add_slot(fal_trainer *t, fal_slot *span, fal_slot slot)
+/* Runs of parameters that lie side by side, each ended by `end`. */
+struct runs {
+    fal_slot span;
+    fal_status (*end)(fal_trainer *t, fal_slot span);
+};
+
+static fal_status add_slot(fal_trainer *t, struct runs *runs, fal_slot slot)
 {
-    if (joins(span, slot))
+    if (joins(&runs->span, slot))
         return FAL_OK;
-    fal_status status = span->count ? add_update(t, *span) : FAL_OK;
-    *span = slot;
+    fal_status status = runs->span.count ? runs->end(t, runs->span) : FAL_OK;
+    runs->span = slot;
     return status;
 }
 
-static int learns(const fal_trainer *t, const fal_layer *layer)
+int fal_trainer_learns(const fal_trainer *t, const fal_layer *layer)
 {
     return layer->has_weight && !t->routes[layer->block - 1].frozen;
 }
 
-/* One launch for each run of learning parameters that lie side by side, where the
- * products do not update them. */
+/* All that learns, or all but Muon's matrices. */
+static fal_status add_runs(fal_trainer *t, int with_muons,
+                           fal_status (*end)(fal_trainer *t, fal_slot span))
+{
+    struct runs runs = {.end = end};
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < t->model->network.count && !status; i++) {
+        const fal_layer *layer = &t->model->network.layers[i];
+        if (!fal_trainer_learns(t, layer))
+            continue;
+        if (with_muons || !fal_trainer_is_muons(t, layer))
+            status = add_slot(t, &runs, layer->weight);
+        if (!status && layer->has_bias)
+            status = add_slot(t, &runs, layer->bias);
+    }
+    return status ? status : end(t, runs.span);
+}
+
+static fal_status make_clipping(fal_trainer *t)
+{
+    fal_status status = add_runs(t, 1, add_square_sums);
+    if (!status)
+        status = fal_clip_scale_add(&t->clipping, (float)t->options.clip,
+                                    fal_arena_view(&t->norm, t->square_sums),
+                                    t->square_sums.count,
+                                    fal_arena_view(&t->norm, t->scale));
+    return status;
+}
+
+/* A launch for each run, where the products do not update; Muon's matrices have
+ * their own. */
 static fal_status make_update(fal_trainer *t)
 {
-    const fal_network *network = &t->model->network;
-    fal_slot span = {0};
+    fal_launches *lists[] = {&t->clipping, &t->update, &t->muon};
     fal_status status = FAL_OK;
-    t->clipping.device = t->update.device = t->model->device;
-    t->clipping.layer = t->update.layer = "update";
+    for (size_t i = 0; i < 3; i++) {
+        lists[i]->device = t->model->device;
+        lists[i]->layer = "update";
+    }
     t->in_products = (fal_plan_update){
         .how = {.rule = t->optimizer,
                 .momentum = (float)t->options.momentum,
@@ -221,21 +303,12 @@ static fal_status make_update(fal_trainer *t)
         .squares = &t->squares};
     if (updates_in_products(t))
         return FAL_OK;
-    for (size_t i = 0; i < network->count && !status; i++) {
-        const fal_layer *layer = &network->layers[i];
-        if (!learns(t, layer))
-            continue;
-        status = add_slot(t, &span, layer->weight);
-        if (!status && layer->has_bias)
-            status = add_slot(t, &span, layer->bias);
-    }
+    if (t->options.clip > 0)
+        status = make_clipping(t);
     if (!status)
-        status = add_update(t, span);
-    if (!status && t->options.clip > 0)
-        status = fal_clip_scale_add(&t->clipping, (float)t->options.clip,
-                                    fal_arena_view(&t->norm, t->square_sums),
-                                    t->square_sums.count,
-                                    fal_arena_view(&t->norm, t->scale));
+        status = add_runs(t, 0, add_update);
+    if (!status && t->optimizer == FAL_MUON)
+        status = fal_trainer_make_muon(t);
     return status;
 }
 
@@ -271,7 +344,7 @@ static fal_status list_layer(fal_trainer *t, size_t index)
                         .shape = {t->workspace.rows, layer->outputs},
                         .dimensions = 2};
     fal_status status = FAL_OK;
-    if (!updates_in_products(t))
+    if (keeps_gradients(t))
         status = fal_tensor_add_layer(&t->gradient_tensors, &t->gradients, layer,
                                       ".gradient");
     if (layer->number && !status)
@@ -284,7 +357,7 @@ static fal_status list_tensors(fal_trainer *t)
 {
     fal_status status = FAL_OK;
     for (size_t i = 0; i < t->model->network.count && !status; i++)
-        if (learns(t, &t->model->network.layers[i]))
+        if (fal_trainer_learns(t, &t->model->network.layers[i]))
             status = list_layer(t, i);
     return status;
 }
@@ -334,12 +407,14 @@ void fal_trainer_destroy(fal_trainer *t)
         fal_plan_release(&t->plans[i]);
     fal_launches_release(&t->clipping);
     fal_launches_release(&t->update);
+    fal_launches_release(&t->muon);
     fal_workspace_release(&t->workspace);
     fal_arena_release(&t->gradients);
     fal_arena_release(&t->feedback);
     fal_arena_release(&t->moments);
     fal_arena_release(&t->squares);
     fal_arena_release(&t->norm);
+    fal_arena_release(&t->muon_room);
     fal_arena_release(&t->statistics);
     fal_schedule_release(&t->schedule);
     fal_tensor_list_release(&t->feedback_tensors);
@@ -436,7 +511,8 @@ fal_status fal_trainer_footprint(fal_trainer *t, fal_footprint *footprint)
                            fal_arena_bytes(&t->model->state),
         .gradient_bytes = fal_arena_bytes(&t->gradients),
         .optimizer_bytes = fal_arena_bytes(&t->moments) +
-                           fal_arena_bytes(&t->squares),
+                           fal_arena_bytes(&t->squares) +
+                           fal_arena_bytes(&t->muon_room),
         .feedback_bytes = fal_arena_bytes(&t->feedback),
         .activation_bytes = fal_arena_bytes(&t->workspace.arena) +
                             fal_arena_bytes(&t->statistics),

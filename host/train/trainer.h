@@ -23,6 +23,7 @@ struct fal_trainer {
     fal_arena gradients, feedback, moments, squares;
     fal_arena statistics; /* of a batch, laid out as the model's state */
     fal_arena norm;       /* of the gradients, where they are clipped */
+    fal_arena muon_room;  /* of Newton-Schulz */
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
@@ -33,6 +34,7 @@ struct fal_trainer {
     fal_plan_update in_products; /* the update, where products do it … */
     fal_launches clipping;       /* … and where they do not; empty: not clipped */
     fal_launches update;
+    fal_launches muon; /* the update of its matrices, where those do the rest's */
     fal_ring ring;
     fal_feed step_feed; /* of fal_trainer_step */
     int has_step_feed;
@@ -48,6 +50,16 @@ struct fal_trainer {
 
 /* host/train/feedback.c: routes, feedback tensors and their random values. */
 fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule);
+
+/* host/train/muon.c: whether the optimizer is Muon and this weight one of its
+ * matrices, those of all hidden layers; and the launches that update them. */
+int fal_trainer_is_muons(const fal_trainer *trainer, const fal_layer *layer);
+fal_status fal_trainer_make_muon(fal_trainer *trainer);
+
+/* Whether a layer's parameters change; and the factor of clipped gradients, or no
+ * buffer. */
+int fal_trainer_learns(const fal_trainer *trainer, const fal_layer *layer);
+fal_view fal_trainer_clip_scale(const fal_trainer *trainer);
 
 /* host/train/step.c: one batch of a feed through plan and update; does not wait. */
 fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
