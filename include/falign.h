@@ -110,11 +110,14 @@ typedef struct fal_device_options {
     fal_log log;
     void *log_user;
     int profile; /* 1: fal_device_profile knows the times of kernels */
+    const char *gemm; /* who makes matrix products: "own", "clblast" (those it can,
+                       * the others our kernels), or "auto", which is "own" except on
+                       * devices where CLBlast was measured to be faster; NULL: auto */
 } fal_device_options;
 
 #define FAL_DEVICE_OPTIONS                                                         \
     {                                                                              \
-        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL, 0                   \
+        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL, 0, NULL             \
     }
 FAL_API void fal_device_options_init(fal_device_options *options, size_t size);
 
@@ -136,6 +139,7 @@ typedef struct fal_device_info {
     uint64_t allocation;   /* bytes of the largest single buffer */
     uint64_t local_memory; /* bytes a work-group */
     int double_precision;  /* 1: cl_khr_fp64 */
+    const char *gemm; /* "own" or "clblast": in a list, what "auto" would take */
 } fal_device_info;
 
 /* Calls `visit` for every device of every platform, then for every platform without
@@ -145,7 +149,8 @@ typedef int (*fal_device_visit)(const fal_device_info *info, void *user);
 FAL_API fal_status fal_device_list(fal_device_visit visit, void *user);
 
 /* Opens a device: context, queue and kernels. Errors: ARGUMENT (unknown name, with
- * what there is), DEVICE (none usable, and why; a kernel that does not build). */
+ * what there is; CLBlast in a library built without it), DEVICE (none usable, and why;
+ * a kernel that does not build). */
 FAL_API fal_status fal_device_open(fal_device **device,
                                    const fal_device_options *options);
 FAL_API void fal_device_destroy(fal_device *device);

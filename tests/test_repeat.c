@@ -147,12 +147,42 @@ static void a_file_runs_as_its_flags_do(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
 
+static void assert_config(const char *path, const char *line)
+{
+    char *text = tool_read(path);
+    assert_has(text, line);
+    free(text);
+}
+
+/* Who makes the products is decided once; "auto" does not come again. */
+static void products_are_made_as_before(void **state)
+{
+    static const char wants_clblast[] = "data: x\nnet: mlp-1x8\ngemm: clblast\n";
+    (void)state;
+    assert_good("$T --steps 2 --out own");
+    assert_config("own/config.yaml", "gemm: \"own\"\n");
+    if (FAL_CLBLAST) {
+        assert_good("$T --steps 3 --log 1 --gemm clblast --out one");
+        assert_config("one/config.yaml", "gemm: \"clblast\"\n");
+        assert_good("train one/config.yaml --quiet --out two");
+        assert_repeated("one", "two", "--gemm clblast");
+        return;
+    }
+    assert_int_equal(tool_run("$T --gemm clblast")->code, 2);
+    assert_has(tool_run("$T --gemm clblast")->error, "built without CLBlast");
+    tool_write("run.yaml", wants_clblast, strlen(wants_clblast));
+    assert_has(tool_run("train run.yaml --data $D")->error,
+               "run.yaml, line 3, column 7: gemm: ");
+    assert_string_equal(tool_list("."), "own run.yaml");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(config_repeats_the_run),
         TEST(config_repeats_a_run_of_compare),
         TEST(a_file_runs_as_its_flags_do),
+        TEST(products_are_made_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "cli/ground.h"
 #include "cli/output.h"
 #include "device/memory.h"
+#include "device/vendor.h"
 #include "train/folder.h"
 
 #include <stdio.h>
@@ -66,6 +67,11 @@ static void print_log(const char *line, void *user)
 fal_status cli_device_open(fal_device **device, const cli_options *options)
 {
     fal_device_options given = FAL_DEVICE_OPTIONS;
+    fal_facts unknown = {0};
+    given.gemm = cli_text(options, CLI_GEMM);
+    fal_status status = fal_vendor_gemm(&unknown, given.gemm);
+    if (status)
+        return cli_fail_in_file(status, options, CLI_GEMM);
     given.name = cli_text(options, CLI_DEVICE);
     given.profile = cli_flag(options, CLI_PROFILE);
     if (!cli_flag(options, CLI_QUIET))

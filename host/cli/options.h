@@ -98,6 +98,7 @@ typedef enum cli_id {
     CLI_PROFILE,
     CLI_DRY_RUN,
     CLI_DEVICE,
+    CLI_GEMM,
     CLI_CHECK,
     CLI_M,
     CLI_N,

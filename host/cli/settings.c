@@ -198,6 +198,7 @@ void cli_runs_resolve(cli_options *all, const cli_options *options,
 {
     *all = *options;
     cli_set_text(all, CLI_DEVICE, ground->info.selector);
+    cli_set_text(all, CLI_GEMM, ground->info.gemm);
     resolve_optimizer(all);
     if (cli_flag(all, CLI_MILESTONE_LIST) && !cli_flag(all, CLI_DECAY))
         cli_set_real(all, CLI_DECAY, 0.1);

@@ -166,6 +166,12 @@ const cli_option cli_table[CLI_OPTIONS] = {
                     RECORDED,
                     "cpu, gpu, gpu:1 or a part of the name ($FALIGN_DEVICE, else "
                     "the first GPU, else the first CPU)"},
+    [CLI_GEMM] =
+        {"gemm", "own|clblast|auto", "auto", CLI_CHOICE, NULL,
+         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH | CLI_DEVICES, device,
+         RECORDED,
+         "who makes matrix products: our kernels, CLBlast those it can, or "
+         "what was measured to be faster on the device"},
     [CLI_CHECK] =
         {"check", "[NAME]", NULL, CLI_OPTIONAL_TEXT, NULL, CLI_DEVICES, device, 0,
          "run every kernel against its reference in plain C on the device NAME"},

@@ -65,6 +65,21 @@ fal_status fal_device_scratch(fal_device *device, size_t bytes, cl_mem *scratch)
     return FAL_OK;
 }
 
+/* What was enqueued keeps the old buffer alive until it is done. */
+fal_status fal_device_temporary(fal_device *device, size_t bytes)
+{
+    if (bytes <= device->temporary_bytes)
+        return FAL_OK;
+    fal_buffer_destroy(device, device->temporary);
+    device->temporary = NULL;
+    device->temporary_bytes = 0;
+    fal_status status = fal_buffer_create(device, bytes, "temporary matrices",
+                                          &device->temporary);
+    if (!status)
+        device->temporary_bytes = bytes;
+    return status;
+}
+
 fal_status fal_read(fal_device *device, cl_mem buffer, size_t offset, size_t bytes,
                     void *into)
 {

@@ -54,6 +54,7 @@ static void fill_info(const fal_facts *facts, fal_device_info *info)
         .allocation = facts->allocation,
         .local_memory = facts->local_memory,
         .double_precision = facts->double_precision,
+        .gemm = facts->gemm == FAL_GEMM_CLBLAST ? "clblast" : "own",
     };
     memcpy(info, &full, info->size < sizeof full ? info->size : sizeof full);
 }
@@ -69,6 +70,7 @@ fal_status fal_device_list(fal_device_visit visit, void *user)
     for (int with_device = 1; with_device >= 0 && !status; with_device--)
         for (size_t i = 0; i < count; i++) {
             fal_device_info info = {.size = sizeof info};
+            fal_vendor_gemm(&list[i], NULL);
             fill_info(&list[i], &info);
             if ((list[i].id != NULL) == with_device && visit(&info, user)) {
                 fal_release(list);
@@ -113,6 +115,8 @@ fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
     if (!status)
         status = fal_facts_choose(list, count, options.name, &chosen);
     if (!status)
+        status = fal_vendor_gemm(&list[chosen], options.gemm);
+    if (!status)
         status = fal_vendor_ready(&list[chosen]);
     fal_device *device = status ? NULL : fal_allocate(1, sizeof *device);
     if (!status && !device)
@@ -139,6 +143,7 @@ void fal_device_destroy(fal_device *device)
         return;
     fal_profile_destroy(device->profile);
     fal_buffer_destroy(device, device->scratch);
+    fal_buffer_destroy(device, device->temporary);
     for (size_t i = 0; i < FAL_PROGRAM_LIMIT; i++)
         if (device->programs[i])
             clReleaseProgram(device->programs[i]);

@@ -12,6 +12,9 @@
  * work-groups share local memory, one element an item. */
 typedef enum fal_family { FAL_FAMILY_CPU = 0, FAL_FAMILY_GPU = 1 } fal_family;
 
+/* Who sums products: our kernels, or CLBlast those it can. */
+typedef enum fal_gemm { FAL_GEMM_OWN = 0, FAL_GEMM_CLBLAST = 1 } fal_gemm;
+
 /* Facts of a device as OpenCL tells them, and what falign makes of them. */
 typedef struct fal_facts {
     cl_platform_id platform;
@@ -27,6 +30,7 @@ typedef struct fal_facts {
     fal_family family;
     int vector;
     unsigned block; /* side of what a group makes of a product, if GPU-like */
+    fal_gemm gemm;
 } fal_facts;
 
 enum { FAL_PROGRAM_LIMIT = 32 };
@@ -39,6 +43,8 @@ struct fal_device {
         programs[FAL_PROGRAM_LIMIT]; /* by source file; [0] alone if CPU-like */
     cl_mem scratch;                  /* of products, made when first needed */
     size_t scratch_bytes;
+    cl_mem temporary; /* of CLBlast's calls */
+    size_t temporary_bytes;
     uint64_t allocated; /* bytes of buffers alive */
     uint64_t
         resident_limit; /* bytes of a data set kept on the device; tests lower it */
@@ -79,6 +85,9 @@ void fal_buffer_destroy(fal_device *device, cl_mem buffer);
 /* Scratch memory shared by the device's products (they run one after the other).
  * The first call's size is final; asking for more later fails. */
 fal_status fal_device_scratch(fal_device *device, size_t bytes, cl_mem *scratch);
+
+/* Makes device->temporary hold at least `bytes`; it is another buffer afterwards. */
+fal_status fal_device_temporary(fal_device *device, size_t bytes);
 
 /* Blocking copies; offsets and counts in bytes. */
 fal_status fal_read(fal_device *device, cl_mem buffer, size_t offset, size_t bytes,

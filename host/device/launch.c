@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void fal_launch_begin(fal_launches *list, const char *kernel)
+/* An empty launch, or a failure in list->status. */
+static fal_launch *start(fal_launches *list, const char *name)
 {
     list->argument = 0;
     list->status = FAL_OK;
@@ -14,15 +15,36 @@ void fal_launch_begin(fal_launches *list, const char *kernel)
         fal_launch *grown = fal_resize(list->items, capacity, sizeof *grown);
         if (!grown) {
             list->status = FAL_ERROR_MEMORY;
-            return;
+            return NULL;
         }
         list->items = grown;
         list->capacity = capacity;
     }
     fal_launch *launch = &list->items[list->count];
     memset(launch, 0, sizeof *launch);
-    snprintf(launch->name, sizeof launch->name, "%s", kernel);
-    list->status = fal_kernel_create(list->device, kernel, &launch->kernel);
+    snprintf(launch->name, sizeof launch->name, "%s", name);
+    return launch;
+}
+
+void fal_launch_begin(fal_launches *list, const char *kernel)
+{
+    fal_launch *launch = start(list, kernel);
+    if (launch)
+        list->status = fal_kernel_create(list->device, kernel, &launch->kernel);
+}
+
+void fal_launch_begin_call(fal_launches *list, const char *name, fal_call call,
+                           size_t bytes, const void *data)
+{
+    fal_launch *launch = start(list, name);
+    void *copy = launch ? fal_allocate(bytes, 1) : NULL;
+    if (!copy) {
+        list->status = FAL_ERROR_MEMORY;
+        return;
+    }
+    memcpy(copy, data, bytes);
+    launch->call = call;
+    launch->data = copy;
 }
 
 static void set(fal_launches *list, size_t bytes, const void *value)
@@ -124,6 +146,7 @@ static void release(fal_launches *list, fal_launch *launch)
         clReleaseKernel(launch->kernel);
     fal_buffer_destroy(list->device, launch->table);
     fal_release(launch->shares);
+    fal_release(launch->data);
     *launch = (fal_launch){0};
 }
 
@@ -145,16 +168,30 @@ fal_status fal_launch_end(fal_launches *list, const size_t global[3],
     return FAL_OK;
 }
 
+fal_status fal_launch_end_call(fal_launches *list)
+{
+    static const size_t none[3];
+    return fal_launch_end(list, none, none);
+}
+
+static fal_status enqueue(fal_device *device, const fal_launch *launch,
+                          cl_event *event)
+{
+    if (launch->call)
+        return launch->call(device, launch->data, event);
+    return fal_cl(device,
+                  clEnqueueNDRangeKernel(device->queue, launch->kernel, 3, NULL,
+                                         launch->global, launch->local, 0, NULL,
+                                         event),
+                  "clEnqueueNDRangeKernel", launch->name);
+}
+
 static fal_status run(const fal_launches *list, fal_launch *launch)
 {
     fal_profile *profile = list->device->profile;
-    cl_event event;
-    cl_int code = clEnqueueNDRangeKernel(list->device->queue, launch->kernel, 3,
-                                         NULL, launch->global, launch->local, 0,
-                                         NULL, profile ? &event : NULL);
-    fal_status status = fal_cl(list->device, code, "clEnqueueNDRangeKernel",
-                               launch->name);
-    if (code == CL_SUCCESS && profile && status)
+    cl_event event = NULL;
+    fal_status status = enqueue(list->device, launch, profile ? &event : NULL);
+    if (event && status)
         clReleaseEvent(event);
     return status || !profile ? status
                               : fal_profile_note(profile, list, launch, event);

@@ -18,8 +18,15 @@ typedef struct fal_share {
     size_t entry;             /* of the profile, + 1 */
 } fal_share;
 
+/* Enqueues something that is no kernel of ours on the device's queue; its event goes
+ * to *event if that is not NULL. */
+typedef fal_status (*fal_call)(fal_device *device, const void *data,
+                               cl_event *event);
+
 typedef struct fal_launch {
-    cl_kernel kernel;
+    cl_kernel kernel; /* or a call and what it is told: */
+    fal_call call;
+    void *data;
     char name[32];
     fal_share *shares;
     size_t share_count;
@@ -41,6 +48,11 @@ typedef struct fal_launches {
 } fal_launches;
 
 void fal_launch_begin(fal_launches *list, const char *kernel);
+
+/* A call in place of a kernel, with a copy of `data`; `name` stands in profiles. It
+ * has no arguments, and ends by fal_launch_end_call. */
+void fal_launch_begin_call(fal_launches *list, const char *name, fal_call call,
+                           size_t bytes, const void *data);
 void fal_launch_int(fal_launches *list, int32_t value);
 void fal_launch_uint(fal_launches *list, uint32_t value);
 void fal_launch_ulong(fal_launches *list, uint64_t value);
@@ -66,6 +78,8 @@ void fal_launch_step(fal_launches *list, size_t bytes);
 /* Global and local sizes in items; every global a multiple of its local size. */
 fal_status fal_launch_end(fal_launches *list, const size_t global[3],
                           const size_t local[3]);
+
+fal_status fal_launch_end_call(fal_launches *list);
 
 /* Enqueues all of them; does not wait. */
 fal_status fal_launches_run(const fal_launches *list);

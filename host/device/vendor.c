@@ -33,6 +33,50 @@ fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector)
     return FAL_OK;
 }
 
+/* Who sums products of a GPU-like device fastest, where it was measured (tests/bench/
+ * README.md): the first row whose texts begin the names of platform and device. */
+static const struct {
+    const char *platform, *device;
+    fal_gemm gemm;
+} MEASURED[] = {
+    {"Portable Computing Language", "", FAL_GEMM_OWN},
+    {"rusticl", "llvmpipe", FAL_GEMM_OWN},
+};
+
+static int begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static fal_gemm measured(const fal_facts *facts)
+{
+    for (size_t i = 0; i < sizeof MEASURED / sizeof *MEASURED; i++)
+        if (begins(facts->platform_name, MEASURED[i].platform) &&
+            begins(facts->name, MEASURED[i].device))
+            return MEASURED[i].gemm;
+    return FAL_GEMM_OWN;
+}
+
+fal_status fal_vendor_gemm(fal_facts *facts, const char *asked)
+{
+    static const char *const known[] = {"own", "clblast", "auto"};
+    fal_gemm gemm = FAL_GEMM_OWN;
+    if (!asked || strcmp(asked, "auto") == 0) {
+        if (FAL_CLBLAST && facts->family == FAL_FAMILY_GPU)
+            gemm = measured(facts);
+    } else if (strcmp(asked, "clblast") == 0) {
+        gemm = FAL_GEMM_CLBLAST;
+    } else if (strcmp(asked, "own") != 0) {
+        return fal_fail_unknown("gemm", asked, known, 3);
+    }
+    if (gemm == FAL_GEMM_CLBLAST && !FAL_CLBLAST)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "gemm clblast: this falign was built without CLBlast; take "
+                        "own, or install CLBlast (libclblast-dev) and build again");
+    facts->gemm = gemm;
+    return FAL_OK;
+}
+
 fal_status fal_vendor_missing(void)
 {
     const char *vendors = fal_environment("OCL_ICD_VENDORS");

@@ -9,6 +9,11 @@
  * GPU-like). kernels "cpu", "gpu" and vector 4, 8, 16 force them. */
 fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector);
 
+/* Sets facts->gemm: asked "own", "clblast", or "auto" (also NULL), which is our own
+ * kernels on CPU-like devices and what a table of measurements says on GPU-like ones.
+ * Errors: ARGUMENT (another name; CLBlast in a build without it). */
+fal_status fal_vendor_gemm(fal_facts *facts, const char *asked);
+
 /* No platform at all: DEVICE, with what may be the reason. */
 fal_status fal_vendor_missing(void);
 

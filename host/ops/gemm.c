@@ -3,6 +3,8 @@
  * alone. */
 #include "ops/gemm.h"
 #include "device/memory.h"
+#include "ops/gemm_clblast.h"
+#include "ops/grid.h"
 
 #include <math.h>
 
@@ -417,8 +419,8 @@ static fal_status launch(fal_launches *list, struct jobs *jobs,
     return is_cpu ? end_cpu(list, jobs) : end_gpu(list, jobs, block);
 }
 
-fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
-                        size_t count)
+static fal_status add_own(fal_launches *list, const fal_product *products,
+                          size_t count)
 {
     size_t most = 0;
     for (size_t i = 0; i < count; i++)
@@ -433,5 +435,62 @@ fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
         done += jobs.products;
     }
     fal_release(items);
+    return status;
+}
+
+/* ---- CLBlast ------------------------------------------------------------- */
+
+/* It reads no row of ones, and knows only C <- A B and C <- C + A B; one kernel of
+ * ours may follow. */
+static int suits_clblast(const fal_product *p)
+{
+    return p->a.source != FAL_SOURCE_COLUMNS_ONES && !p->update && !p->symmetric &&
+           !mixes(p);
+}
+
+static fal_status add_end(fal_launches *list, const fal_product *p)
+{
+    const kernel_epilogue e = epilogue(p, (fal_kernel_optimizer){0});
+    if (!p->bias.buffer && !p->output.buffer && p->activation.phi == FAL_LINEAR)
+        return FAL_OK;
+    fal_launch_begin(list, "gemm_end");
+    fal_launch_bytes(list, sizeof e, &e);
+    fal_launch_view(list, p->c);
+    fal_launch_view(list, p->bias);
+    fal_launch_view(list, p->output);
+    fal_launch_ulong(list, p->n);
+    return fal_end_elements(
+        list, p->m * divided(p->n, (size_t)list->device->facts.vector));
+}
+
+static fal_status add_clblast(fal_launches *list, const fal_product *p)
+{
+    fal_status status = check(p);
+    if (!status)
+        status = fal_clblast_reserve(list->device, p);
+    if (status)
+        return status;
+    fal_launch_begin_call(list, "clblast", fal_clblast_multiply, sizeof *p, p);
+    note_work(list, p);
+    status = fal_launch_end_call(list);
+    return status ? status : add_end(list, p);
+}
+
+fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
+                        size_t count)
+{
+    if (list->device->facts.gemm == FAL_GEMM_OWN)
+        return add_own(list, products, count);
+    fal_product *own = fal_allocate(count ? count : 1, sizeof *own);
+    fal_status status = own ? FAL_OK : FAL_ERROR_MEMORY;
+    size_t kept = 0;
+    for (size_t i = 0; i < count && !status; i++)
+        if (suits_clblast(&products[i]))
+            status = add_clblast(list, &products[i]);
+        else
+            own[kept++] = products[i];
+    if (!status)
+        status = add_own(list, own, kept);
+    fal_release(own);
     return status;
 }

@@ -54,7 +54,8 @@ typedef struct fal_product {
 
 /* Adds products of which none reads what another writes, in one launch if their
  * operands lie in at most 8 buffers. The sum over k goes in an order that depends
- * on the sizes only. */
+ * on the sizes only. Where the device is opened for CLBlast, each product that is
+ * only a sum with bias, activation or derivative goes there by itself. */
 fal_status fal_gemm_add(fal_launches *list, const fal_product *products,
                         size_t count);
 
