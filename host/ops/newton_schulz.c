@@ -11,8 +11,9 @@
  * The first XXᵀ takes the factor s², the first new X the factor s. All but X are
  * polynomials of one symmetric matrix, so half of each product is enough.
  *
- * The Gram form costs 6r + 14 products of n³ multiplications where the plain one
- * costs 15r + 5, r the longer side over the shorter. Small singular values of X lie
+ * The Gram form costs (6r + 14)·n³ operations where the plain one costs
+ * (15r + 5)·n³, r the longer side over the shorter, and more of them go by halves,
+ * which is dearer; it is taken from r = 5/4 on. Small singular values of X lie
  * below the rounding of A, and what rounding puts there grows by a² = 12 a turn; so
  * the Gram form begins anew after two turns, which makes it as exact as the plain
  * one (without that it is off by 3e-3 where one singular value is 10⁴ times the
@@ -43,13 +44,14 @@ static size_t length(const fal_newton_schulz *m)
 
 static int is_gram(const fal_newton_schulz *m)
 {
-    return length(m) / side(m) >= FAL_NEWTON_SCHULZ_GRAM;
+    return length(m) * 4 >= side(m) * 5;
 }
 
-/* Rows of the symmetric matrices begin at multiples of 64 bytes. */
+/* Rows of the symmetric matrices begin at odd multiples of 64 bytes, so that those of
+ * a column, which are stored together, do not share a set of the cache. */
 static size_t pitch(const fal_newton_schulz *m)
 {
-    return (side(m) + 15) / 16 * 16;
+    return ((side(m) + 15) / 16 | 1) * 16;
 }
 
 size_t fal_newton_schulz_room(size_t rows, size_t columns)

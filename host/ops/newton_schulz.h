@@ -7,10 +7,6 @@
 
 #include "device/launch.h"
 
-/* A longer side of at least that many times the shorter: the iteration goes over the
- * small matrix XXᵀ, and X is multiplied twice instead of five times. */
-enum { FAL_NEWTON_SCHULZ_GRAM = 2 };
-
 typedef struct fal_newton_schulz {
     size_t rows, columns; /* stored [rows][columns] */
     fal_view x;           /* U at first */
