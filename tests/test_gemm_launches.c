@@ -31,6 +31,7 @@ static void open(const char *kernels, int vector)
     fal_device_options options = FAL_DEVICE_OPTIONS;
     options.kernels = kernels;
     options.vector = vector;
+    options.gemm = "own";
     must(fal_device_open(&devices[device_count++], &options));
 }
 

@@ -38,6 +38,7 @@ static fal_device *open(const char *kernels, int vector)
     fal_device_options options = FAL_DEVICE_OPTIONS;
     options.kernels = kernels;
     options.vector = vector;
+    options.gemm = "own";
     must(fal_device_open(&device, &options));
     return device;
 }

@@ -279,6 +279,26 @@ def start_lines(falign):
                                 for name, times in rows]
 
 
+GPU_LIKE = [(128, 512, 784), (128, 1024, 1024), (512, 512, 512), (1024, 1024, 1024),
+            (128, 10, 1024), (784, 512, 128, "a"), (128, 1024, 1024, "b")]
+
+
+def gpu_like_lines(falign):
+    """Kernels of the GPU-like family, and CLBlast; both made for other devices."""
+    lines = ["| M × N × K | our kernel, GFLOP/s | CLBlast, GFLOP/s |",
+             "| --- | --- | --- |"]
+    os.environ["FALIGN_KERNELS"] = "gpu"
+    for shape in GPU_LIKE:
+        row, speeds = gemm_row(*shape), {"own": [], "clblast": []}
+        for _ in range(3):
+            for gemm, found in speeds.items():
+                found.append(run_falign(falign, row["falign"] + ["--gemm", gemm])["gflops"])
+        lines.append("| {} | {:.1f} | {:.1f} |".format(
+            row["name"], *(statistics.median(found) for found in speeds.values())))
+    del os.environ["FALIGN_KERNELS"]
+    return lines
+
+
 def peak_kilobytes(words):
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     return os.wait4(process.pid, 0)[2].ru_maxrss
@@ -350,7 +370,8 @@ def main():
                 lines += ["", f"dfa takes {times[1] / times[0]:.2f} of bp's time on "
                               "mlp-8x512."]
             write_section(name, lines + ["", note])
-        for name, make in [("start", start_lines), ("memory", memory_lines)]:
+        for name, make in [("gpu_like", gpu_like_lines), ("start", start_lines),
+                           ("memory", memory_lines)]:
             if not given.only or name in given.only:
                 write_section(name, make(falign) + ["", note])
     finally:
