@@ -245,11 +245,24 @@ static void wrong_paths_are_named(void **state)
     }
 }
 
+/* The schedule is refused while PoCL compiles the weights' kernel in a thread of its
+ * own, which would crash if the process ended under it. */
+static void a_refusal_waits_for_the_compiler(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("cache", 0777), 0);
+    const struct tool *tool = tool_run_with("POCL_CACHE_DIR", "cache",
+                                            "$T --steps 4 --warmup 4");
+    assert_int_equal(tool->code, 2);
+    assert_int_equal(system("find cache -name '*.so' | grep -q ."), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, tool_leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_refusal_waits_for_the_compiler),
         TEST(no_driver_is_said),
         TEST(no_linker_is_said),
         TEST(a_cache_that_cannot_be_made_is_said),

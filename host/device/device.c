@@ -141,6 +141,9 @@ void fal_device_destroy(fal_device *device)
 {
     if (!device)
         return;
+    /* PoCL compiles in threads of its own, which crash when the process ends. */
+    if (device->queue)
+        clFinish(device->queue);
     fal_profile_destroy(device->profile);
     fal_buffer_destroy(device, device->scratch);
     fal_buffer_destroy(device, device->temporary);
