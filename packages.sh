@@ -30,4 +30,4 @@ install_packages() {
 # What building and running falign takes.
 BUILD_PACKAGES="gcc libc6-dev binutils meson ninja-build pkg-config python3
     ocl-icd-opencl-dev opencl-headers pocl-opencl-icd zlib1g-dev libcjson-dev
-    libyaml-dev"
+    libyaml-dev libopenblas-dev liblapacke-dev"

@@ -40,10 +40,11 @@ struct fal_device {
     cl_context context;
     cl_command_queue queue;
     cl_program
-        programs[FAL_PROGRAM_LIMIT]; /* by source file; [0] alone if CPU-like */
+        programs[FAL_PROGRAM_LIMIT]; /* by source file; if CPU-like [0] has all but
+                                      * those apart */
     cl_mem scratch;                  /* of products, made when first needed */
     size_t scratch_bytes;
-    cl_mem temporary; /* of CLBlast's calls */
+    cl_mem temporary; /* of CLBlast's calls and of Gram matrices */
     size_t temporary_bytes;
     uint64_t allocated; /* bytes of buffers alive */
     uint64_t

@@ -1,6 +1,6 @@
 /* Programs and kernels. CPU-like devices build all kernels as one program (on PoCL
- * each further program costs 0.35 s); GPU-like ones a program per file, when
- * needed. */
+ * each further program costs 0.35 s), GPU-like ones a program per file, when needed;
+ * so do all with a file that not every device can build. */
 #include "device/device.h"
 #include "device/memory.h"
 #include "device/sources.h"
@@ -61,16 +61,23 @@ static fal_status build(fal_device *device, cl_uint count, const char **texts,
     return FAL_OK;
 }
 
+/* In double precision, and wanted by few runs. */
+static int is_apart(size_t file)
+{
+    return strcmp(fal_source_files[file].name, "gram.cl") == 0;
+}
+
 static fal_status build_all(fal_device *device)
 {
     const char *texts[FAL_PROGRAM_LIMIT];
     size_t sizes[FAL_PROGRAM_LIMIT];
-    for (size_t i = 0; i < fal_source_file_count; i++) {
-        texts[i] = (const char *)fal_source_files[i].text;
-        sizes[i] = fal_source_files[i].size;
-    }
-    return build(device, (cl_uint)fal_source_file_count, texts, sizes,
-                 "all kernels", &device->programs[0]);
+    cl_uint count = 0;
+    for (size_t i = 0; i < fal_source_file_count; i++)
+        if (!is_apart(i)) {
+            texts[count] = (const char *)fal_source_files[i].text;
+            sizes[count++] = fal_source_files[i].size;
+        }
+    return build(device, count, texts, sizes, "all kernels", &device->programs[0]);
 }
 
 static fal_status build_file(fal_device *device, size_t file)
@@ -102,11 +109,11 @@ fal_status fal_kernel_create(fal_device *device, const char *name,
     if (file == SIZE_MAX)
         return fal_fail(FAL_ERROR_DEVICE, "kernel '%s': no kernel file has it",
                         name);
-    int is_cpu = device->facts.family == FAL_FAMILY_CPU;
-    cl_program *program = &device->programs[is_cpu ? 0 : file];
+    int in_all = device->facts.family == FAL_FAMILY_CPU && !is_apart(file);
+    cl_program *program = &device->programs[in_all ? 0 : file];
     fal_status status = FAL_OK;
     if (!*program)
-        status = is_cpu ? build_all(device) : build_file(device, file);
+        status = in_all ? build_all(device) : build_file(device, file);
     if (status)
         return status;
     cl_int code;

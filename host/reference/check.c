@@ -232,6 +232,18 @@ static fal_status newton_schulz(fal_device *device, double *worst)
     return status;
 }
 
+static fal_status gram(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {{1, 1}, {17, 33}, {35, 10}, {66, 131}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 4];
+        status = fal_check_gram(device, s[0], s[1], i & 1, i & 2, worst);
+    }
+    return status;
+}
+
 const fal_check fal_checks[] = {
     {"gemm", gemm},
     {"symmetric", symmetric},
@@ -248,6 +260,7 @@ const fal_check fal_checks[] = {
     {"update", update},
     {"random_fill", random_fill},
     {"gather", gather},
+    {"gram", gram},
 };
 const size_t fal_check_count = COUNT(fal_checks);
 

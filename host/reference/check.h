@@ -82,6 +82,10 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                             size_t width, size_t channels, size_t outputs,
                             double *worst);
 
+/* A Gram matrix of one [rows][columns] matrix if symmetric, else of two. */
+fal_status fal_check_gram(fal_device *device, size_t rows, size_t columns,
+                          int by_column, int symmetric, double *worst);
+
 /* `shape` says sizes, sources, accumulate, alpha (with a scale then), beta (with
  * another matrix), identity, activation and derivative; with a stored output where
  * `with_output`, and with a bias unless symmetric: then B is A transposed. */

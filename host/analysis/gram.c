@@ -1,0 +1,178 @@
+#include "analysis/gram.h"
+#include "device/memory.h"
+#include "ops/grid.h"
+
+#include <string.h>
+
+static size_t side_of(const fal_gram *gram)
+{
+    return gram->by_column ? gram->columns : gram->rows;
+}
+
+static int is_symmetric(const fal_gram *gram)
+{
+    return gram->a.buffer == gram->b.buffer && gram->a.offset == gram->b.offset;
+}
+
+/* ---- on the device ------------------------------------------------------- */
+
+/* cl/gram.cl: BLOCK, `gram_shape` and the bits of its `parts` */
+enum { BLOCK = 16 };
+enum { PART_BY_COLUMN = 1, PART_SYMMETRIC = 2 };
+typedef struct gram_shape {
+    cl_ulong rows, columns;
+    cl_uint parts;
+} gram_shape;
+
+/* Its result goes to element `at`, of doubles, of `out`. */
+static fal_status add(fal_launches *list, const fal_gram *gram, cl_mem out,
+                      size_t at)
+{
+    const gram_shape shape = {gram->rows, gram->columns,
+                              (cl_uint)((gram->by_column ? PART_BY_COLUMN : 0) |
+                                        (is_symmetric(gram) ? PART_SYMMETRIC : 0))};
+    size_t blocks = (side_of(gram) + BLOCK - 1) / BLOCK;
+    size_t items = fal_is_cpu_like(list) ? 1 : FAL_GROUP;
+    double flops = 2. * (double)side_of(gram) * (double)gram->rows *
+                   (double)gram->columns / (is_symmetric(gram) ? 2 : 1);
+    fal_launch_begin(list, "gram");
+    fal_launch_work(list, "measure", flops, 0);
+    fal_launch_bytes(list, sizeof shape, &shape);
+    fal_launch_view(list, gram->a);
+    fal_launch_view(list, gram->b);
+    fal_launch_view(list, (fal_view){out, at});
+    return fal_launch_end(list, (const size_t[3]){blocks * items, blocks, 1},
+                          (const size_t[3]){items, 1, 1});
+}
+
+static size_t bytes_of(const fal_gram *gram)
+{
+    return side_of(gram) * side_of(gram) * sizeof(double);
+}
+
+static fal_status read_all(fal_device *device, const fal_gram *grams, size_t count,
+                           cl_mem from)
+{
+    fal_status status = FAL_OK;
+    size_t at = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        status = fal_read(device, from, at, bytes_of(&grams[i]), grams[i].out);
+        at += bytes_of(&grams[i]);
+    }
+    return status;
+}
+
+static fal_status on_device(fal_device *device, const fal_gram *grams, size_t count)
+{
+    fal_launches list = {.device = device, .evaluation = 1};
+    size_t bytes = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += bytes_of(&grams[i]);
+    fal_status status = fal_device_temporary(device, bytes);
+    for (size_t i = 0; i < count && !status; i++) {
+        status = add(&list, &grams[i], device->temporary, at / sizeof(double));
+        at += bytes_of(&grams[i]);
+    }
+    if (!status)
+        status = fal_launches_run(&list);
+    if (!status)
+        status = read_all(device, grams, count, device->temporary);
+    fal_launches_release(&list);
+    return status;
+}
+
+/* ---- on the host --------------------------------------------------------- */
+
+/* Lines of a matrix (its rows, or columns if by_column) that are multiplied together:
+ * their places are interleaved, [panel][place][PANEL], zeros behind the last. */
+enum { PANEL = 8 };
+
+static size_t depth_of(const fal_gram *gram)
+{
+    return gram->by_column ? gram->rows : gram->columns;
+}
+
+static size_t panels_of(const fal_gram *gram)
+{
+    return (side_of(gram) + PANEL - 1) / PANEL;
+}
+
+static void fill_panels(const fal_gram *gram, const float *values, double *panels)
+{
+    size_t depth = depth_of(gram);
+    for (size_t r = 0; r < gram->rows; r++)
+        for (size_t c = 0; c < gram->columns; c++) {
+            size_t line = gram->by_column ? c : r, place = gram->by_column ? r : c;
+            panels[(line / PANEL * depth + place) * PANEL + line % PANEL] =
+                (double)values[r * gram->columns + c];
+        }
+}
+
+static fal_status read_panels(fal_device *device, const fal_gram *gram,
+                              fal_view view, double **panels)
+{
+    size_t count = gram->rows * gram->columns;
+    float *values = fal_allocate(count, sizeof *values);
+    *panels = fal_allocate(panels_of(gram) * depth_of(gram),
+                           PANEL * sizeof **panels);
+    fal_status status = values && *panels ? FAL_OK : FAL_ERROR_MEMORY;
+    if (!status)
+        status = fal_read(device, view.buffer, view.offset * sizeof *values,
+                          count * sizeof *values, values);
+    if (!status)
+        fill_panels(gram, values, *panels);
+    fal_release(values);
+    return status;
+}
+
+/* One line with a panel of lines */
+static void multiply(const double *line, const double *panel, size_t depth,
+                     double sums[PANEL])
+{
+    double sum[PANEL] = {0};
+    for (size_t k = 0; k < depth; k++)
+        for (size_t j = 0; j < PANEL; j++)
+            sum[j] += line[k * PANEL] * panel[k * PANEL + j];
+    memcpy(sums, sum, sizeof sum);
+}
+
+static void multiply_all(const fal_gram *gram, const double *a, const double *b)
+{
+    size_t side = side_of(gram), depth = depth_of(gram), panel = depth * PANEL;
+    int symmetric = is_symmetric(gram);
+    for (size_t i = 0; i < side; i++)
+        for (size_t j = 0; j < (symmetric ? i + 1 : side); j += PANEL) {
+            double sums[PANEL];
+            multiply(a + i / PANEL * panel + i % PANEL, b + j / PANEL * panel,
+                     depth, sums);
+            for (size_t l = j; l < j + PANEL && l < side; l++) {
+                gram->out[i * side + l] = sums[l - j];
+                if (symmetric)
+                    gram->out[l * side + i] = sums[l - j];
+            }
+        }
+}
+
+static fal_status on_host(fal_device *device, const fal_gram *gram)
+{
+    double *a = NULL, *b = NULL;
+    fal_status status = read_panels(device, gram, gram->a, &a);
+    if (!status && !is_symmetric(gram))
+        status = read_panels(device, gram, gram->b, &b);
+    if (!status)
+        multiply_all(gram, a, b ? b : a);
+    fal_release(a);
+    fal_release(b);
+    return status;
+}
+
+fal_status fal_grams_compute(fal_device *device, const fal_gram *grams,
+                             size_t count)
+{
+    fal_status status = FAL_OK;
+    if (device->facts.double_precision)
+        return on_device(device, grams, count);
+    for (size_t i = 0; i < count && !status; i++)
+        status = on_host(device, &grams[i]);
+    return status;
+}
