@@ -1,0 +1,502 @@
+"""Golden runs: what 48 short trainings should do, by PyTorch in double precision.
+
+    python3 golden.py LIBFALIGN [FOLDER]
+
+Writes the files of tests/golden (or of FOLDER), against which tests/test_golden.c holds
+falign; tests/golden/README.md says what is in them. Needs PyTorch and a built
+libfalign.so.
+
+Nothing of falign computes here: forward, backward by each rule, batch norm and the
+optimizers are written below from their formulas, inputs and labels are NumPy's. falign
+gives the start (weights and feedback as fal_trainer_save writes them) and the random
+numbers that brsf draws during a run, read through fal_trainer_tensor. Every step is
+checked a second time: the gradients by autograd, with the carriers spliced into its
+graph, the optimizers by torch.optim; and both are done once more in float32, which is as
+far from double as falign may be."""
+import ctypes
+import json
+import math
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+NETWORKS = {
+    "none": "input 33, dense 37, relu, dense 19, tanh, dense 5",
+    # without biases: below a batch norm their gradients are 0 but for rounding, and
+    # what Adam makes of a rounding is nobody's reference
+    "batch": "input 33, dense 37 nobias, norm, relu, dense 19 nobias, norm, tanh, "
+             "dense 5",
+}
+RULES = ("bp", "fa", "dfa", "usf", "brsf", "frsf")
+OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
+LAYERS = (("dense1", "norm1", "relu"), ("dense2", "norm2", "tanh"),
+          ("dense3", None, None))
+BATCH, INPUTS, CLASSES = 23, 33, 5
+STEPS, RECORDED = 20, (3, 17)
+DECAY = .01
+RATE = {"sgd": .01, "adam": .001, "adamw": .001, "muon": .02}
+RATE_ADAMW = 3e-4  # of what muon leaves to adamw
+
+
+# ---- files ----------------------------------------------------------------------
+
+def read_tensors(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: np.frombuffer(data[slice(*entry["data_offsets"])], "<f4")
+            .reshape(entry["shape"]) for name, entry in header.items()}
+
+
+def write_tensors(path, tensors, metadata):
+    header, data = {"__metadata__": metadata}, b""
+    for name, array in sorted(tensors.items()):
+        bytes_type = array.dtype == np.uint8
+        part = array.astype("u1" if bytes_type else "<f4").tobytes()
+        header[name] = {"dtype": "U8" if bytes_type else "F32",
+                        "shape": list(array.shape),
+                        "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+# ---- what falign gives ------------------------------------------------------------
+
+class Arrays(ctypes.Structure):  # fal_arrays, as far as it is needed
+    _fields_ = [("size", ctypes.c_size_t), ("count", ctypes.c_size_t),
+                ("height", ctypes.c_size_t), ("width", ctypes.c_size_t),
+                ("channels", ctypes.c_size_t), ("type", ctypes.c_int),
+                ("inputs", ctypes.c_void_p), ("labels", ctypes.c_void_p),
+                ("classes", ctypes.c_size_t)]
+
+
+class TrainerOptions(ctypes.Structure):  # fal_trainer_options, its beginning
+    _fields_ = [("size", ctypes.c_size_t), ("rule", ctypes.c_char_p),
+                ("optimizer", ctypes.c_char_p), ("loss", ctypes.c_char_p),
+                ("schedule", ctypes.c_char_p)]
+
+
+class Falign:
+    """A trainer of the library, for its random numbers."""
+
+    def __init__(self, library, network, rule):
+        self.library = library
+        self.library.fal_error_message.restype = ctypes.c_char_p
+        self.device, self.model = ctypes.c_void_p(), ctypes.c_void_p()
+        self.trainer = ctypes.c_void_p()
+        options = TrainerOptions(ctypes.sizeof(TrainerOptions), rule.encode(), b"sgd",
+                                 None, b"constant")
+        self.call("fal_device_open", ctypes.byref(self.device), None)
+        self.call("fal_model_create", ctypes.byref(self.model), self.device,
+                  network.encode(), None)
+        self.call("fal_trainer_create", ctypes.byref(self.trainer), self.model,
+                  ctypes.byref(options))
+
+    def call(self, name, *arguments):
+        if getattr(self.library, name)(*arguments):
+            sys.exit(self.library.fal_error_message().decode())
+
+    def close(self):
+        self.library.fal_trainer_destroy(self.trainer)
+        self.library.fal_model_destroy(self.model)
+        self.library.fal_device_destroy(self.device)
+
+    def save(self, path):
+        self.call("fal_trainer_save", self.trainer, path.encode())
+
+    def step(self):
+        """An update, whatever it does to the weights."""
+        inputs = (ctypes.c_float * (2 * INPUTS))()
+        labels = (ctypes.c_int32 * 2)()
+        arrays = Arrays(ctypes.sizeof(Arrays), 2, 1, 1, INPUTS, 1,
+                        ctypes.addressof(inputs), ctypes.addressof(labels),
+                        CLASSES)
+        self.call("fal_trainer_step", self.trainer, ctypes.byref(arrays), None)
+
+    def tensor(self, name):
+        shape, dimensions = (ctypes.c_size_t * 4)(), ctypes.c_size_t()
+        self.call("fal_trainer_tensor_shape", self.trainer, name.encode(), shape,
+                  ctypes.byref(dimensions))
+        sizes = list(shape[:dimensions.value])
+        values = np.empty(sizes, np.float32)
+        self.call("fal_trainer_tensor", self.trainer, name.encode(),
+                  values.ctypes.data_as(ctypes.c_void_p),
+                  ctypes.c_size_t(values.size))
+        return values
+
+
+def draw(library, norm, rule, path):
+    """Weights at the start, and the feedback of each step, by layer."""
+    falign = Falign(library, NETWORKS[norm], rule)
+    falign.save(path)
+    tensors = read_tensors(path)
+    weights = {name: value for name, value in tensors.items()
+               if not name.endswith(".feedback")}
+    fixed = {name: value for name, value in tensors.items()
+             if name.endswith(".feedback")}
+    feedback = [fixed] * STEPS
+    if rule == "brsf":
+        feedback = []
+        for _ in range(STEPS):
+            feedback.append({name: falign.tensor(name) for name in fixed})
+            falign.step()
+        same = all((feedback[0][name] == fixed[name]).all() for name in fixed)
+        changes = all((feedback[0][name] != feedback[1][name]).any() for name in fixed)
+        assert same and changes and len(fixed) == 2
+    falign.close()
+    return weights, feedback
+
+
+# ---- the rules --------------------------------------------------------------------
+
+def carrier(rule, weight, feedback):
+    """What stands in the weight's place on the way down, [out][in]."""
+    if rule == "bp":
+        return weight
+    if rule == "fa":
+        return feedback
+    if rule == "usf":  # the standard deviation of U(+-1/sqrt(fan_in))
+        return weight.sign() / math.sqrt(3 * weight.shape[1])
+    return feedback.abs() * weight.sign()
+
+
+def forward(w, x):
+    """By layer what backward needs; "z" is what the nonlinearity gets."""
+    tape, h = [], x
+    for dense, norm, phi in LAYERS:
+        kept = {"input": h}
+        z = h @ w[dense + ".weight"].T
+        if dense + ".bias" in w:
+            z = z + w[dense + ".bias"]
+        if norm and norm + ".weight" in w:
+            mean = z.mean(0)
+            kept["mean"], kept["variance"] = mean, ((z - mean) ** 2).mean(0)
+            kept["root"] = torch.sqrt(kept["variance"] + 1e-5)
+            kept["normal"] = (z - mean) / kept["root"]
+            z = w[norm + ".weight"] * kept["normal"] + w[norm + ".bias"]
+        kept["z"] = z
+        h = z * (z > 0) if phi == "relu" else torch.tanh(z)
+        tape.append(kept)
+    return tape
+
+
+def through_norm(w, norm, kept, signal, gradients):
+    gradients[norm + ".weight"] = (signal * kept["normal"]).sum(0)
+    gradients[norm + ".bias"] = signal.sum(0)
+    s = signal * w[norm + ".weight"]
+    inner = s - s.mean(0) - kept["normal"] * (s * kept["normal"]).mean(0)
+    return inner / kept["root"]
+
+
+def backward(w, tape, labels, rule, feedback):
+    """Gradients of the mean cross-entropy, as the rule has them."""
+    gradients = {}
+    z = tape[-1]["z"]
+    powers = torch.exp(z - z.max(1, keepdim=True).values)
+    error = powers / powers.sum(1, keepdim=True)
+    error = (error - F.one_hot(labels, CLASSES)) / len(labels)
+    delta = error
+    for i in reversed(range(len(LAYERS))):
+        dense = LAYERS[i][0]
+        gradients[dense + ".weight"] = delta.T @ tape[i]["input"]
+        if dense + ".bias" in w:
+            gradients[dense + ".bias"] = delta.sum(0)
+        if i == 0:
+            return gradients
+        below, norm, phi = LAYERS[i - 1]
+        if rule == "dfa":
+            signal = error @ feedback[below + ".feedback"]
+        else:
+            signal = delta @ carrier(rule, w[dense + ".weight"],
+                                     feedback.get(dense + ".feedback"))
+        z = tape[i - 1]["z"]
+        signal = signal * ((z > 0) if phi == "relu" else 1 - torch.tanh(z) ** 2)
+        if norm + ".weight" in w:
+            signal = through_norm(w, norm, tape[i - 1], signal, gradients)
+        delta = signal
+
+
+def running(w, tape):
+    """The running statistics after a step."""
+    after = {}
+    for (_, norm, _), kept in zip(LAYERS, tape):
+        if "mean" not in kept:
+            continue
+        unbiased = kept["variance"] * BATCH / (BATCH - 1)
+        for what, now in ("running_mean", kept["mean"]), ("running_var", unbiased):
+            name = f"{norm}.{what}"
+            after[name] = .9 * w[name] + .1 * now
+    return after
+
+
+# ---- the optimizers ---------------------------------------------------------------
+
+def is_muons(name):
+    return name in ("dense1.weight", "dense2.weight")
+
+
+def orthogonal(u):
+    """Five steps of Newton-Schulz."""
+    x = u / (torch.sqrt((u * u).sum()) + 1e-7)
+    if u.shape[0] > u.shape[1]:
+        x = x.T
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.T if u.shape[0] > u.shape[1] else x
+
+
+def by_sgd(w, g, m, rate):
+    m = .9 * m + g + DECAY * w
+    return w - rate * m, m
+
+
+def by_adam(w, g, m, v, t, rate, coupled, beta2=.999, epsilon=1e-8):
+    if coupled:
+        g = g + DECAY * w
+    else:
+        w = w * (1 - rate * DECAY)
+    m = .9 * m + .1 * g
+    v = beta2 * v + (1 - beta2) * g * g
+    mean, variance = m / (1 - .9 ** t), v / (1 - beta2 ** t)
+    return w - rate * mean / (torch.sqrt(variance) + epsilon), m, v
+
+
+def by_muon(w, g, m, rate):
+    m = .95 * m + .05 * g
+    out, inputs = w.shape
+    x = orthogonal(.05 * g + .95 * m)
+    return w * (1 - rate * DECAY) - rate * math.sqrt(max(1, out / inputs)) * x, m
+
+
+def cosine(rate, step):
+    return rate / 2 * (1 + math.cos(math.pi * step / STEPS))
+
+
+def improve(optimizer, name, w, g, m, v, step):
+    """Weight, moment and square after step 0, 1, …"""
+    rate = cosine(RATE[optimizer], step)
+    if optimizer == "sgd":
+        return *by_sgd(w, g, m, rate), v
+    if optimizer != "muon":
+        return by_adam(w, g, m, v, step + 1, rate, optimizer == "adam")
+    if is_muons(name):
+        return *by_muon(w, g, m, rate), v
+    return by_adam(w, g, m, v, step + 1, cosine(RATE_ADAMW, step), False, .95, 1e-10)
+
+
+# ---- a second opinion ---------------------------------------------------------------
+
+def must_agree(what, one, other, bound):
+    gap, size = float((one - other).norm()), float(other.norm())
+    if not gap <= bound * size + 1e-15:
+        sys.exit(f"{what}: {gap:g} apart, norm {size:g}")
+
+
+def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
+    """autograd's own, where the way down is made to lead through the carrier."""
+    leaf = {name: value.clone().requires_grad_() for name, value in w.items()}
+    statistics = {name: value.clone() for name, value in state.items()}
+    h, hidden = x, []
+    for dense, norm, phi in LAYERS:
+        weight = leaf[dense + ".weight"]
+        z = F.linear(h.detach(), weight, leaf.get(dense + ".bias"))
+        if h.requires_grad and rule != "dfa":
+            down = h @ carrier(rule, weight, feedback.get(dense + ".feedback")).detach().T
+            z = z + (down - down.detach())
+        if norm and norm + ".weight" in leaf:
+            z = F.batch_norm(z, statistics[norm + ".running_mean"],
+                             statistics[norm + ".running_var"], leaf[norm + ".weight"],
+                             leaf[norm + ".bias"], True, .1, 1e-5)
+        h = {"relu": torch.relu, "tanh": torch.tanh, None: lambda a: a}[phi](z)
+        hidden.append(h)
+    loss = F.cross_entropy(h, labels)
+    if rule == "dfa":
+        error, = torch.autograd.grad(loss, h, retain_graph=True)
+        for (dense, _, _), out in zip(LAYERS[:-1], hidden):
+            loss = loss + (out * (error @ feedback[dense + ".feedback"])).sum()
+    loss.backward()
+    for name, value in leaf.items():
+        must_agree(f"{rule}, gradient of {name}", gradients[name], value.grad, 1e-12)
+    for name, value in statistics.items():
+        must_agree(f"{rule}, {name}", after[name], value, 1e-12)
+
+
+class Optimizers:
+    """torch.optim on the same gradients. Its Muon computes in bfloat16 and is left out
+    (check_orthogonal)."""
+
+    def __init__(self, optimizer, w):
+        self.optimizer = optimizer
+        self.leaf = {name: value.clone().requires_grad_() for name, value in w.items()
+                     if not (optimizer == "muon" and is_muons(name))}
+        own = list(self.leaf.values())
+        self.torch = {
+            "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9, weight_decay=DECAY),
+            "adam": lambda: torch.optim.Adam(own, 1, weight_decay=DECAY),
+            "adamw": lambda: torch.optim.AdamW(own, 1, weight_decay=DECAY),
+            "muon": lambda: torch.optim.AdamW(own, 1, (.9, .95), 1e-10, DECAY),
+        }[optimizer]()
+
+    def check(self, step, gradients, after):
+        base = RATE_ADAMW if self.optimizer == "muon" else RATE[self.optimizer]
+        self.torch.param_groups[0]["lr"] = cosine(base, step)
+        for name, value in self.leaf.items():
+            value.grad = gradients[name].clone()
+        self.torch.step()
+        for name, value in self.leaf.items():
+            must_agree(f"{self.optimizer}, {name}", after[name], value.detach(), 1e-12)
+
+
+def check_orthogonal():
+    """One singular value after five steps, by exact arithmetic (science section 2)."""
+    table = {.001: .470544, .01: .698917, .1: .712120, .25: .714526, .5: .765439,
+             .75: 1.046693}
+    for s, expected in table.items():
+        u = torch.zeros(3, 7, dtype=torch.float64)
+        u[1, 4], u[2, 0] = s, math.sqrt(1 - s * s)
+        found = float(orthogonal(u)[1, 4])
+        if abs(found - expected) > 2e-6:
+            sys.exit(f"Newton-Schulz of {s}: {found}, not {expected}")
+        if not torch.equal(orthogonal(u), orthogonal(u.T).T):
+            sys.exit("Newton-Schulz of a tall matrix")
+
+
+# ---- runs ---------------------------------------------------------------------------
+
+def is_state(name):
+    return ".running_" in name
+
+
+def one_step(configuration, tensors, kept, batch, feedback, step):
+    """Gradients, and tensors and (moment, square) after a step from there."""
+    rule, optimizer, _ = configuration
+    w = {name: value for name, value in tensors.items() if not is_state(name)}
+    tape = forward(w, batch[0])
+    gradients = backward(w, tape, batch[1], rule, feedback)
+    after, kept_after = running(tensors, tape), {}
+    for name, value in w.items():
+        after[name], *kept_after[name] = improve(optimizer, name, value,
+                                                 gradients[name], *kept[name], step)
+    return gradients, after, kept_after
+
+
+def convert(tensors, dtype):
+    return {name: torch.tensor(np.array(value), dtype=dtype)
+            for name, value in tensors.items()}
+
+
+def run(configuration, start, batches, feedback, dtype, on_step):
+    """STEPS steps; on_step(step, tensors, kept, batch, feedback, results)."""
+    tensors = convert(start, dtype)
+    kept = {name: (torch.zeros_like(value), torch.zeros_like(value))
+            for name, value in tensors.items() if not is_state(name)}
+    for step in range(STEPS):
+        batch = (torch.tensor(batches["inputs"][step], dtype=dtype),
+                 torch.tensor(batches["labels"][step], dtype=torch.int64))
+        own = convert(feedback[step], dtype)
+        results = one_step(configuration, tensors, kept, batch, own, step)
+        on_step(step, tensors, kept, batch, own, results)
+        _, tensors, kept = results
+    return tensors
+
+
+def rounded(value):
+    return value.to(torch.float32).to(torch.float64)
+
+
+def keeps(optimizer, name):
+    """How many of (moment, square) the optimizer has of a parameter."""
+    return 1 if optimizer == "sgd" or (optimizer == "muon" and is_muons(name)) else 2
+
+
+def record(found, configuration, step, tensors, kept, batch, feedback):
+    """The state, rounded to float32, and what a step from there does."""
+    tensors = {name: rounded(value) for name, value in tensors.items()}
+    kept = {name: [rounded(value) for value in pair] for name, pair in kept.items()}
+    gradients, after, _ = one_step(configuration, tensors, kept, batch, feedback, step)
+    for name, value in tensors.items():
+        found[f"{step}/{name}"] = value
+        found[f"{step}/{name}.change"] = after[name] - value
+    for name, gradient in gradients.items():
+        found[f"{step}/{name}.gradient"] = gradient
+        for what, value in list(zip(("moment", "square"), kept[name]))[
+                :keeps(configuration[1], name)]:
+            found[f"{step}/{name}.{what}"] = value
+    if configuration[0] == "brsf":
+        for name, value in feedback.items():
+            found[f"{step}/{name}"] = value
+
+
+def golden(configuration, start, batches, feedback):
+    """Tensors of a configuration's file, and the distance of float32 from double."""
+    rule, optimizer, _ = configuration
+    found = {}
+    w = {name: value for name, value in convert(start, torch.float64).items()
+         if not is_state(name)}
+    second = Optimizers(optimizer, w)
+
+    def watch(step, tensors, kept, batch, own, results):
+        gradients, after, _ = results
+        w = {name: value for name, value in tensors.items() if not is_state(name)}
+        state = {name: value for name, value in tensors.items() if is_state(name)}
+        check_gradients(w, state, *batch, rule, own, gradients, after)
+        second.check(step, gradients, after)
+        if step in RECORDED:
+            record(found, configuration, step, tensors, kept, batch, own)
+
+    last = run(configuration, start, batches, feedback, torch.float64, watch)
+    single = run(configuration, start, batches, feedback, torch.float32,
+                 lambda *_: None)
+    apart = sum(float(((single[name] - value) ** 2).sum())
+                for name, value in last.items())
+    size = sum(float((value ** 2).sum()) for value in last.values())
+    for name, value in last.items():
+        found[f"{STEPS}/{name}"] = value
+    return ({name: value.numpy() for name, value in found.items()},
+            math.sqrt(apart / size))
+
+
+def make_batches():
+    random = np.random.default_rng(6)
+    inputs = random.standard_normal((STEPS, BATCH, INPUTS)).astype(np.float32)
+    teacher = random.standard_normal((INPUTS, CLASSES))
+    labels = (inputs @ teacher).argmax(2).astype(np.uint8)
+    return {"inputs": inputs, "labels": labels}
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    here = os.path.dirname(os.path.abspath(__file__))
+    folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(here, "..", "golden")
+    library = ctypes.CDLL(os.path.abspath(sys.argv[1]))
+    torch.set_num_threads(1)
+    check_orthogonal()
+    batches = make_batches()
+    write_tensors(os.path.join(folder, "batches.safetensors"), batches,
+                  {"numpy": np.__version__})
+    for rule in RULES:
+        for norm in NETWORKS:
+            path = os.path.join(folder, f"start-{rule}-{norm}.safetensors")
+            start, feedback = draw(library, norm, rule, path)
+            for optimizer in OPTIMIZERS:
+                configuration = rule, optimizer, norm
+                tensors, distance = golden(configuration, start, batches, feedback)
+                name = "-".join(configuration)
+                write_tensors(os.path.join(folder, name + ".safetensors"), tensors,
+                              {"float32_distance": repr(distance),
+                               "torch": torch.__version__})
+                print(f"{name:16} float32 {distance:.2e} from double", flush=True)
+
+
+if __name__ == "__main__":
+    main()
