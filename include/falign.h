@@ -109,7 +109,7 @@ typedef struct fal_device_options {
                           * 0: $FALIGN_VECTOR, else the device's own */
     fal_log log;
     void *log_user;
-    int profile; /* 1: fal_device_profile knows the times of kernels */
+    int profile;      /* 1: fal_device_profile knows the times of kernels */
     const char *gemm; /* who makes matrix products: "own", "clblast" (those it can,
                        * the others our kernels), or "auto", which is "own" except on
                        * devices where CLBlast was measured to be faster; NULL: auto */
@@ -274,6 +274,14 @@ FAL_API fal_status fal_dataset_create(fal_dataset **dataset,
  * set. */
 FAL_API fal_status fal_dataset_describe(const fal_dataset *dataset,
                                         fal_arrays *arrays);
+
+/* Splits off a share of the samples, above 0 and below 1, on which to make choices
+ * that are not the test set's: *part has the first round(share * count) of a shuffle
+ * by `seed`, *rest the others, both in the order of `dataset`. They are copies, also
+ * of borrowed arrays. Errors: ARGUMENT (one of them would be empty), MEMORY. */
+FAL_API fal_status fal_dataset_split(fal_dataset **rest, fal_dataset **part,
+                                     const fal_dataset *dataset, double share,
+                                     uint64_t seed);
 FAL_API void fal_dataset_destroy(fal_dataset *dataset);
 
 /* ---- models -------------------------------------------------------------- */
@@ -476,6 +484,8 @@ typedef struct fal_progress {
                                         * Accuracies are NAN with real targets */
     double samples_per_second;         /* trained, evaluation not counted */
     double seconds;                    /* training so far in this fit */
+    double validation_loss, validation_accuracy; /* as test_*, of the data of
+                                                  * fal_trainer_validation */
 } fal_progress;
 
 /* A non-zero return stops the run after the step: FAL_STOPPED. */
@@ -490,6 +500,12 @@ typedef int (*fal_on_progress)(const fal_progress *progress, void *user);
 FAL_API fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
                                    const fal_dataset *test, uint64_t epochs,
                                    fal_on_progress on_progress, void *user);
+
+/* A data set that the following fits evaluate after each epoch, beside the test set;
+ * it outlives them. NULL: none. Errors: ARGUMENT (data that does not fit the
+ * network). */
+FAL_API fal_status fal_trainer_validation(fal_trainer *trainer,
+                                          const fal_dataset *validation);
 
 /* One step on a batch of the caller's: arrays->count rows, at most options.batch,
  * raw values, which the model standardises only if fal_model_standardize was called

@@ -281,6 +281,136 @@ static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
                 1e-9 * (fabs(mean) + 1));
 }
 
+/* ---- validation ---------------------------------------------------------- */
+
+static void assert_same_number(const cJSON *one, const char *key,
+                               const cJSON *other, const char *name)
+{
+    if (fabs(number(one, key) - number(other, name)) > 1e-6)
+        fail_msg("%s is %g, %s %g", key, number(one, key), name,
+                 number(other, name));
+}
+
+/* In the last line, an epoch's, between training and test. */
+static void assert_line_has_validation(const char *path)
+{
+    char *text = tool_read(path);
+    const char *line = strstr(text, "{\"type\":\"epoch\",\"step\":12,\"epoch\":2,");
+    const char *train = strstr(line ? line : "", "\"train_accuracy\":");
+    assert_has(train, ",\"validation_loss\":");
+    assert_has(strstr(train, "\"validation_loss\":"), ",\"validation_accuracy\":");
+    assert_has(strstr(train, "\"validation_accuracy\":"), ",\"test_loss\":");
+    free(text);
+}
+
+/* What a run says of the samples that it split off, evaluate finds too. */
+static void evaluate_knows_what_was_split_off(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "train --data $D --net mlp-1x8 --epochs 2 --samples 1000 --validation 0.3 "
+        "--data-seed 7 --json --out held");
+    assert_int_equal(tool->code, 0);
+    cJSON *run = cJSON_Parse(tool->out);
+    assert_line_has_validation("held/metrics.jsonl");
+    tool = tool_run("evaluate held --data $D --split validation --json");
+    assert_int_equal(tool->code, 0);
+    cJSON *result = cJSON_Parse(tool->out);
+    assert_true(number(result, "samples") == 300);
+    assert_same_number(result, "loss", run, "validation_loss");
+    assert_same_number(result, "accuracy", run, "validation_accuracy");
+    cJSON_Delete(result);
+    cJSON_Delete(run);
+    assert_has(
+        tool_run("evaluate held --data $D --split validation --samples 20")->out,
+        "samples   20\n");
+    tool = tool_run("evaluate held --data $D --split validation --samples 301");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "option --samples: 301 are asked for, the run split "
+                            "off 300");
+    tool = tool_run("evaluate held/model.safetensors --data $D --split validation");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "no config.yaml");
+    assert_has(tool_run("evaluate held --data $D --split train")->out, "2000\n");
+}
+
+static void a_run_tells_of_validation(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("train --data $D --net mlp-1x8 --epochs 1 "
+                                       "--validation 0.25 --log epoch --out v");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, ": 1500 train, 500 validation, 500 test, ");
+    assert_has(tool->out, " %  validation ");
+    assert_has(tool->out, "\nvalidation accuracy ");
+    assert_has(tool->out, " %, validation loss ");
+    /* --log epoch counts what is trained on: 12 steps */
+    char *metrics = tool_read("v/metrics.jsonl");
+    assert_has(metrics, "{\"type\":\"step\",\"step\":12,");
+    free(metrics);
+    assert_good("$T --epochs 1 --out none");
+    metrics = tool_read("none/metrics.jsonl");
+    assert_null(strstr(metrics, "validation"));
+    free(metrics);
+    tool = tool_run("evaluate none --data $D --split validation");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "option --split: the run in 'none' split nothing off");
+}
+
+/* Each seed of the data splits other samples off. */
+static void compare_validates(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,dfa --epochs 1 --seeds 3 "
+        "--validation 0.2 --out held");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out,
+               "\nrule        test accuracy %     validation %   train loss  "
+               "samples/s  seconds\n");
+    assert_true(tool_fits(strstr(tool->out, "\nrule  ")));
+    char *text = tool_read("held/compare.json");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
+    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
+        assert_spread(runs, rule, "validation_accuracy");
+    cJSON_Delete(json);
+    free(text);
+    assert_good("$T --rule dfa --epochs 1 --validation 0.2 --seed 2 "
+                "--feedback-seed 2 --data-seed 2 --noise-seed 2 --out alone");
+    assert_same_files("held/dfa-2/model.safetensors", "alone/model.safetensors");
+}
+
+/* ---- comparisons --------------------------------------------------------- */
+
+/* Each rule learns at its own rate, and its run says so. */
+static void a_rule_has_its_own_rate(void **state)
+{
+    static const char *const lines[] = {"bp-1 0.1", "fa-1 0.001", "dfa-1 0.1"};
+    (void)state;
+    assert_good("compare --data $D --net mlp-1x8 --rules bp,fa,dfa --steps 2 "
+                "--optimizer sgd --lr 0.1,fa=0.001 --quiet --out rates");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char path[64], line[64];
+        int length = (int)strcspn(lines[i], " ");
+        snprintf(path, sizeof path, "rates/%.*s/config.yaml", length, lines[i]);
+        snprintf(line, sizeof line, "\nlr: %s\n", lines[i] + length + 1);
+        char *config = tool_read(path);
+        assert_has(config, line);
+        free(config);
+    }
+    assert_good("$T --rule fa --steps 2 --optimizer sgd --lr 0.001 --out alone");
+    assert_same_files("rates/fa-1/model.safetensors", "alone/model.safetensors");
+    char *text = tool_read("rates/compare.json");
+    assert_has(text, "\"lr\":\"0.1,fa=0.001\"");
+    free(text);
+    /* A rule without one of its own, and no rate for all: the usual. */
+    assert_good("$T --steps 1 --lr fa=0.5 --out usual");
+    text = tool_read("usual/config.yaml");
+    assert_has(text, "\nlr: 0.001\n");
+    free(text);
+}
+
 /* A law of feedback is for those rules that have feedback. */
 static void compare_takes_a_feedback_law(void **state)
 {
@@ -445,6 +575,10 @@ int main(void)
         TEST(dry_run_makes_nothing),
         TEST(a_diverging_run_keeps_the_last_good_epoch),
         TEST(evaluate_agrees_with_training),
+        TEST(evaluate_knows_what_was_split_off),
+        TEST(a_run_tells_of_validation),
+        TEST(compare_validates),
+        TEST(a_rule_has_its_own_rate),
         TEST(compare_sums_up),
         TEST(compare_takes_a_feedback_law),
         TEST(a_broken_last_step_is_seen),

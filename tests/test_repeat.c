@@ -50,6 +50,7 @@ static const char *const repeated[] = {
     "$T --schedule step --milestones 1,2 --warmup 5 --clip 0.5 --epochs 3",
     "$T --no-shuffle --samples 300 --batch 7 --epochs 1 --log epoch "
     "--seed 18446744073709551615 --feedback-seed 0 --data-seed 5 --noise-seed 6",
+    "$T --validation 0.25 --data-seed 3 --epochs 2 --log epoch --norm batch",
     "$T --rule shallow --activation tanh --schedule constant --standardize none "
     "--weight-law normal:0.05 --epochs 1 --steps 7",
     "train --data $D --quiet --epochs 1 --net "

@@ -47,6 +47,8 @@ static void name_outcomes(struct comparison *c)
         c->runs[i] = (cli_outcome){.rule = c->rules[i / c->seeds],
                                    .test_accuracy = NAN,
                                    .test_loss = NAN,
+                                   .validation_accuracy = NAN,
+                                   .validation_loss = NAN,
                                    .train_loss = NAN,
                                    .samples_per_second = NAN,
                                    .seconds = NAN};
@@ -96,6 +98,8 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
         return;
     outcome->test_accuracy = p->test_accuracy;
     outcome->test_loss = p->test_loss;
+    outcome->validation_accuracy = p->validation_accuracy;
+    outcome->validation_loss = p->validation_loss;
     outcome->train_loss = p->train_loss;
     outcome->samples_per_second = p->samples_per_second;
     outcome->seconds = p->seconds;
@@ -182,7 +186,8 @@ static fal_status report(struct comparison *c)
 {
     fal_json json = FAL_JSON;
     cli_outcomes all = {c->runs, c->rule_count, c->seeds,
-                        c->ground.train_facts.targets != NULL};
+                        c->ground.train_facts.targets != NULL,
+                        cli_real(c->options, CLI_VALIDATION) > 0};
     cli_outcomes_json(&all, c->options, &json);
     fal_json_newline(&json);
     fal_status status = json.status;

@@ -237,7 +237,26 @@ void cli_config_release(cli_config *config)
 {
     for (int id = 0; id < CLI_OPTIONS; id++)
         fal_release(config->texts[id]);
+    fal_release(config->path);
     *config = (cli_config)CLI_CONFIG;
+}
+
+fal_status cli_config_run(cli_config *config, cli_options *run, const char *folder,
+                          const char *use)
+{
+    fal_status status = cli_options_read(run, CLI_TRAIN, 0, NULL, 0);
+    if (status)
+        return status;
+    config->path = fal_folder_path(folder, "config.yaml");
+    if (!config->path)
+        return FAL_ERROR_MEMORY;
+    if (access(config->path, F_OK) != 0)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "'%s' has no config.yaml, which says %s; give the folder of "
+            "a run",
+            folder, use);
+    return cli_config_read(config, run, config->path);
 }
 
 /* ---- reading one key ----------------------------------------------------- */

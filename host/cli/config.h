@@ -16,13 +16,12 @@ void cli_config_json(const cli_options *options, fal_json *json);
 /* The texts that options read from a file point to. */
 typedef struct cli_config {
     char *texts[CLI_OPTIONS];
+    char *path; /* of a run's file */
 } cli_config;
 
 #define CLI_CONFIG                                                                 \
     {                                                                              \
-        {                                                                          \
-            NULL                                                                   \
-        }                                                                          \
+        {NULL}, NULL                                                               \
     }
 
 /* Sets the options that a YAML file names and the command line does not; all of the
@@ -31,6 +30,12 @@ typedef struct cli_config {
 fal_status cli_config_read(cli_config *config, cli_options *options,
                            const char *path);
 void cli_config_release(cli_config *config);
+
+/* The options of the run that a folder holds, as of `train`. Errors as before, and
+ * ARGUMENT where there is no config.yaml; `use`: what is asked of it, as "the batch
+ * size". */
+fal_status cli_config_run(cli_config *config, cli_options *run, const char *folder,
+                          const char *use);
 
 /* What FOLDER/config.yaml has under `key`: *text is for fal_release, NULL where the
  * file or the key is not there, or null. Errors: FILE, FORMAT, MEMORY. */

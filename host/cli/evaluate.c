@@ -3,10 +3,9 @@
 #include "cli/config.h"
 #include "cli/ground.h"
 #include "cli/output.h"
+#include "cli/split.h"
 #include "device/error.h"
 #include "device/memory.h"
-
-#include <string.h>
 
 static fal_status print_object(const fal_evaluation *e, int has_labels)
 {
@@ -75,10 +74,7 @@ static fal_status open_and_evaluate(const cli_options *options)
 {
     fal_dataset *data;
     fal_device *device;
-    int train = strcmp(cli_text(options, CLI_SPLIT), "train") == 0;
-    fal_status status = cli_data_open(&data, options,
-                                      train ? FAL_SPLIT_TRAIN : FAL_SPLIT_TEST,
-                                      cli_whole(options, CLI_SAMPLES));
+    fal_status status = cli_split_open(&data, options);
     if (status)
         return status;
     status = cli_device_open(&device, options);

@@ -116,3 +116,35 @@ void cli_ground_close(cli_ground *ground)
     ground->train = ground->test = NULL;
     ground->device = NULL;
 }
+
+/* ---- one run's ----------------------------------------------------------- */
+
+fal_status cli_ground_split(cli_ground *own, const cli_ground *ground,
+                            const cli_options *run)
+{
+    double share = cli_real(run, CLI_VALIDATION);
+    *own = *ground;
+    if (share == 0)
+        return FAL_OK;
+    fal_status status = fal_dataset_split(&own->train, &own->validation,
+                                          ground->train, share,
+                                          cli_whole(run, CLI_SEED_DATA));
+    if (status)
+        return cli_fail_option(status, run, CLI_VALIDATION);
+    own->train_facts.size = own->validation_facts.size = sizeof(fal_arrays);
+    status = fal_dataset_describe(own->train, &own->train_facts);
+    if (!status)
+        status = fal_dataset_describe(own->validation, &own->validation_facts);
+    if (status)
+        cli_ground_unsplit(own);
+    return status;
+}
+
+void cli_ground_unsplit(cli_ground *own)
+{
+    if (own->validation) {
+        fal_dataset_destroy(own->train);
+        fal_dataset_destroy(own->validation);
+    }
+    own->train = own->validation = NULL;
+}

@@ -8,7 +8,8 @@ typedef struct cli_ground {
     fal_device *device;
     fal_device_info info;
     fal_dataset *train, *test;
-    fal_arrays train_facts, test_facts;
+    fal_dataset *validation; /* of a run's ground: split off from train; or NULL */
+    fal_arrays train_facts, test_facts, validation_facts;
 } cli_ground;
 
 /* Where names of data sets are looked for: --data-path, $FALIGN_DATASETS, the user's
@@ -32,5 +33,11 @@ fal_status cli_device_open(fal_device **device, const cli_options *options);
 /* Both splits and the device. */
 fal_status cli_ground_open(cli_ground *ground, const cli_options *options);
 void cli_ground_close(cli_ground *ground);
+
+/* The ground of one run, by its --validation and its data seed: what it shares with
+ * `ground` is still that one's. */
+fal_status cli_ground_split(cli_ground *own, const cli_ground *ground,
+                            const cli_options *run);
+void cli_ground_unsplit(cli_ground *own);
 
 #endif

@@ -19,9 +19,9 @@ static fal_status make_model(cli_job *job)
 {
     fal_model_options options;
     if (cli_flag(&job->options, CLI_INIT))
-        return cli_init_model(&job->model, job->ground, &job->options);
-    cli_model_options(&options, &job->options, job->ground->train);
-    return cli_fail_in_file(fal_model_create(&job->model, job->ground->device,
+        return cli_init_model(&job->model, &job->ground, &job->options);
+    cli_model_options(&options, &job->options, job->ground.train);
+    return cli_fail_in_file(fal_model_create(&job->model, job->ground.device,
                                              cli_text(&job->options, CLI_NET),
                                              &options),
                             &job->options, CLI_NET);
@@ -30,8 +30,10 @@ static fal_status make_model(cli_job *job)
 static fal_status make_trainer(cli_job *job)
 {
     fal_trainer_options options;
-    cli_trainer_options(&options, &job->options, job->ground);
+    cli_trainer_options(&options, &job->options, &job->ground);
     fal_status status = fal_trainer_create(&job->trainer, job->model, &options);
+    if (!status)
+        status = fal_trainer_validation(job->trainer, job->ground.validation);
     if (!status && cli_flag(&job->options, CLI_INIT) &&
         !cli_flag(&job->options, CLI_FRESH_FEEDBACK))
         status = cli_init_feedback(job->trainer, &job->options);
@@ -41,11 +43,13 @@ static fal_status make_trainer(cli_job *job)
 fal_status cli_job_make(cli_job *job, const cli_ground *ground,
                         const cli_options *options)
 {
-    *job = (cli_job){.ground = ground,
-                     .options = *options,
+    *job = (cli_job){.options = *options,
                      .silent = cli_flag(options, CLI_QUIET) ||
                                cli_flag(options, CLI_JSON)};
-    fal_status status = make_model(job);
+    fal_status status = cli_ground_split(&job->ground, ground, options);
+    if (status)
+        return status;
+    status = make_model(job);
     if (!status)
         status = make_trainer(job);
     if (!status && !cli_flag(&job->options, CLI_NET))
@@ -59,6 +63,7 @@ void cli_job_release(cli_job *job)
 {
     fal_trainer_destroy(job->trainer);
     fal_model_destroy(job->model);
+    cli_ground_unsplit(&job->ground);
     job->trainer = NULL;
     job->model = NULL;
 }
@@ -75,10 +80,13 @@ static void print_count(size_t count, const char *one, const char *many)
 
 static void print_data(const cli_job *job)
 {
-    const fal_arrays *data = &job->ground->train_facts;
+    const fal_arrays *data = &job->ground.train_facts;
     cli_print("data     ");
     cli_print_name(cli_text(&job->options, CLI_DATA));
-    cli_print(": %zu train, %zu test", data->count, job->ground->test_facts.count);
+    cli_print(": %zu train", data->count);
+    if (job->ground.validation)
+        cli_print(", %zu validation", job->ground.validation_facts.count);
+    cli_print(", %zu test", job->ground.test_facts.count);
     if (data->height == 1 && data->width == 1)
         print_count(data->channels, "number", "numbers");
     else
@@ -92,7 +100,7 @@ static void print_data(const cli_job *job)
 
 void cli_job_print_head(const cli_job *job, const char *what, const fal_run *folder)
 {
-    const cli_ground *g = job->ground;
+    const cli_ground *g = &job->ground;
     const char *network = fal_model_network(job->model);
     cli_print("%-8s ", what);
     cli_print_name(fal_run_folder(folder));
@@ -127,7 +135,7 @@ static fal_status begin_folder(cli_job *job)
     snprintf(head, sizeof head,
              FAL_CONFIG_MARK "%s, %.200s (%.200s)\n# falign train THIS --out NEW "
                              "repeats the run\n",
-             fal_version(), job->ground->info.name, job->ground->info.platform);
+             fal_version(), job->ground.info.name, job->ground.info.platform);
     fal_status status = cli_config_yaml(&job->options, head, &config);
     if (!status)
         status = fal_run_begin(job->run, config);
@@ -245,7 +253,7 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label)
     job->run = run;
     cli_live_begin(&job->live, label, job->silent);
     fal_status status = fal_trainer_fit(
-        job->trainer, job->ground->train, job->ground->test,
+        job->trainer, job->ground.train, job->ground.test,
         cli_whole(&job->options, CLI_EPOCHS), on_progress, job);
     cli_live_erase();
     return job->started ? save_rest(job, status) : status;
@@ -261,7 +269,7 @@ static int stop(const fal_progress *progress, void *user)
 fal_status cli_job_check(cli_job *job)
 {
     fal_status status = fal_trainer_fit(
-        job->trainer, job->ground->train, job->ground->test,
+        job->trainer, job->ground.train, job->ground.test,
         cli_whole(&job->options, CLI_EPOCHS), stop, NULL);
     return status == FAL_STOPPED ? FAL_OK : status;
 }

@@ -7,7 +7,7 @@
 #include "train/run.h"
 
 typedef struct cli_job {
-    const cli_ground *ground;
+    cli_ground ground;   /* with what --validation splits off */
     cli_options options; /* resolved */
     fal_model *model;
     fal_trainer *trainer;

@@ -49,6 +49,8 @@ void cli_live_begin(cli_live *live, const char *label, int silent)
                        .began = cli_clock(),
                        .loss = NAN,
                        .accuracy = NAN,
+                       .validation_loss = NAN,
+                       .validation_accuracy = NAN,
                        .test_loss = NAN,
                        .test_accuracy = NAN};
 }
@@ -93,14 +95,15 @@ static void add_place(struct line *line, const fal_progress *p, int current)
             (unsigned long long)p->steps);
 }
 
-/* The accuracy on the test set; with real targets the loss. */
-static void add_test(struct line *line, const cli_live *live, int digits)
+/* The accuracy on data that are not trained on; with real targets the loss. */
+static void add_held(struct line *line, const char *name, double loss,
+                     double accuracy, int digits)
 {
-    if (!isnan(live->test_accuracy))
-        add(line, "  test %.*f%s%%", digits, 100 * live->test_accuracy,
+    if (!isnan(accuracy))
+        add(line, "  %s %.*f%s%%", name, digits, 100 * accuracy,
             digits > 1 ? " " : "");
-    else if (!isnan(live->test_loss))
-        add(line, "  test %.4f", live->test_loss);
+    else if (!isnan(loss))
+        add(line, "  %s %.4f", name, loss);
 }
 
 static void add_figures(struct line *line, const cli_live *live,
@@ -110,20 +113,26 @@ static void add_figures(struct line *line, const cli_live *live,
         add(line, "  loss %.4f", live->loss);
     if (!isnan(live->accuracy))
         add(line, "  accuracy %.2f %%", 100 * live->accuracy);
-    add_test(line, live, 2);
+    add_held(line, "validation", live->validation_loss, live->validation_accuracy,
+             2);
+    add_held(line, "test", live->test_loss, live->test_accuracy, 2);
     if (p->samples_per_second > 0)
         add(line, "  %.0f samples/s", p->samples_per_second);
 }
 
-/* The same, so short that it fits 80 columns with the bar. */
-static void add_short_figures(struct line *line, const cli_live *live, int test)
+/* The same, so short that it fits 80 columns with the bar; `held`: of how many of
+ * the two sets. */
+static void add_short_figures(struct line *line, const cli_live *live, int held)
 {
+    int validates = !isnan(live->validation_loss);
     if (!isnan(live->loss))
         add(line, "  loss %.4f", live->loss);
     if (!isnan(live->accuracy))
         add(line, "  acc %.1f%%", 100 * live->accuracy);
-    if (test)
-        add_test(line, live, 1);
+    if (held && validates)
+        add_held(line, "val", live->validation_loss, live->validation_accuracy, 1);
+    if (held > validates)
+        add_held(line, "test", live->test_loss, live->test_accuracy, 1);
     if (live->speed > 0)
         add(line, "  %.0f/s", live->speed);
 }
@@ -166,26 +175,25 @@ static void print_live(const cli_live *live, const struct line *line, size_t roo
 }
 
 static void compose(struct line *line, const cli_live *live, const fal_progress *p,
-                    int test)
+                    int held)
 {
     line->used = 0;
     line->whole = 1;
     if (live->label)
         add(line, "%s  ", live->label);
     add_place(line, p, 1);
-    add_short_figures(line, live, test);
+    add_short_figures(line, live, held);
     add_time_left(line, live, p);
 }
 
-/* What is known of the test set is the first that gives way. */
+/* What is known of the test set is the first that gives way, then of the other. */
 static void show_live(const cli_live *live, const fal_progress *p)
 {
     size_t width = line_width();
     size_t kept = width < BAR_FROM ? 0 : BAR_LEAST + BAR_FRAME;
     struct line line = {.most = width - kept};
-    compose(&line, live, p, 1);
-    if (!line.whole)
-        compose(&line, live, p, 0);
+    for (int held = 2; held >= 0 && !line.whole; held--)
+        compose(&line, live, p, held);
     if (kept)
         print_live(live, &line, width - line.used - BAR_FRAME,
                    p->steps ? (double)p->step / (double)p->steps : 0);
@@ -216,6 +224,8 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
     if (progress->samples_per_second > 0)
         live->speed = progress->samples_per_second;
     if (progress->event == FAL_EPOCH) {
+        live->validation_loss = progress->validation_loss;
+        live->validation_accuracy = progress->validation_accuracy;
         live->test_loss = progress->test_loss;
         live->test_accuracy = progress->test_accuracy;
     }

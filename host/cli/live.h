@@ -10,6 +10,7 @@ typedef struct cli_live {
     const char *label;     /* in front of each line; NULL: none */
     double began, updated; /* seconds of a clock */
     double loss, accuracy; /* last known, NAN: none yet, or real targets */
+    double validation_loss, validation_accuracy;
     double test_loss, test_accuracy, speed;
 } cli_live;
 

@@ -58,6 +58,7 @@ typedef enum cli_id {
     CLI_DATA,
     CLI_DATA_PATH,
     CLI_SAMPLES,
+    CLI_VALIDATION,
     CLI_SPLIT,
     CLI_TOP,
     CLI_STANDARDIZE,

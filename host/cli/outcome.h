@@ -12,7 +12,8 @@ typedef struct cli_outcome {
     int begun;  /* the folder holds it */
     int failed; /* it diverged */
     uint64_t seed;
-    double test_accuracy, test_loss, train_loss, samples_per_second, seconds;
+    double test_accuracy, test_loss, validation_accuracy, validation_loss;
+    double train_loss, samples_per_second, seconds;
     char folder[64]; /* within the comparison's */
 } cli_outcome;
 
@@ -29,7 +30,8 @@ cli_spread cli_spread_of(const cli_outcome *runs, size_t count, size_t offset);
 typedef struct cli_outcomes {
     const cli_outcome *runs;
     size_t rules, seeds;
-    int real_targets; /* the test loss stands where the test accuracy would */
+    int real_targets; /* losses stand where accuracies would */
+    int validates;
 } cli_outcomes;
 
 void cli_outcomes_print(const cli_outcomes *all);

@@ -194,7 +194,7 @@ static fal_status show(struct report *r, fal_run *folder)
     if (!status)
         status = fal_trainer_footprint(r->job->trainer, &r->footprint);
     if (!status)
-        status = measure_peaks(r->job->ground->device, r);
+        status = measure_peaks(r->job->ground.device, r);
     if (!status)
         status = write_json(r, folder);
     if (!status && !r->job->silent)
@@ -206,7 +206,7 @@ static fal_status show(struct report *r, fal_run *folder)
 fal_status cli_profile(const cli_job *job, fal_run *folder)
 {
     struct report report = {.job = job};
-    fal_status status = cli_profile_read(&report.rows, job->ground->device);
+    fal_status status = cli_profile_read(&report.rows, job->ground.device);
     if (status)
         return status;
     status = show(&report, folder);

@@ -38,8 +38,15 @@ const cli_option cli_table[CLI_OPTIONS] = {
          RECORDED,
          "only the first N samples (all) of the training split, or of the one "
          "that evaluate takes"},
-    [CLI_SPLIT] = {"split", "test|train", "test", CLI_CHOICE, NULL, CLI_EVALUATE,
-                   data, 0, "which part of the data set"},
+    [CLI_VALIDATION] =
+        {"validation", "F", "0", CLI_REAL, &below_1, CLI_RUNS, data, RECORDED,
+         "this share of the samples is split off by the data seed and not trained "
+         "on: choices are made on it, the test split is only reported"},
+    [CLI_SPLIT] =
+        {"split", "test|train|validation", "test", CLI_CHOICE, NULL, CLI_EVALUATE,
+         data, 0,
+         "which part of the data set: train is all of the training split, "
+         "validation what the run's --validation split off"},
     [CLI_TOP] = {"top", "K", "1", CLI_COUNT, &positive, CLI_PREDICT, data, 0,
                  "the K most probable classes of a sample; all if there are fewer"},
     [CLI_STANDARDIZE] =

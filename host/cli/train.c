@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* ---- what is printed ----------------------------------------------------- */
 
@@ -38,12 +39,21 @@ static void print_head(const cli_job *job, void *unused)
 /* Real targets have none. */
 static int has_accuracy(const cli_job *job)
 {
-    return job->ground->train_facts.labels != NULL;
+    return job->ground.train_facts.labels != NULL;
+}
+
+static void print_validation(const cli_job *job, const fal_progress *p)
+{
+    if (has_accuracy(job))
+        cli_print("validation accuracy %.2f %%, ", 100 * p->validation_accuracy);
+    cli_print("validation loss %.4f\n", p->validation_loss);
 }
 
 static void print_end(const cli_job *job, const fal_run *folder)
 {
     const fal_progress *p = &job->epoch;
+    if (p->step > 0 && job->ground.validation)
+        print_validation(job, p);
     if (p->step > 0 && has_accuracy(job))
         cli_print("test accuracy %.2f %%, ", 100 * p->test_accuracy);
     if (p->step > 0)
@@ -54,6 +64,19 @@ static void print_end(const cli_job *job, const fal_run *folder)
     cli_print("\n");
 }
 
+/* Of a run without steps they are null; of real targets there is no accuracy. */
+static void add_figures(fal_json *json, const cli_job *job, const char *data,
+                        double loss, double accuracy)
+{
+    int trained = job->epoch.step > 0;
+    char key[32];
+    snprintf(key, sizeof key, "%s_loss", data);
+    cli_json_number(json, key, trained ? loss : NAN);
+    snprintf(key, sizeof key, "%s_accuracy", data);
+    if (has_accuracy(job))
+        cli_json_number(json, key, trained ? accuracy : NAN);
+}
+
 static fal_status print_json(const cli_job *job, const fal_run *folder)
 {
     const fal_progress *p = &job->epoch;
@@ -61,16 +84,15 @@ static fal_status print_json(const cli_job *job, const fal_run *folder)
     fal_json json = FAL_JSON;
     fal_json_begin_object(&json);
     cli_json_text(&json, "folder", fal_run_folder(folder));
-    cli_json_text(&json, "device", job->ground->info.selector);
+    cli_json_text(&json, "device", job->ground.info.selector);
     cli_json_text(&json, "rule", cli_text(&job->options, CLI_RULE_NAME));
     cli_json_count(&json, "step", p->step);
     cli_json_count(&json, "epoch", p->epoch);
-    cli_json_number(&json, "train_loss", trained ? p->train_loss : NAN);
-    if (has_accuracy(job))
-        cli_json_number(&json, "train_accuracy", trained ? p->train_accuracy : NAN);
-    cli_json_number(&json, "test_loss", trained ? p->test_loss : NAN);
-    if (has_accuracy(job))
-        cli_json_number(&json, "test_accuracy", trained ? p->test_accuracy : NAN);
+    add_figures(&json, job, "train", p->train_loss, p->train_accuracy);
+    if (job->ground.validation)
+        add_figures(&json, job, "validation", p->validation_loss,
+                    p->validation_accuracy);
+    add_figures(&json, job, "test", p->test_loss, p->test_accuracy);
     cli_json_number(&json, "samples_per_second", p->samples_per_second);
     cli_json_number(&json, "seconds", p->seconds);
     cli_json_number(&json, "start_ms", trained ? job->start_ms : NAN);

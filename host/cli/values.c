@@ -169,19 +169,37 @@ static fal_status read_real(const cli_option *option, const char *text,
     return FAL_OK;
 }
 
+struct rates {
+    struct rules rules;
+    int general; /* a rate for all others was there */
+};
+
+static fal_status check_general_rate(const char *part, struct rates *rates)
+{
+    double rate;
+    fal_status status = read_real(rates->rules.option, part, &rate);
+    if (!status && rates->general++)
+        status = fal_fail(FAL_ERROR_ARGUMENT,
+                          "'%s' has a second rate for all rules, %s; keep one, or "
+                          "write RULE=%s",
+                          rates->rules.text, part, part);
+    return status;
+}
+
 static fal_status check_rate(const char *part, void *user)
 {
-    const cli_option *option = user;
+    struct rates *rates = user;
     const char *equals = strchr(part, '=');
+    char name[PART_LIMIT];
     double rate;
-    if (equals) {
-        char name[PART_LIMIT];
-        snprintf(name, sizeof name, "%.*s", (int)(equals - part), part);
-        fal_status status = check_rule(option, name);
-        if (status)
-            return status;
-    }
-    return read_real(option, equals ? equals + 1 : part, &rate);
+    if (!equals)
+        return check_general_rate(part, rates);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - part), part);
+    fal_status status = check_listed_rule(name, &rates->rules);
+    if (status)
+        return status;
+    status = read_real(rates->rules.option, equals + 1, &rate);
+    return status ? fal_fail_within(status, "%s", name) : FAL_OK;
 }
 
 struct rate {
@@ -254,7 +272,7 @@ static fal_status read_every(cli_value *value, const cli_option *option,
 static fal_status read_kind(cli_value *value, const cli_option *option,
                             const char *text)
 {
-    struct rules rules = {option, text, 0};
+    struct rates rates = {.rules = {option, text, 0}};
     fal_law law;
     switch (option->kind) {
     case CLI_FLAG:
@@ -268,7 +286,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
     case CLI_RULE:
         return check_rule(option, text);
     case CLI_RULES:
-        return cli_parts(text, ',', check_listed_rule, &rules);
+        return cli_parts(text, ',', check_listed_rule, &rates.rules);
     case CLI_COUNT:
     case CLI_SEED:
         return read_whole(option, text, &value->whole);
@@ -277,7 +295,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
     case CLI_REAL:
         return read_real(option, text, &value->real);
     case CLI_RATES:
-        return cli_parts(text, ',', check_rate, (void *)option);
+        return cli_parts(text, ',', check_rate, &rates);
     case CLI_LAW:
     case CLI_LAW_OF_FEEDBACK:
         return fal_law_parse(text, option->kind == CLI_LAW_OF_FEEDBACK, "law",

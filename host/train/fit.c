@@ -12,8 +12,7 @@
 typedef struct fit {
     fal_trainer *trainer;
     fal_feed feed;
-    fal_evaluator test;
-    int has_test;
+    fal_evaluator validation, test; /* without a model: none */
     uint32_t *order;
     size_t samples, batches;    /* of an epoch */
     uint64_t first_step, steps; /* of this fit */
@@ -36,6 +35,18 @@ static double now(void)
 static double seconds(const fit *f)
 {
     return f->training + now() - f->resumed;
+}
+
+/* An event without figures. */
+static fal_progress event_only(fal_event event)
+{
+    return (fal_progress){.event = event,
+                          .train_loss = NAN,
+                          .train_accuracy = NAN,
+                          .test_loss = NAN,
+                          .test_accuracy = NAN,
+                          .validation_loss = NAN,
+                          .validation_accuracy = NAN};
 }
 
 static void report(fit *f, fal_progress *progress)
@@ -69,38 +80,48 @@ static void set_means(const fit *f, fal_progress *progress, fal_tally tally,
 static void report_log(fit *f)
 {
     fal_ring *ring = &f->trainer->ring;
-    fal_progress progress = {
-        .event = FAL_LOG, .test_loss = NAN, .test_accuracy = NAN};
+    fal_progress progress = event_only(FAL_LOG);
     set_means(f, &progress, ring->log, seconds(f) - f->log_seconds);
     ring->log = (fal_tally){0};
     f->log_seconds = seconds(f);
     report(f, &progress);
 }
 
+/* On data that are not trained on, those of the "test" set for example. */
+static fal_status evaluate(const fit *f, fal_evaluator *data, const char *name,
+                           double *loss, double *share)
+{
+    size_t correct = 0;
+    if (!data->model)
+        return FAL_OK;
+    fal_status status = fal_evaluator_run(data, loss, &correct);
+    if (status)
+        return status;
+    *share = accuracy(&data->feed, (double)correct, (double)data->feed.data.count);
+    if (isfinite(*loss))
+        return FAL_OK;
+    return fal_fail(
+        FAL_ERROR_DIVERGED,
+        "training, step %llu: the loss on the %s set is no longer "
+        "finite, the last update was too large; lower the learning rate",
+        (unsigned long long)f->trainer->step, name);
+}
+
 static fal_status report_epoch(fit *f)
 {
     fal_ring *ring = &f->trainer->ring;
-    fal_progress progress = {
-        .event = FAL_EPOCH, .test_loss = NAN, .test_accuracy = NAN};
+    fal_progress progress = event_only(FAL_EPOCH);
     set_means(f, &progress, ring->epoch, seconds(f) - f->epoch_seconds);
     ring->epoch = (fal_tally){0};
     f->training = seconds(f);
-    if (f->has_test) {
-        size_t correct = 0;
-        fal_status status = fal_evaluator_run(&f->test, &progress.test_loss,
-                                              &correct);
-        if (status)
-            return status;
-        if (!isfinite(progress.test_loss))
-            return fal_fail(
-                FAL_ERROR_DIVERGED,
-                "training, step %llu: the loss on the test set is no longer "
-                "finite, the last update was too large; lower the learning "
-                "rate",
-                (unsigned long long)f->trainer->step);
-        progress.test_accuracy = accuracy(&f->test.feed, (double)correct,
-                                          (double)f->test.feed.data.count);
-    }
+    fal_status status = evaluate(f, &f->validation, "validation",
+                                 &progress.validation_loss,
+                                 &progress.validation_accuracy);
+    if (!status)
+        status = evaluate(f, &f->test, "test", &progress.test_loss,
+                          &progress.test_accuracy);
+    if (status)
+        return status;
     f->resumed = now();
     report(f, &progress);
     f->epoch_seconds = seconds(f);
@@ -145,11 +166,7 @@ static fal_status run_batch(fit *f, size_t batch, int last)
         return diverged(f, batch);
     if (!status && logs)
         report_log(f);
-    fal_progress progress = {.event = FAL_STEP,
-                             .train_loss = NAN,
-                             .train_accuracy = NAN,
-                             .test_loss = NAN,
-                             .test_accuracy = NAN};
+    fal_progress progress = event_only(FAL_STEP);
     if (!status)
         report(f, &progress);
     return status;
@@ -223,10 +240,11 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
     if (!status)
         status = fal_feed_open(&f->feed, t->model, &t->workspace, &train->arrays,
                                1);
-    if (!status && test) {
+    if (!status && t->validation)
+        status = fal_evaluator_open(&f->validation, t->model,
+                                    &t->validation->arrays, t->loss, 1);
+    if (!status && test)
         status = fal_evaluator_open(&f->test, t->model, &test->arrays, t->loss, 1);
-        f->has_test = !status;
-    }
     f->samples = train->arrays.count;
     f->batches = (f->samples + t->options.batch - 1) / t->options.batch;
     if (!status && !t->options.no_shuffle) {
@@ -242,6 +260,7 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
 static void close_fit(fit *f)
 {
     fal_feed_close(&f->feed);
+    fal_evaluator_close(&f->validation);
     fal_evaluator_close(&f->test);
     fal_release(f->order);
 }
@@ -300,11 +319,7 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
         status = begin_schedule(&f, epochs);
     if (!status) {
         trainer->ring.log = trainer->ring.epoch = (fal_tally){0};
-        fal_progress start = {.event = FAL_START,
-                              .train_loss = NAN,
-                              .train_accuracy = NAN,
-                              .test_loss = NAN,
-                              .test_accuracy = NAN};
+        fal_progress start = event_only(FAL_START);
         f.resumed = now();
         report(&f, &start);
         status = run_epochs(&f);
@@ -314,4 +329,20 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
         return fal_fail(FAL_STOPPED, "training, step %llu: stopped by the callback",
                         (unsigned long long)trainer->step);
     return status;
+}
+
+fal_status fal_trainer_validation(fal_trainer *trainer,
+                                  const fal_dataset *validation)
+{
+    fal_status status = FAL_OK;
+    if (!trainer)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "fal_trainer_validation: needs a trainer");
+    if (validation)
+        status = fal_model_fits(trainer->model, &validation->arrays,
+                                (int)trainer->loss);
+    if (status)
+        return fal_fail_within(status, "validation");
+    trainer->validation = validation;
+    return FAL_OK;
 }

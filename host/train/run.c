@@ -259,6 +259,8 @@ static void add_line(fal_json *j, const fal_progress *p)
     add_number(j, "train_loss", p->train_loss);
     add_known(j, "train_accuracy", p->train_accuracy);
     if (epoch) {
+        add_known(j, "validation_loss", p->validation_loss);
+        add_known(j, "validation_accuracy", p->validation_accuracy);
         add_known(j, "test_loss", p->test_loss);
         add_known(j, "test_accuracy", p->test_accuracy);
     }

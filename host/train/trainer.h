@@ -46,6 +46,8 @@ struct fal_trainer {
     uint64_t schedule_epoch;  /* … and the epochs completed before */
     uint64_t schedule_length; /* steps; 0: not known */
     double fixed_rate;        /* set by the user; below 0: none */
+
+    const fal_dataset *validation; /* the caller's; NULL: none */
 };
 
 /* host/train/feedback.c: routes, feedback tensors and their random values. */
