@@ -1,6 +1,7 @@
-/* Files written beside and renamed, JSON text. */
+/* Files written beside and renamed, files that grow, JSON text. */
 #include "disk.h"
 #include "folder.h"
+#include "files/journal.h"
 #include "files/json.h"
 
 #include <math.h>
@@ -145,6 +146,69 @@ static void test_read_refused(void **state)
     assert_int_equal(size, 7);
 }
 
+/* ---- journals ------------------------------------------------------------ */
+
+static void test_journal(void **state)
+{
+    (void)state;
+    fal_journal journal = {0};
+    assert_int_equal(fal_journal_flush(&journal), FAL_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fal_journal_open(&journal, path), FAL_OK);
+        assert_int_equal(fal_journal_add(&journal, "one\n", 4), FAL_OK);
+        assert_int_equal(fal_journal_flush(&journal), FAL_OK);
+        fal_journal_close(&journal);
+    }
+    assert_file("one\none\n");
+    assert_int_equal(fal_journal_open(&journal, path), FAL_OK);
+    assert_int_equal(fal_journal_cut(&journal, 5), FAL_OK);
+    assert_int_equal(fal_journal_add(&journal, "two", 3), FAL_OK);
+    fal_journal_close(&journal);
+    fal_journal_close(&journal);
+    assert_file("one\notwo");
+}
+
+static void test_journal_refused(void **state)
+{
+    (void)state;
+    fal_journal journal = {0};
+    char link[160];
+    assert_int_equal(fal_journal_open(&journal, folder), FAL_ERROR_FILE);
+    assert_message("Is a directory");
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(symlink(path, link), 0); /* what it leads to is not ours */
+    assert_int_equal(fal_journal_open(&journal, link), FAL_ERROR_FILE);
+    assert_message(link);
+    assert_int_equal(unlink(link), 0);
+    assert_null(journal.path);
+    assert_int_equal(entries(), 0);
+}
+
+/* Of what does not fit nothing is there; there is room again later. */
+static void test_journal_on_a_full_disk(void **state)
+{
+    (void)state;
+    void (*const modes[])(long) = {disk_fail_at, disk_full_at};
+    fal_journal journal = {0};
+    assert_int_equal(fal_journal_open(&journal, path), FAL_OK);
+    for (size_t mode = 0; mode < 2; mode++) {
+        modes[mode](1);
+        assert_int_equal(fal_journal_add(&journal, "0123456789", 10),
+                         FAL_ERROR_FILE);
+        assert_message("No space left");
+        assert_message("make room");
+        assert_message(path);
+        assert_file("");
+        disk_fail_at(1);
+        assert_int_equal(fal_journal_flush(&journal), FAL_ERROR_FILE);
+        assert_message(path);
+        disk_fail_at(0);
+    }
+    assert_int_equal(fal_journal_add(&journal, "0123456789", 10), FAL_OK);
+    fal_journal_close(&journal);
+    assert_file("0123456789");
+}
+
 /* ---- JSON ---------------------------------------------------------------- */
 
 static void put_document(fal_json *j)
@@ -280,17 +344,13 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_write_and_read),
-        TEST(test_abandon),
-        TEST(test_write_refused),
-        TEST(test_disk_full),
-        TEST(test_longest_name),
-        TEST(test_left_behind),
-        TEST(test_read_refused),
-        cmocka_unit_test(test_document),
-        cmocka_unit_test(test_json_memory),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_numbers),
+        TEST(test_write_and_read),       TEST(test_abandon),
+        TEST(test_write_refused),        TEST(test_disk_full),
+        TEST(test_longest_name),         TEST(test_left_behind),
+        TEST(test_read_refused),         TEST(test_journal),
+        TEST(test_journal_refused),      TEST(test_journal_on_a_full_disk),
+        cmocka_unit_test(test_document), cmocka_unit_test(test_json_memory),
+        cmocka_unit_test(test_strings),  cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,9 @@
 #include "learning.h"
 #include "tool.h"
 
+#include "files/atomic.h"
 #include "files/safetensors.h"
+#include "files/tensorboard.h"
 #include "train/run.h"
 
 #include <cjson/cJSON.h>
@@ -29,6 +31,8 @@ struct job {
 static fal_status begin(struct job *job)
 {
     fal_status status = fal_run_begin(job->run, "# falign 0\n");
+    if (!status)
+        status = fal_run_begin_events(job->run);
     return status ? status : fal_run_save_start(job->run, job->trainer);
 }
 
@@ -106,12 +110,27 @@ static void expect_whole_tensors(const char *path)
     fal_safetensors_close(file);
 }
 
+static void expect_whole_records(const char *path)
+{
+    unsigned char *data = NULL;
+    size_t size = 0, at = 0, record;
+    if (access(path, F_OK) == 0)
+        must(fal_file_read(path, SIZE_MAX, &data, &size));
+    for (; at < size; at += record) {
+        record = fal_event_length(data + at, size - at);
+        assert_true(record > 0);
+    }
+    fal_release(data);
+}
+
 static void expect_clean(const char *folder)
 {
     char path[64];
     assert_null(strstr(tool_list(folder), ".tmp-"));
     snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
     expect_whole_lines(path);
+    snprintf(path, sizeof path, "%s/events.out.tfevents.falign", folder);
+    expect_whole_records(path);
     snprintf(path, sizeof path, "%s/start.safetensors", folder);
     expect_whole_tensors(path);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
@@ -119,7 +138,8 @@ static void expect_clean(const char *folder)
 }
 
 static const char all_files[] =
-    "compare.json config.yaml metrics.jsonl model.safetensors start.safetensors";
+    "compare.json config.yaml events.out.tfevents.falign metrics.jsonl "
+    "model.safetensors start.safetensors";
 
 /* ---- the library --------------------------------------------------------- */
 

@@ -139,6 +139,8 @@ static fal_status begin_folder(cli_job *job)
     fal_status status = cli_config_yaml(&job->options, head, &config);
     if (!status)
         status = fal_run_begin(job->run, config);
+    if (!status && cli_flag(&job->options, CLI_TENSORBOARD))
+        status = fal_run_begin_events(job->run);
     free(config);
     return status;
 }

@@ -96,6 +96,7 @@ typedef enum cli_id {
     CLI_OUT,
     CLI_FORCE,
     CLI_LOG,
+    CLI_TENSORBOARD,
     CLI_PROFILE,
     CLI_DRY_RUN,
     CLI_DEVICE,

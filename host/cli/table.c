@@ -162,6 +162,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_LOG] = {"log", "EVERY", "100", CLI_EVERY, &positive, CLI_RUNS, output,
                  RECORDED,
                  "a line of metrics.jsonl every so many steps, or 'epoch'"},
+    [CLI_TENSORBOARD] = {"tensorboard", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS,
+                         output, RECORDED,
+                         "write what metrics.jsonl has for TensorBoard too: "
+                         "'tensorboard --logdir' takes the folder of runs"},
     [CLI_PROFILE] = {"profile", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
                      "print what each kernel took for each layer, and write "
                      "profile.json"},

@@ -6,11 +6,10 @@
 #include "device/memory.h"
 #include "files/atomic.h"
 #include "files/json.h"
+#include "train/events.h"
 #include "train/folder.h"
 #include "train/run_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,7 @@ struct fal_run {
     size_t made; /* see fal_folder_make */
     int lock;    /* file descriptors, -1: none */
     int place;   /* the folder itself */
-    int metrics;
+    fal_journal metrics, events;
 };
 
 /* ---- opening ------------------------------------------------------------- */
@@ -31,7 +30,7 @@ static fal_status run_allocate(fal_run **run, const char *folder)
     fal_run *made = fal_allocate(1, sizeof *made);
     if (!made)
         return FAL_ERROR_MEMORY;
-    made->lock = made->place = made->metrics = -1;
+    made->lock = made->place = -1;
     made->folder = fal_copy_text(folder);
     if (!made->folder) {
         fal_release(made);
@@ -166,13 +165,7 @@ static fal_status open_metrics(fal_run *run)
     fal_status status = file_path(run, "metrics.jsonl", &path);
     if (status)
         return status;
-    run->metrics = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND,
-                        0666);
-    if (run->metrics < 0)
-        status = fal_fail(FAL_ERROR_FILE,
-                          "run folder, '%s': cannot be made: %s; choose another "
-                          "folder with --out",
-                          path, strerror(errno));
+    status = fal_journal_open(&run->metrics, path);
     fal_release(path);
     return status;
 }
@@ -185,6 +178,22 @@ fal_status fal_run_begin(fal_run *run, const char *config)
         return status;
     status = fal_run_write(run, "config.yaml", config);
     return status ? status : open_metrics(run);
+}
+
+fal_status fal_run_begin_events(fal_run *run)
+{
+    unsigned char *lines = NULL;
+    size_t size;
+    char *path;
+    fal_status status = file_path(run, FAL_EVENTS_NAME, &path);
+    if (status)
+        return status;
+    status = fal_file_read(run->metrics.path, SIZE_MAX, &lines, &size);
+    if (!status)
+        status = fal_events_open(&run->events, path, (const char *)lines);
+    fal_release(lines);
+    fal_release(path);
+    return status;
 }
 
 fal_status fal_run_write(fal_run *run, const char *name, const char *text)
@@ -201,32 +210,6 @@ fal_status fal_run_write(fal_run *run, const char *name, const char *text)
         status = fal_file_commit(&writer);
     fal_release(path);
     return status;
-}
-
-static fal_status metrics_failed(const fal_run *run)
-{
-    return fal_fail(FAL_ERROR_FILE, "writing '%s/metrics.jsonl': %s; make room",
-                    run->folder, strerror(errno));
-}
-
-/* A line that does not fit on the disk is taken back: readers see whole lines. */
-static fal_status append_line(fal_run *run, const char *text, size_t length)
-{
-    off_t before = lseek(run->metrics, 0, SEEK_END);
-    size_t done = 0;
-    while (done < length) {
-        ssize_t written = write(run->metrics, text + done, length - done);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            fal_status status = metrics_failed(run);
-            if (ftruncate(run->metrics, before) != 0)
-                return fal_fail_within(status, "the last line is cut");
-            return status;
-        }
-        done += (size_t)written;
-    }
-    return FAL_OK;
 }
 
 static void add_number(fal_json *j, const char *key, double value)
@@ -279,7 +262,9 @@ fal_status fal_run_log(fal_run *run, const fal_progress *progress)
     add_line(&j, progress);
     status = j.status;
     if (!status)
-        status = append_line(run, j.text, j.length);
+        status = fal_journal_add(&run->metrics, j.text, j.length);
+    if (!status && run->events.path)
+        status = fal_events_add(&run->events, j.text);
     fal_json_release(&j);
     return status;
 }
@@ -295,17 +280,12 @@ fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer)
     return status;
 }
 
-/* Some file systems find out late that there was no room. */
-static fal_status flush_metrics(const fal_run *run)
-{
-    int written = run->metrics < 0 || fsync(run->metrics) == 0;
-    return written ? FAL_OK : metrics_failed(run);
-}
-
 fal_status fal_run_save_model(fal_run *run, fal_model *model)
 {
     char *path;
-    fal_status status = flush_metrics(run);
+    fal_status status = fal_journal_flush(&run->metrics);
+    if (!status)
+        status = fal_journal_flush(&run->events);
     if (!status)
         status = file_path(run, "model.safetensors", &path);
     if (status)
@@ -321,8 +301,8 @@ void fal_run_close(fal_run *run)
 {
     if (!run)
         return;
-    if (run->metrics >= 0)
-        close(run->metrics);
+    fal_journal_close(&run->metrics);
+    fal_journal_close(&run->events);
     if (run->place >= 0)
         close(run->place);
     fal_folder_unlock(run->folder, run->lock);

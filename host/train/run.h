@@ -1,6 +1,6 @@
 /* The folder of a run: config.yaml, metrics.jsonl, start.safetensors and
- * model.safetensors; a comparison's folder holds compare.json and one run folder
- * RULE-SEED for each run.
+ * model.safetensors, with TensorBoard its event file; a comparison's folder holds
+ * compare.json and one run folder RULE-SEED for each run.
  *
  *     fal_run_open(&run, "runs/a", 0);     the folder is reserved, nothing written
  *     fal_run_begin(run, config);          an older run's files go, this one's begin
@@ -29,6 +29,10 @@ const char *fal_run_folder(const fal_run *run);
  * folders of a comparison), writes config.yaml and starts an empty metrics.jsonl;
  * `config` NULL: neither, as for a comparison. */
 fal_status fal_run_begin(fal_run *run, const char *config);
+
+/* From here on TensorBoard's event file says what metrics.jsonl does, of the lines that
+ * are there already too. */
+fal_status fal_run_begin_events(fal_run *run);
 
 /* A file of the folder, whole or absent. This and what follows are errors (FILE) also
  * where the folder was removed, moved away or replaced meanwhile. */

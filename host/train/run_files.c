@@ -2,6 +2,7 @@
 #include "device/error.h"
 #include "device/memory.h"
 #include "files/atomic.h"
+#include "train/events.h"
 #include "train/folder.h"
 
 #include <dirent.h>
@@ -18,6 +19,8 @@ const fal_run_file fal_run_files[] = {
     {"start.safetensors", "weights and feedback before the first step"},
     {"model.safetensors", "weights after the last epoch; what evaluate and --init "
                           "take"},
+    {FAL_EVENTS_NAME, "of --tensorboard: the numbers of metrics.jsonl, for "
+                      "TensorBoard"},
     {"profile.json", "of train --profile: what each kernel took for each layer"},
     {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
                      "options, runs, and mean and deviation by rule"},
