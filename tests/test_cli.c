@@ -1,47 +1,13 @@
 /* The tool as a user meets it: what it says, what it leaves, how it ends. */
-#include "tool.h"
+#include "run_files.h"
 
 #include "cli/commands.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 /* ---- run folders --------------------------------------------------------- */
-
-static const char run_files[] =
-    "config.yaml metrics.jsonl model.safetensors start.safetensors";
-
-static void assert_same_files(const char *one, const char *other)
-{
-    if (!tool_same(one, other))
-        fail_msg("%s and %s differ", one, other);
-}
-
-static void assert_same_run(const char *one, const char *other)
-{
-    char a[128], b[128];
-    snprintf(a, sizeof a, "%s/model.safetensors", one);
-    snprintf(b, sizeof b, "%s/model.safetensors", other);
-    assert_same_files(a, b);
-    snprintf(a, sizeof a, "%s/metrics.jsonl", one);
-    snprintf(b, sizeof b, "%s/metrics.jsonl", other);
-    char *x = tool_read_untimed(a), *y = tool_read_untimed(b);
-    assert_string_equal(x, y);
-    assert_has(x, "\"type\":\"epoch\",\"step\":16,\"epoch\":1,\"train_loss\":");
-    assert_has(x, "\"type\":\"step\",\"step\":5,\"epoch\":0,\"train_loss\":");
-    free(x);
-    free(y);
-}
 
 static void same_seed_same_bytes(void **state)
 {
@@ -231,108 +197,7 @@ static void a_diverging_run_keeps_the_last_good_epoch(void **state)
 
 /* ---- results ------------------------------------------------------------- */
 
-static double number(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItem(json, key);
-    assert_true(cJSON_IsNumber(item));
-    return item->valuedouble;
-}
-
-static void evaluate_agrees_with_training(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "train --data $D --net mlp-1x8 --epochs 1 --loss "
-        "mse --json --out judged");
-    assert_int_equal(tool->code, 0);
-    cJSON *run = cJSON_Parse(tool->out);
-    assert_true(number(run, "start_ms") > 0);
-    tool = tool_run("evaluate judged --data $D --json");
-    assert_int_equal(tool->code, 0);
-    cJSON *result = cJSON_Parse(tool->out);
-    assert_true(number(result, "samples") == 500);
-    assert_true(number(result, "accuracy") == number(result, "correct") / 500);
-    assert_true(number(result, "accuracy") == number(run, "test_accuracy"));
-    assert_true(fabs(number(result, "loss") - number(run, "test_loss")) < 1e-6);
-    cJSON_Delete(result);
-    cJSON_Delete(run);
-    tool = tool_run("evaluate judged/model.safetensors --data $D --samples 100");
-    assert_int_equal(tool->code, 0);
-    assert_has(tool->out, "samples   100\n");
-}
-
-static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
-{
-    const char *name = cJSON_GetObjectItem(rule, "rule")->valuestring;
-    double values[8], mean = 0, squares = 0;
-    int count = 0;
-    const cJSON *run;
-    cJSON_ArrayForEach(
-        run, runs) if (!strcmp(cJSON_GetObjectItem(run, "rule")->valuestring, name))
-        values[count++] = number(run, key);
-    assert_int_equal(count, 3);
-    for (int i = 0; i < count; i++)
-        mean += values[i] / count;
-    for (int i = 0; i < count; i++)
-        squares += (values[i] - mean) * (values[i] - mean);
-    const cJSON *spread = cJSON_GetObjectItem(rule, key);
-    assert_true(fabs(number(spread, "mean") - mean) <= 1e-12 * fabs(mean));
-    assert_true(fabs(number(spread, "deviation") - sqrt(squares / 2)) <=
-                1e-9 * (fabs(mean) + 1));
-}
-
 /* ---- validation ---------------------------------------------------------- */
-
-static void assert_same_number(const cJSON *one, const char *key,
-                               const cJSON *other, const char *name)
-{
-    if (fabs(number(one, key) - number(other, name)) > 1e-6)
-        fail_msg("%s is %g, %s %g", key, number(one, key), name,
-                 number(other, name));
-}
-
-/* In the last line, an epoch's, between training and test. */
-static void assert_line_has_validation(const char *path)
-{
-    char *text = tool_read(path);
-    const char *line = strstr(text, "{\"type\":\"epoch\",\"step\":12,\"epoch\":2,");
-    const char *train = strstr(line ? line : "", "\"train_accuracy\":");
-    assert_has(train, ",\"validation_loss\":");
-    assert_has(strstr(train, "\"validation_loss\":"), ",\"validation_accuracy\":");
-    assert_has(strstr(train, "\"validation_accuracy\":"), ",\"test_loss\":");
-    free(text);
-}
-
-/* What a run says of the samples that it split off, evaluate finds too. */
-static void evaluate_knows_what_was_split_off(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "train --data $D --net mlp-1x8 --epochs 2 --samples 1000 --validation 0.3 "
-        "--data-seed 7 --json --out held");
-    assert_int_equal(tool->code, 0);
-    cJSON *run = cJSON_Parse(tool->out);
-    assert_line_has_validation("held/metrics.jsonl");
-    tool = tool_run("evaluate held --data $D --split validation --json");
-    assert_int_equal(tool->code, 0);
-    cJSON *result = cJSON_Parse(tool->out);
-    assert_true(number(result, "samples") == 300);
-    assert_same_number(result, "loss", run, "validation_loss");
-    assert_same_number(result, "accuracy", run, "validation_accuracy");
-    cJSON_Delete(result);
-    cJSON_Delete(run);
-    assert_has(
-        tool_run("evaluate held --data $D --split validation --samples 20")->out,
-        "samples   20\n");
-    tool = tool_run("evaluate held --data $D --split validation --samples 301");
-    assert_int_equal(tool->code, 2);
-    assert_has(tool->error, "option --samples: 301 are asked for, the run split "
-                            "off 300");
-    tool = tool_run("evaluate held/model.safetensors --data $D --split validation");
-    assert_int_equal(tool->code, 2);
-    assert_has(tool->error, "no config.yaml");
-    assert_has(tool_run("evaluate held --data $D --split train")->out, "2000\n");
-}
 
 static void a_run_tells_of_validation(void **state)
 {
@@ -357,76 +222,6 @@ static void a_run_tells_of_validation(void **state)
     assert_has(tool->error, "option --split: the run in 'none' split nothing off");
 }
 
-/* Each seed of the data splits other samples off. */
-static void compare_validates(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "compare --data $D --net mlp-1x8 --rules bp,dfa --epochs 1 --seeds 3 "
-        "--validation 0.2 --out held");
-    assert_int_equal(tool->code, 0);
-    assert_has(tool->out,
-               "\nrule        test accuracy %     validation %   train loss  "
-               "samples/s  seconds\n");
-    assert_true(tool_fits(strstr(tool->out, "\nrule  ")));
-    char *text = tool_read("held/compare.json");
-    cJSON *json = cJSON_Parse(text);
-    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
-    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
-        assert_spread(runs, rule, "validation_accuracy");
-    cJSON_Delete(json);
-    free(text);
-    assert_good("$T --rule dfa --epochs 1 --validation 0.2 --seed 2 "
-                "--feedback-seed 2 --data-seed 2 --noise-seed 2 --out alone");
-    assert_same_files("held/dfa-2/model.safetensors", "alone/model.safetensors");
-}
-
-/* ---- comparisons --------------------------------------------------------- */
-
-/* Each rule learns at its own rate, and its run says so. */
-static void a_rule_has_its_own_rate(void **state)
-{
-    static const char *const lines[] = {"bp-1 0.1", "fa-1 0.001", "dfa-1 0.1"};
-    (void)state;
-    assert_good("compare --data $D --net mlp-1x8 --rules bp,fa,dfa --steps 2 "
-                "--optimizer sgd --lr 0.1,fa=0.001 --quiet --out rates");
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        char path[64], line[64];
-        int length = (int)strcspn(lines[i], " ");
-        snprintf(path, sizeof path, "rates/%.*s/config.yaml", length, lines[i]);
-        snprintf(line, sizeof line, "\nlr: %s\n", lines[i] + length + 1);
-        char *config = tool_read(path);
-        assert_has(config, line);
-        free(config);
-    }
-    assert_good("$T --rule fa --steps 2 --optimizer sgd --lr 0.001 --out alone");
-    assert_same_files("rates/fa-1/model.safetensors", "alone/model.safetensors");
-    char *text = tool_read("rates/compare.json");
-    assert_has(text, "\"lr\":\"0.1,fa=0.001\"");
-    free(text);
-    /* A rule without one of its own, and no rate for all: the usual. */
-    assert_good("$T --steps 1 --lr fa=0.5 --out usual");
-    text = tool_read("usual/config.yaml");
-    assert_has(text, "\nlr: 0.001\n");
-    free(text);
-}
-
-/* A law of feedback is for those rules that have feedback. */
-static void compare_takes_a_feedback_law(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "compare --data $D --net mlp-1x8 --rules bp,fa,dfa,shallow "
-        "--feedback-law xavier --steps 2 --out law");
-    assert_int_equal(tool->code, 0);
-    char *text = tool_read("law/fa-1/config.yaml");
-    assert_has(text, "\nfeedback-law: \"xavier\"\n");
-    free(text);
-    text = tool_read("law/bp-1/config.yaml");
-    assert_has(text, "\nfeedback-law: null\n");
-    free(text);
-}
-
 /* The last update of a run can break the weights: no training loss shows it. */
 static void a_broken_last_step_is_seen(void **state)
 {
@@ -437,62 +232,6 @@ static void a_broken_last_step_is_seen(void **state)
     assert_int_equal(tool->code, 1);
     assert_has(tool->error, "step 1: the loss on the test set is no longer finite");
     assert_null(strstr(tool_list("last"), "model.safetensors"));
-}
-
-static void compare_sums_up(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "compare --data $D --net mlp-1x8 --rules bp,dfa "
-        "--epochs 1 --log 5 --seeds 3 --data-seed 5 --out "
-        "all");
-    assert_int_equal(tool->code, 0);
-    assert_has(tool->out,
-               "rule        test accuracy %   train loss  samples/s  seconds");
-    assert_has(tool->out, "\xC2\xB1");
-    assert_string_equal(tool_list("all"),
-                        "bp-1 bp-2 bp-3 compare.json dfa-1 dfa-2 dfa-3");
-    assert_string_equal(tool_list("all/dfa-3"), run_files);
-    char *text = tool_read("all/compare.json"),
-         *config = tool_read("all/dfa-3/config.yaml");
-    assert_has(config,
-               "\nseed: 3\nfeedback-seed: 3\ndata-seed: 5\nnoise-seed: 3\n");
-    cJSON *json = cJSON_Parse(text);
-    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
-    assert_int_equal(cJSON_GetArraySize(runs), 6);
-    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
-    {
-        assert_spread(runs, rule, "test_accuracy");
-        assert_spread(runs, rule, "train_loss");
-    }
-    cJSON_Delete(json);
-    free(text);
-    free(config);
-    /* One of its runs by itself. */
-    assert_good(
-        "$T --rule dfa --epochs 1 --log 5 --seed 3 --feedback-seed 3 --data-seed "
-        "5 --noise-seed 3 --out alone");
-    assert_same_run("all/dfa-3", "alone");
-    assert_int_equal(tool_run("compare --data $D --net mlp-1x8 --out all")->code,
-                     2);
-}
-
-static void one_run_has_no_deviation(void **state)
-{
-    (void)state;
-    const struct tool *tool = tool_run(
-        "compare --data $D --net mlp-1x8 --rules fa,bp "
-        "--optimizer sgd --lr 0.01,fa=1e25 --steps 20 "
-        "--json --out single");
-    assert_int_equal(tool->code, 1); /* fa diverges, bp goes on */
-    assert_has(tool->error, "fa-1");
-    char *text = tool_read("single/compare.json");
-    assert_string_equal(tool->out, text);
-    assert_has(text,
-               "\"rule\":\"fa\",\"runs\":0,\"test_accuracy\":{\"mean\":null,");
-    assert_has(text, "\"rule\":\"bp\",\"runs\":1,");
-    assert_has(text, "\"deviation\":null");
-    free(text);
 }
 
 /* ---- devices and bench --------------------------------------------------- */
@@ -574,15 +313,8 @@ int main(void)
         TEST(processes_do_not_share_a_folder),
         TEST(dry_run_makes_nothing),
         TEST(a_diverging_run_keeps_the_last_good_epoch),
-        TEST(evaluate_agrees_with_training),
-        TEST(evaluate_knows_what_was_split_off),
         TEST(a_run_tells_of_validation),
-        TEST(compare_validates),
-        TEST(a_rule_has_its_own_rate),
-        TEST(compare_sums_up),
-        TEST(compare_takes_a_feedback_law),
         TEST(a_broken_last_step_is_seen),
-        TEST(one_run_has_no_deviation),
         TEST(devices_are_probed),
         TEST(check_runs_every_kernel),
         TEST(kernels_compile_without_a_word),

@@ -1,0 +1,49 @@
+/* For tests of the tool: what a run leaves, and the numbers in JSON. */
+#ifndef RUN_FILES_H
+#define RUN_FILES_H
+
+#include "tool.h"
+
+#include <cjson/cJSON.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char run_files[] =
+    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+
+static inline void assert_same_files(const char *one, const char *other)
+{
+    if (!tool_same(one, other))
+        fail_msg("%s and %s differ", one, other);
+}
+
+static inline void assert_same_run(const char *one, const char *other)
+{
+    char a[128], b[128];
+    snprintf(a, sizeof a, "%s/model.safetensors", one);
+    snprintf(b, sizeof b, "%s/model.safetensors", other);
+    assert_same_files(a, b);
+    snprintf(a, sizeof a, "%s/metrics.jsonl", one);
+    snprintf(b, sizeof b, "%s/metrics.jsonl", other);
+    char *x = tool_read_untimed(a), *y = tool_read_untimed(b);
+    assert_string_equal(x, y);
+    assert_has(x, "\"type\":\"epoch\",\"step\":16,\"epoch\":1,\"train_loss\":");
+    assert_has(x, "\"type\":\"step\",\"step\":5,\"epoch\":0,\"train_loss\":");
+    free(x);
+    free(y);
+}
+
+static inline double number(const cJSON *json, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(json, key);
+    assert_true(cJSON_IsNumber(item));
+    return item->valuedouble;
+}
+
+#endif

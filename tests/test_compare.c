@@ -1,0 +1,160 @@
+/* falign compare: its runs are those of train, its figures those of its runs. */
+#include "run_files.h"
+
+#include <math.h>
+
+static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
+{
+    const char *name = cJSON_GetObjectItem(rule, "rule")->valuestring;
+    double values[8], mean = 0, squares = 0;
+    int count = 0;
+    const cJSON *run;
+    cJSON_ArrayForEach(
+        run, runs) if (!strcmp(cJSON_GetObjectItem(run, "rule")->valuestring, name))
+        values[count++] = number(run, key);
+    assert_int_equal(count, 3);
+    for (int i = 0; i < count; i++)
+        mean += values[i] / count;
+    for (int i = 0; i < count; i++)
+        squares += (values[i] - mean) * (values[i] - mean);
+    const cJSON *spread = cJSON_GetObjectItem(rule, key);
+    assert_true(fabs(number(spread, "mean") - mean) <= 1e-12 * fabs(mean));
+    assert_true(fabs(number(spread, "deviation") - sqrt(squares / 2)) <=
+                1e-9 * (fabs(mean) + 1));
+}
+
+/* A law of feedback is for those rules that have feedback. */
+static void compare_takes_a_feedback_law(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,fa,dfa,shallow "
+        "--feedback-law xavier --steps 2 --out law");
+    assert_int_equal(tool->code, 0);
+    char *text = tool_read("law/fa-1/config.yaml");
+    assert_has(text, "\nfeedback-law: \"xavier\"\n");
+    free(text);
+    text = tool_read("law/bp-1/config.yaml");
+    assert_has(text, "\nfeedback-law: null\n");
+    free(text);
+}
+
+/* Each seed of the data splits other samples off. */
+static void compare_validates(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,dfa --epochs 1 --seeds 3 "
+        "--validation 0.2 --out held");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out,
+               "\nrule        test accuracy %     validation %   train loss  "
+               "samples/s  seconds\n");
+    assert_true(tool_fits(strstr(tool->out, "\nrule  ")));
+    char *text = tool_read("held/compare.json");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
+    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
+        assert_spread(runs, rule, "validation_accuracy");
+    cJSON_Delete(json);
+    free(text);
+    assert_good("$T --rule dfa --epochs 1 --validation 0.2 --seed 2 "
+                "--feedback-seed 2 --data-seed 2 --noise-seed 2 --out alone");
+    assert_same_files("held/dfa-2/model.safetensors", "alone/model.safetensors");
+}
+
+/* Each rule learns at its own rate, and its run says so. */
+static void a_rule_has_its_own_rate(void **state)
+{
+    static const char *const lines[] = {"bp-1 0.1", "fa-1 0.001", "dfa-1 0.1"};
+    (void)state;
+    assert_good("compare --data $D --net mlp-1x8 --rules bp,fa,dfa --steps 2 "
+                "--optimizer sgd --lr 0.1,fa=0.001 --quiet --out rates");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char path[64], line[64];
+        int length = (int)strcspn(lines[i], " ");
+        snprintf(path, sizeof path, "rates/%.*s/config.yaml", length, lines[i]);
+        snprintf(line, sizeof line, "\nlr: %s\n", lines[i] + length + 1);
+        char *config = tool_read(path);
+        assert_has(config, line);
+        free(config);
+    }
+    assert_good("$T --rule fa --steps 2 --optimizer sgd --lr 0.001 --out alone");
+    assert_same_files("rates/fa-1/model.safetensors", "alone/model.safetensors");
+    char *text = tool_read("rates/compare.json");
+    assert_has(text, "\"lr\":\"0.1,fa=0.001\"");
+    free(text);
+    /* A rule without one of its own, and no rate for all: the usual. */
+    assert_good("$T --steps 1 --lr fa=0.5 --out usual");
+    text = tool_read("usual/config.yaml");
+    assert_has(text, "\nlr: 0.001\n");
+    free(text);
+}
+
+static void compare_sums_up(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules bp,dfa "
+        "--epochs 1 --log 5 --seeds 3 --data-seed 5 --out "
+        "all");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out,
+               "rule        test accuracy %   train loss  samples/s  seconds");
+    assert_has(tool->out, "\xC2\xB1");
+    assert_string_equal(tool_list("all"),
+                        "bp-1 bp-2 bp-3 compare.json dfa-1 dfa-2 dfa-3");
+    assert_string_equal(tool_list("all/dfa-3"), run_files);
+    char *text = tool_read("all/compare.json"),
+         *config = tool_read("all/dfa-3/config.yaml");
+    assert_has(config,
+               "\nseed: 3\nfeedback-seed: 3\ndata-seed: 5\nnoise-seed: 3\n");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *rule;
+    assert_int_equal(cJSON_GetArraySize(runs), 6);
+    cJSON_ArrayForEach(rule, cJSON_GetObjectItem(json, "rules"))
+    {
+        assert_spread(runs, rule, "test_accuracy");
+        assert_spread(runs, rule, "train_loss");
+    }
+    cJSON_Delete(json);
+    free(text);
+    free(config);
+    /* One of its runs by itself. */
+    assert_good(
+        "$T --rule dfa --epochs 1 --log 5 --seed 3 --feedback-seed 3 --data-seed "
+        "5 --noise-seed 3 --out alone");
+    assert_same_run("all/dfa-3", "alone");
+    assert_int_equal(tool_run("compare --data $D --net mlp-1x8 --out all")->code,
+                     2);
+}
+
+static void one_run_has_no_deviation(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-1x8 --rules fa,bp "
+        "--optimizer sgd --lr 0.01,fa=1e25 --steps 20 "
+        "--json --out single");
+    assert_int_equal(tool->code, 1); /* fa diverges, bp goes on */
+    assert_has(tool->error, "fa-1");
+    char *text = tool_read("single/compare.json");
+    assert_string_equal(tool->out, text);
+    assert_has(text,
+               "\"rule\":\"fa\",\"runs\":0,\"test_accuracy\":{\"mean\":null,");
+    assert_has(text, "\"rule\":\"bp\",\"runs\":1,");
+    assert_has(text, "\"deviation\":null");
+    free(text);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(compare_sums_up),          TEST(compare_takes_a_feedback_law),
+        TEST(compare_validates),        TEST(a_rule_has_its_own_rate),
+        TEST(one_run_has_no_deviation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
