@@ -163,10 +163,19 @@ static void open_missing_streams(void)
             open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
+#if FAL_OPENBLAS
+void openblas_set_num_threads(int threads);
+#endif
+
 void cli_begin(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     open_missing_streams();
+#if FAL_OPENBLAS
+    /* More would spin beside the device's, and round by their number: host/analysis/
+     * rank.h. */
+    openblas_set_num_threads(1);
+#endif
     /* The calls that write then fail, and say why. */
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
