@@ -5,7 +5,9 @@ Measures everything tests/bench/README.md shows and rewrites its tables. Peers a
 OpenBLAS and PyTorch, a process for each number of threads (1, half of the cores, all)
 and, of PyTorch, each OMP_WAIT_POLICY; who is not being timed is stopped. The peer's
 best setting and best form count. Ratios above 1 are in falign's favour. PyTorch is
-installed once, into $XDG_CACHE_HOME/falign/torch (about 6 GB).
+installed once, into $XDG_CACHE_HOME/falign/torch (about 6 GB), and only for tables with
+peers. The tables rules, regenerated, measuring and checkpoint set falign beside itself,
+each row with a bound.
 
 Refuses to go on while other processes use more than a tenth of a core."""
 import argparse
@@ -323,6 +325,94 @@ def memory_lines(falign):
             f"| resident above an opened device | {resident} | {resident / bound:.3f} |"]
 
 
+# ---- falign beside itself -------------------------------------------------------
+
+def bench_step(net, rule, *words):
+    return ["bench", "step", "--net", net, "--batch", "128", "--optimizer", "sgd",
+            "--rule", rule, *words]
+
+
+REGENERATED = ["--feedback", "regenerated"]
+PRODUCT = ["bench", "gemm", "--m", "128", "--n", "1024", "--k", "1024", "--tb"]
+# What, its command, the command it is set beside, how many times its time at most.
+RULES = [(f"{rule} beside bp, step of mlp-2x1024", bench_step("mlp-2x1024", rule),
+          bench_step("mlp-2x1024", "bp"), bound)
+         for rule, bound in [("usf", 1.1), ("frsf", 1.1), ("brsf", 1.25)]]
+REGENERATION = [
+    ("product 128 × 1024 × 1024, Bᵀ", PRODUCT + ["--source", "regenerated"], PRODUCT, 2),
+    ("step of mlp-2x1024, fa", bench_step("mlp-2x1024", "fa", *REGENERATED),
+     bench_step("mlp-2x1024", "fa"), 1.3),
+    ("step of mlp-8x512, dfa", bench_step("mlp-8x512", "dfa", *REGENERATED),
+     bench_step("mlp-8x512", "dfa"), 1.05)]
+
+
+def pair(measure, words, beside, rounds):
+    """The two contenders, measured in turn."""
+    insist_on_quiet()
+    found = [Contender("", lambda w=w: measure(w)) for w in (beside, words)]
+    for _ in range(rounds):
+        for contender in found:
+            contender.time()
+    return found[1], found[0]
+
+
+def pair_lines(falign, rows, rounds):
+    lines = ["| what | ms | beside ms | times | at most |",
+             "| --- | --- | --- | --- | --- |"]
+    for name, words, beside, bound in rows:
+        own, other = pair(lambda w: run_falign(falign, w)["ms"], words, beside, rounds)
+        lines.append(f"| {name} | {own.median():.4g} | {other.median():.4g} | "
+                     f"{own.median() / other.median():.3f} | {bound} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+class Training:
+    """Runs of mlp-2x1024 on Fashion-MNIST with Adam: seconds of the whole process."""
+
+    def __init__(self, falign, folder):
+        self.falign, self.out, self.trained = falign, os.path.join(folder, "run"), []
+
+    def seconds(self, words):
+        start = time.perf_counter()
+        result = run_falign(self.falign, [
+            "train", "--data", "fashion-mnist", "--net", "mlp-2x1024", "--force", "--out",
+            self.out, *words])
+        whole = time.perf_counter() - start
+        self.trained.append(result["seconds"])
+        return whole
+
+
+def measuring_lines(falign, rounds):
+    lines = ["| an epoch of mlp-2x1024 | process s | with --measure 50 | of the time of "
+             "training | at most |", "| --- | --- | --- | --- | --- |"]
+    for rule in ("bp", "fa", "dfa"):
+        words = ["--rule", rule, "--epochs", "1"]
+        with tempfile.TemporaryDirectory() as folder:
+            training = Training(falign, folder)
+            own, other = pair(training.seconds, words + ["--measure", "50"], words, rounds)
+        trained = statistics.median(training.trained[::2])
+        lines.append(f"| {rule} | {other.median():.2f} | {own.median():.2f} | "
+                     f"{100 * (own.median() - other.median()) / trained:.1f} % | 5 % |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+def checkpoint_lines(falign, rounds):
+    """Checkpoints after every fifth step but the last, whose two are there anyway."""
+    steps, every = 100, 5
+    words = ["--steps", str(steps), "--checkpoint"]
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(falign, folder)
+        own, other = pair(training.seconds, words + [str(every)], words + [str(steps)],
+                          rounds)
+        size = os.path.getsize(os.path.join(training.out, "checkpoint.safetensors"))
+    each = (own.median() - other.median()) / (steps / every - 1)
+    return ["| mlp-2x1024, Adam | bytes | s each | at most |", "| --- | --- | --- | --- |",
+            f"| {steps // every - 1} checkpoints within {steps} steps | {size} | "
+            f"{each:.3f} | 0.2 |"]
+
+
 # ---- writing --------------------------------------------------------------------
 
 def versions(falign, peers):
@@ -331,9 +421,12 @@ def versions(falign, peers):
                 if line.startswith("model name")), platform.machine())
     device = "{name}, {platform} {driver}".format(**info[0]) if info else "?"
     own = subprocess.run([falign, "--version"], capture_output=True, text=True, check=True)
-    blas = " ".join(peers["openblas"].split()[:2])
+    beside = ""
+    if peers:
+        blas = " ".join(peers["openblas"].split()[:2])
+        beside = f"; PyTorch {peers['torch']}; {blas}"
     return (f"{datetime.date.today()}: {cpu}, {CORES} cores; {device}; "
-            f"{own.stdout.strip()}; PyTorch {peers['torch']}; {blas}.")
+            f"{own.stdout.strip()}{beside}.")
 
 
 def write_section(name, lines):
@@ -348,6 +441,22 @@ def write_section(name, lines):
         file.write(head + start + "\n".join(lines) + "\n" + tail)
 
 
+def peer_tables(falign, wanted, rounds):
+    with tempfile.TemporaryDirectory() as folder:
+        peers, found = start_peers(folder)
+        note = versions(falign, found)
+        for name, title, rows in TABLES:
+            if name not in wanted:
+                continue
+            print(title, file=sys.stderr)
+            lines, figures = table(falign, peers, rows, rounds)
+            if name == "step":
+                times = [v for k, v in figures.items() if k.startswith("mlp-8x512")]
+                lines += ["", f"dfa takes {times[1] / times[0]:.2f} of bp's time on "
+                              "mlp-8x512."]
+            write_section(name, lines + ["", note])
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("falign", nargs="?", default="build/falign")
@@ -355,27 +464,23 @@ def main():
     options.add_argument("--rounds", type=int, default=9)
     given = options.parse_args()
     falign = shutil.which(given.falign) or sys.exit(f"no such program: {given.falign}")
+    rounds = given.rounds
+    alone = {"rules": lambda: pair_lines(falign, RULES, rounds),
+             "regenerated": lambda: pair_lines(falign, REGENERATION, rounds),
+             "measuring": lambda: measuring_lines(falign, rounds),
+             "checkpoint": lambda: checkpoint_lines(falign, rounds),
+             "gpu_like": lambda: gpu_like_lines(falign),
+             "start": lambda: start_lines(falign), "memory": lambda: memory_lines(falign)}
+    wanted = given.only or [name for name, *_ in TABLES] + list(alone)
+    unknown = set(wanted) - {name for name, *_ in TABLES} - set(alone)
+    if unknown:
+        sys.exit(f"no such table: {', '.join(sorted(unknown))}")
     insist_on_quiet()
-    folder = tempfile.mkdtemp()
-    try:
-        peers, found = start_peers(folder)
-        note = versions(falign, found)
-        for name, title, rows in TABLES:
-            if given.only and name not in given.only:
-                continue
-            print(title, file=sys.stderr)
-            lines, figures = table(falign, peers, rows, given.rounds)
-            if name == "step":
-                times = [v for k, v in figures.items() if k.startswith("mlp-8x512")]
-                lines += ["", f"dfa takes {times[1] / times[0]:.2f} of bp's time on "
-                              "mlp-8x512."]
-            write_section(name, lines + ["", note])
-        for name, make in [("gpu_like", gpu_like_lines), ("start", start_lines),
-                           ("memory", memory_lines)]:
-            if not given.only or name in given.only:
-                write_section(name, make(falign) + ["", note])
-    finally:
-        shutil.rmtree(folder)
+    if any(name in wanted for name, *_ in TABLES):
+        peer_tables(falign, wanted, rounds)
+    for name, make in alone.items():
+        if name in wanted:
+            write_section(name, make() + ["", versions(falign, None)])
 
 
 if __name__ == "__main__":
