@@ -2,8 +2,9 @@
 
     python3 test_safetensors.py FALIGN_BINARY DATA_FOLDER
 
-Trains a small network for 3 steps, evaluates it in numpy from model.safetensors and
-compares with `falign evaluate`. Prints `ok NAME` for each check.
+Trains a small network for 3 steps, without a norm and with batch norm, evaluates it in
+numpy from model.safetensors and compares with `falign evaluate`. Prints `ok NAME` for
+each check.
 """
 
 import gzip
@@ -24,6 +25,12 @@ WEIGHTS = {
     "dense2.bias": (16,),
     "dense3.weight": (10, 16),
     "dense3.bias": (10,),
+}
+# What torch.nn.BatchNorm1d calls them
+NORMS = {
+    f"norm{i}.{what}": (16,)
+    for i in (1, 2)
+    for what in ("weight", "bias", "running_mean", "running_var")
 }
 FEEDBACK = {"dense2.feedback": (16, 16), "dense3.feedback": (10, 16)}
 METADATA = ("network", "input", "classes", "mean", "deviation", "falign")
@@ -84,6 +91,13 @@ def evaluate(tensors, metadata, folder):
     for layer in LAYERS:
         weight, bias = tensors[layer + ".weight"], tensors[layer + ".bias"]
         h = h @ weight.astype(float).T + bias.astype(float)
+        norm = layer.replace("dense", "norm")
+        if norm + ".weight" in tensors:
+            gain, shift, mean, variance = (
+                tensors[f"{norm}.{what}"].astype(float)
+                for what in ("weight", "bias", "running_mean", "running_var")
+            )
+            h = gain * (h - mean) / np.sqrt(variance + 1e-5) + shift
         if layer != LAYERS[-1]:
             h = np.maximum(h, 0)
     top = np.sort(h, axis=1)
@@ -108,13 +122,14 @@ def check_evaluation(falign, out, folder, tensors, metadata):
     check("evaluate: accuracy", relative, (result, accuracy))
 
 
-def check_run(falign, folder, out):
-    run(falign, "train", "--data", folder, "--net", f"mlp-2x{WIDTH}", "--rule", "fa",
-        "--steps", "3", "--out", out, "--quiet")
+def check_run(falign, folder, out, norm):
+    run(falign, "train", "--data", folder, "--net", f"mlp-2x{WIDTH}", "--norm", norm,
+        "--rule", "fa", "--steps", "3", "--out", out, "--quiet")
+    weights = {**WEIGHTS, **NORMS} if norm == "batch" else WEIGHTS
     start, start_metadata = read_tensors(os.path.join(out, "start.safetensors"))
     model, metadata = read_tensors(os.path.join(out, "model.safetensors"))
-    check_tensors("start.safetensors", start, {**WEIGHTS, **FEEDBACK})
-    check_tensors("model.safetensors", model, WEIGHTS)
+    check_tensors("start.safetensors", start, {**weights, **FEEDBACK})
+    check_tensors("model.safetensors", model, weights)
     check_metadata("start.safetensors", start_metadata)
     check_metadata("model.safetensors", metadata)
     if failures:
@@ -122,7 +137,7 @@ def check_run(falign, folder, out):
     check("metadata: classes", metadata["classes"] == "10", metadata["classes"])
     same_network = start_metadata["network"] == metadata["network"]
     check("metadata: one network", same_network, start_metadata)
-    learned = all((start[name] != model[name]).any() for name in WEIGHTS)
+    learned = all((start[name] != model[name]).any() for name in weights)
     check("training changes every tensor", learned)
     check_evaluation(falign, out, folder, model, metadata)
 
@@ -132,7 +147,8 @@ def main():
         sys.exit(__doc__)
     falign, folder = sys.argv[1:]
     with tempfile.TemporaryDirectory() as temporary:
-        check_run(falign, folder, os.path.join(temporary, "run"))
+        for norm in "none", "batch":
+            check_run(falign, folder, os.path.join(temporary, norm), norm)
     sys.exit(1 if failures else 0)
 
 
