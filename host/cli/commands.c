@@ -89,6 +89,24 @@ const cli_command cli_commands[] = {
                  "datasets --data-path DIR --json\n",
      .bit = CLI_DATASETS,
      .run = cli_datasets},
+    {.name = "report",
+     .usage = "RUN... [OPTIONS]",
+     .summary = "runs as one page of figures",
+     .details =
+         "RUN is the folder of a run or of a comparison. Writes one HTML page that "
+         "needs no other file and no network: accuracy and loss, alignment and "
+         "rank by layer where --measure took them, as curves and as maps of layers "
+         "by time, final figures, and the commands that make the runs again. Runs "
+         "that differ in their seeds alone are drawn as their mean, with a "
+         "deviation to either side.\n\n"
+         "The page goes to report.html in the first RUN, or to --out. A file that "
+         "is there is replaced if it is such a page, else left alone. With --json "
+         "prints report, runs, groups and notes.",
+     .examples = "report runs/mine\n"
+                 "report runs/bp runs/dfa --out bp-dfa.html\n",
+     .bit = CLI_REPORT,
+     .arguments = SIZE_MAX,
+     .run = cli_report},
     {.name = "bench",
      .usage = "gemm|muon|step [OPTIONS]",
      .summary = "time a matrix product, Newton-Schulz or a training step",

@@ -34,7 +34,8 @@ enum {
     CLI_RUNS = CLI_TRAIN | CLI_COMPARE,
     CLI_PREDICT = 32,
     CLI_DATASETS = 64,
-    CLI_ALL = 127
+    CLI_REPORT = 128,
+    CLI_ALL = 255
 };
 
 typedef struct cli_bounds {

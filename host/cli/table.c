@@ -154,9 +154,11 @@ const cli_option cli_table[CLI_OPTIONS] = {
                         RECORDED,
                         "N runs a rule, adding 0 to N-1 to all four seeds; a "
                         "feedback, data or noise seed given here is held"},
-    [CLI_OUT] = {"out", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS, output, 0,
+    [CLI_OUT] = {"out", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_REPORT, output,
+                 0,
                  "folder of the run (runs/DATA-NET-RULE-NNN, for compare "
-                 "runs/compare-DATA-NET-NNN)"},
+                 "runs/compare-DATA-NET-NNN); of report the file of its page "
+                 "(report.html in the first RUN)"},
     [CLI_FORCE] = {"force", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, output, 0,
                    "replace the run that the folder holds"},
     [CLI_LOG] = {"log", "EVERY", "100", CLI_EVERY, &positive, CLI_RUNS, output,

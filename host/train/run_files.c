@@ -21,6 +21,7 @@ const fal_run_file fal_run_files[] = {
                           "take"},
     {FAL_EVENTS_NAME, "of --tensorboard: the numbers of metrics.jsonl, for "
                       "TensorBoard"},
+    {"report.html", "of report: the run, or the comparison, as a page of figures"},
     {"profile.json", "of train --profile: what each kernel took for each layer"},
     {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
                      "options, runs, and mean and deviation by rule"},
@@ -138,7 +139,9 @@ static fal_status check_file(const char *folder, const char *name, void *user)
     (void)user;
     if (begins_with(folder, "config.yaml", FAL_CONFIG_MARK) ||
         (strcmp(name, "compare.json") == 0 &&
-         begins_with(folder, name, "{\"config\":{")))
+         begins_with(folder, name, "{\"config\":{")) ||
+        (strcmp(name, "report.html") == 0 &&
+         begins_with(folder, name, FAL_REPORT_MARK)))
         return FAL_OK;
     return fal_fail(
         FAL_ERROR_ARGUMENT,

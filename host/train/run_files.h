@@ -17,6 +17,9 @@ extern const size_t fal_run_file_count;
 /* What every config.yaml of a run begins with. */
 #define FAL_CONFIG_MARK "# falign "
 
+/* And every report.html. */
+#define FAL_REPORT_MARK "<!doctype html>\n<!-- falign"
+
 /* *exist = 1 where one is there, also in the runs of a comparison. */
 fal_status fal_run_files_exist(const char *folder, int *exist);
 

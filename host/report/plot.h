@@ -1,0 +1,31 @@
+/* One figure of curves as SVG: lines told apart by color, dashes and marks, each with its
+ * name at its end, and a band of a deviation around means. The script of the page reads
+ * the values from data- attributes. */
+#ifndef REPORT_PLOT_H
+#define REPORT_PLOT_H
+
+#include "report/block.h"
+
+typedef struct report_line {
+    const char *label;
+    size_t style; /* its color, dashes and marks */
+    const report_group *group;
+    report_curve curve;
+} report_line;
+
+typedef struct report_plot {
+    const char *title; /* above it */
+    const char *about; /* for those who do not see it */
+    report_unit unit;
+    const report_groups *groups; /* whose time axis it is */
+    report_scale values;
+    const report_line *lines;
+    size_t line_count;
+} report_plot;
+
+void report_plot_print(FILE *out, const report_plot *plot);
+
+/* A line's look beside its name, as in a legend. */
+void report_key_print(FILE *out, size_t style);
+
+#endif
