@@ -582,9 +582,9 @@ static void lapack_failures_are_named(void **state)
     expect_error(fal_ranks_of_gram(gram, 2, &ranks), FAL_ERROR_MEMORY,
                  "use a smaller batch");
     failing = 0;
-    for (long n = 1; n <= 3; n++) {
+    for (long n = 1; n <= 4; n++) {
         fal_memory_fail_at(n);
-        assert_int_equal(try_product(), n <= 2 ? FAL_ERROR_MEMORY : FAL_OK);
+        assert_int_equal(try_product(), n <= 3 ? FAL_ERROR_MEMORY : FAL_OK);
     }
     fal_memory_fail_at(1);
     assert_int_equal(fal_ranks_of_gram(gram, 2, &ranks), FAL_ERROR_MEMORY);

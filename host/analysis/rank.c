@@ -1,12 +1,9 @@
 #include "analysis/rank.h"
+#include "analysis/eigenvalues.h"
 #include "device/memory.h"
 
 #include <math.h>
 #include <string.h>
-
-#if FAL_LAPACK
-#include <lapacke.h>
-#endif
 
 static const fal_ranks NONE = {NAN, NAN, NAN};
 
@@ -15,7 +12,7 @@ int fal_has_ranks(void)
     return FAL_LAPACK;
 }
 
-/* ---- from eigenvalues ---------------------------------------------------- */
+/* ---- of Gram matrices ---------------------------------------------------- */
 
 /* What the definition promises; rounding may miss it by some 1e-16. */
 static double within(double rank, double most)
@@ -55,80 +52,14 @@ static int is_finite(const double *values, size_t count)
     return 1;
 }
 
-/* ---- LAPACK -------------------------------------------------------------- */
-
-#if FAL_LAPACK
-
-/* Matrices are symmetric, or LAPACK's own: lower triangles by columns. */
-static fal_status failed(const char *routine, size_t side, lapack_int info)
-{
-    int no_memory = info == LAPACK_WORK_MEMORY_ERROR;
-    return fal_fail(
-        no_memory ? FAL_ERROR_MEMORY : FAL_ERROR_ARGUMENT,
-        "ranks from a Gram matrix of %zu x %zu: LAPACK's %s failed (info "
-        "%lld)%s",
-        side, side, routine, (long long)info,
-        no_memory ? ": no memory; use a smaller batch" : "");
-}
-
-/* Ascending; the matrix is destroyed. */
-static fal_status eigenvalues(double *matrix, size_t side, double *values)
-{
-    lapack_int n = (lapack_int)side;
-    lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'N', 'L', n, matrix, n,
-                                     values);
-    return info ? failed("dsyevd", side, info) : FAL_OK;
-}
-
-/* s = P L L^T P^T, row i of L being row order[i] - 1 of s; pivots at the level of
- * rounding end it, and the columns of L from there on are 0. */
-static fal_status factor(double *s, size_t side, lapack_int *order)
-{
-    lapack_int n = (lapack_int)side, rank = 0;
-    lapack_int info = LAPACKE_dpstrf(LAPACK_COL_MAJOR, 'L', n, s, n, order, &rank,
-                                     -1);
-    if (info < 0)
-        return failed("dpstrf", side, info);
-    for (size_t column = (size_t)rank; column < side; column++)
-        memset(s + column * side, 0, side * sizeof *s);
-    return FAL_OK;
-}
-
-/* m <- l^T m l */
-static fal_status enclose(double *m, const double *l, size_t side)
-{
-    lapack_int n = (lapack_int)side;
-    lapack_int info = LAPACKE_dsygst(LAPACK_COL_MAJOR, 3, 'L', n, m, n, l, n);
-    return info ? failed("dsygst", side, info) : FAL_OK;
-}
-
-/* With s = L L^T, L^T d L has the eigenvalues of s^1/2 d s^1/2. `work` has room for
- * two matrices. */
-static fal_status product(const double *s, const double *d, size_t side,
-                          double *work, lapack_int *order, double *values)
-{
-    double *l = work, *m = work + side * side;
-    memcpy(l, s, side * side * sizeof *l);
-    fal_status status = factor(l, side, order);
-    if (status)
-        return status;
-    for (size_t i = 0; i < side; i++)
-        for (size_t j = 0; j < side; j++)
-            m[i * side + j] =
-                d[(size_t)(order[i] - 1) * side + (size_t)(order[j] - 1)];
-    status = enclose(m, l, side);
-    return status ? status : eigenvalues(m, side, values);
-}
-
 fal_status fal_ranks_of_gram(double *gram, size_t side, fal_ranks *ranks)
 {
     *ranks = NONE;
     if (!is_finite(gram, side * side))
         return FAL_OK;
     double *values = fal_allocate(side, sizeof *values);
-    if (!values)
-        return FAL_ERROR_MEMORY;
-    fal_status status = eigenvalues(gram, side, values);
+    fal_status status = values ? fal_eigenvalues(gram, side, values)
+                               : FAL_ERROR_MEMORY;
     if (!status)
         *ranks = ranks_of(values, side);
     fal_release(values);
@@ -141,42 +72,14 @@ fal_status fal_ranks_of_product(const double *s, const double *d, size_t side,
     *ranks = NONE;
     if (!is_finite(s, side * side) || !is_finite(d, side * side))
         return FAL_OK;
-    double *work = fal_allocate(2 * side * side + side, sizeof *work);
-    lapack_int *order = fal_allocate(side, sizeof *order);
-    double *values = work ? work + 2 * side * side : NULL;
-    fal_status status = work && order ? FAL_OK : FAL_ERROR_MEMORY;
-    if (!status)
-        status = product(s, d, side, work, order, values);
+    double *values = fal_allocate(side, sizeof *values);
+    fal_status status = values ? fal_product_eigenvalues(s, d, side, values)
+                               : FAL_ERROR_MEMORY;
     if (!status)
         *ranks = ranks_of(values, side);
-    fal_release(work);
-    fal_release(order);
+    fal_release(values);
     return status;
 }
-
-#else
-
-static fal_status missing(void)
-{
-    return fal_fail(FAL_ERROR_ARGUMENT,
-                    "ranks: this falign was built without LAPACK; install LAPACKE "
-                    "(liblapacke-dev) and build again");
-}
-
-fal_status fal_ranks_of_gram(double *gram, size_t side, fal_ranks *ranks)
-{
-    (void)gram, (void)side, (void)ranks;
-    return missing();
-}
-
-fal_status fal_ranks_of_product(const double *s, const double *d, size_t side,
-                                fal_ranks *ranks)
-{
-    (void)s, (void)d, (void)side, (void)ranks;
-    return missing();
-}
-
-#endif
 
 /* ---- of an update -------------------------------------------------------- */
 
