@@ -453,12 +453,18 @@ typedef struct fal_trainer_options {
      * output layer, biases and gains are left to adamw, betas (.9, .95), epsilon
      * 1e-10, with this rate, on the same schedule. 0: .0003; of muon alone */
     double learning_rate_adamw;
+
+    /* fal_trainer_fit hands metrics to fal_trainer_on_metric's callback before steps
+     * 0, N, 2N, …, on the batch that the step then takes; and once more after its
+     * last, on the batch that another step would take. No bit of training changes. */
+    uint64_t measure_steps; /* N; 0: not by steps */
+    int measure_epochs;     /* 1: before the first step of each epoch */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0                       \
+            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0                 \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -468,7 +474,8 @@ FAL_API void fal_trainer_destroy(fal_trainer *trainer);
 
 typedef enum fal_event {
     FAL_STEP = 0,  /* after every step; no losses */
-    FAL_LOG = 1,   /* every log_steps; train_* are means over those steps */
+    FAL_LOG = 1,   /* every log_steps; train_* are means over those steps; and after
+                    * measuring, train_* are NAN where no such steps end */
     FAL_EPOCH = 2, /* after an epoch, and after the last step of a run that ends
                     * within one; train_* are means over it */
     FAL_START = 3  /* once, before the first step */
@@ -486,6 +493,7 @@ typedef struct fal_progress {
     double seconds;                    /* training so far in this fit */
     double validation_loss, validation_accuracy; /* as test_*, of the data of
                                                   * fal_trainer_validation */
+    double measuring_seconds; /* measuring so far in this fit, not counted above */
 } fal_progress;
 
 /* A non-zero return stops the run after the step: FAL_STOPPED. */
@@ -527,6 +535,9 @@ FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
  *   "dense1.delta" [rows of the last batch][units],
  *   "dense2.feedback": fa [out][in]; dfa, hidden layers: [outputs][units]
+ * and of hidden layers, as of the last measurement, [rows of its batch][units]:
+ *   "dense1.carried": the error that the rule hands the layer, before phi'
+ *   "dense1.reference_delta": the true delta_l
  * Only feedback can be set. */
 FAL_API fal_status fal_trainer_tensor_shape(const fal_trainer *trainer,
                                             const char *name, size_t shape[4],
@@ -535,6 +546,62 @@ FAL_API fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name,
                                       float *values, size_t count);
 FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
                                           const float *values, size_t count);
+
+/* ---- measuring ----------------------------------------------------------- */
+
+/* What a rule does beside backpropagation, from the same weights and batch: delta_l
+ * is the rule's, delta*_l the true one, both by the layer's own output (norm and phi'
+ * are passed); C_l stands in for W_l on the way down. Values are computed in double
+ * from arrays of float32, by layer with weights, 1 … L; L is the output layer, hidden
+ * are 1 … L − 1.
+ *
+ *   gradient_alignment  hidden: mean over samples of the cosine, with its sign, of
+ *                       their rows of delta_l and delta*_l; samples with a row of
+ *                       zeros are left out. total: a sample's rows of all hidden
+ *                       layers as one vector (Refinetti et al. 2021)
+ *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp) or B_l (fa);
+ *                       dfa: B_{l-1}^T B_l, in the output layer B_{L-1}^T. total: all
+ *                       of them as one vector
+ *   reference_norm      hidden: norm of delta*_l; a cosine against a vanished one
+ *                       means nothing. total: of all hidden layers
+ *   dead_units          hidden: share of the units whose output is 0 for every sample
+ *                       of the batch. total: of all hidden units
+ *   left_out            hidden: samples that gradient_alignment left out. total:
+ *                       those that its total did */
+typedef struct fal_metric {
+    size_t size;
+    uint64_t step;     /* updates done */
+    const char *name;  /* as above */
+    const char *layer; /* its name, or "total"; both stay as long as the model */
+    double value;      /* NAN where there is none: deltas of frozen layers, zeros */
+} fal_metric;
+
+/* A non-zero return stops what measures: FAL_STOPPED. */
+typedef int (*fal_on_metric)(const fal_metric *metric, void *user);
+
+/* Measures now, on a batch of the caller's of at most options.batch rows, raw values as
+ * for fal_trainer_step: a call of `on_metric` (may be NULL) for each value, metrics in
+ * the order above, each layer by layer with the total last. fal_trainer_tensor then
+ * has what they were made from. Nothing that training reads changes. Errors: ARGUMENT
+ * (arrays that do not fit the network; a batch too small for a norm over it), MEMORY,
+ * DEVICE_MEMORY. */
+FAL_API fal_status fal_trainer_measure(fal_trainer *trainer,
+                                       const fal_arrays *batch,
+                                       fal_on_metric on_metric, void *user);
+
+/* The same over a data set, in its order and the trainer's batch size: cosines of
+ * samples are means over all samples and left_out counts them; all else is the mean
+ * over the full batches, or of the one batch if there is none. */
+FAL_API fal_status fal_trainer_measure_dataset(fal_trainer *trainer,
+                                               const fal_dataset *data,
+                                               fal_on_metric on_metric, void *user);
+
+/* Who gets what fal_trainer_fit measures, before the FAL_LOG event of the same step;
+ * NULL: nobody, and it does not measure. */
+FAL_API fal_status fal_trainer_on_metric(fal_trainer *trainer,
+                                         fal_on_metric on_metric, void *user);
+
+/* ---- a trainer's files and size ------------------------------------------ */
 
 /* Weights and feedback in one safetensors file, as `fal_model_save`. */
 FAL_API fal_status fal_trainer_save(fal_trainer *trainer, const char *path);

@@ -392,6 +392,8 @@ static fal_status whole_life(const fal_arrays *arrays)
     fal_arrays rows = rows_of(arrays, 0, 7);
     if (!status)
         status = fal_trainer_step(trainer, &rows, &found.loss);
+    if (!status)
+        status = fal_trainer_measure(trainer, &rows, NULL, NULL);
     fal_trainer_destroy(trainer);
     fal_model_destroy(model);
     fal_dataset_destroy(data);

@@ -45,7 +45,7 @@ static int on_progress(const fal_progress *progress, void *user)
     if (progress->event == FAL_START)
         job->status = begin(job);
     if (progress->event == FAL_LOG || progress->event == FAL_EPOCH)
-        job->status = fal_run_log(job->run, progress);
+        job->status = fal_run_log(job->run, progress, NULL);
     if (progress->event == FAL_EPOCH && !job->status)
         job->status = fal_run_save_model(job->run, job->model);
     snprintf(job->message, sizeof job->message, "%s", fal_error_message());

@@ -51,6 +51,9 @@ static const char *const repeated[] = {
     "$T --no-shuffle --samples 300 --batch 7 --epochs 1 --log epoch "
     "--seed 18446744073709551615 --feedback-seed 0 --data-seed 5 --noise-seed 6",
     "$T --validation 0.25 --data-seed 3 --epochs 2 --log epoch --norm batch",
+    "$T --rule fa --measure 2 --log 3 --epochs 1",
+    "$T --net mlp-2x8 --rule dfa --norm batch --measure epoch --log epoch "
+    "--epochs 2",
     "$T --rule shallow --activation tanh --schedule constant --standardize none "
     "--weight-law normal:0.05 --epochs 1 --steps 7",
     "train --data $D --quiet --epochs 1 --net "

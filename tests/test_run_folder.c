@@ -398,7 +398,7 @@ static fal_run *begun(void)
     fal_run *run;
     must(fal_run_open(&run, "out", 0));
     must(fal_run_begin(run, config));
-    must(fal_run_log(run, &line));
+    must(fal_run_log(run, &line, NULL));
     return run;
 }
 
@@ -406,7 +406,7 @@ static fal_run *begun(void)
 static void expect_gone(fal_run *run)
 {
     expect_error(
-        fal_run_log(run, &line), FAL_ERROR_FILE,
+        fal_run_log(run, &line, NULL), FAL_ERROR_FILE,
         "run folder 'out': it was removed, moved or replaced during the run");
     expect_error(fal_run_write(run, "compare.json", "{}"), FAL_ERROR_FILE,
                  "run folder 'out'");
@@ -436,7 +436,7 @@ static void folders_that_vanish_are_said(void **state)
     fal_run *other = begun();
     expect_gone(run);
     assert_true(is_there("out/.falign-lock"));
-    must(fal_run_log(other, &line));
+    must(fal_run_log(other, &line, NULL));
     fal_run_close(other);
     assert_string_equal(tool_list("out"), "config.yaml metrics.jsonl");
 }
@@ -472,7 +472,7 @@ static void write_without_rights(void)
                 "'out/config.yaml': cannot be made: Permission "
                 "denied; see that its folder"))
         _exit(2);
-    if (fal_run_log(run, &line)) /* it is open already */
+    if (fal_run_log(run, &line, NULL)) /* it is open already */
         _exit(3);
     fal_run_close(run);
     if (fal_run_open(&run, "out", 1) ||

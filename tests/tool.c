@@ -259,8 +259,10 @@ char *tool_read_untimed(const char *path)
     static const char timing[] = ",\"samples_per_second\":";
     char *text = tool_read(path), *to = text;
     for (char *from = text; *from;) {
-        if (strncmp(from, timing, sizeof timing - 1) == 0)
-            from += strcspn(from, "}");
+        if (strncmp(from, timing, sizeof timing - 1) == 0) {
+            from = strstr(from, "\"seconds\":");
+            from += strcspn(from, ",}");
+        }
         *to++ = *from++;
     }
     *to = 0;

@@ -61,8 +61,8 @@ void tool_write_npy(const char *path, const char *type, const char *shape,
 /* The text of a file, "" if it is not there; the caller frees it. */
 char *tool_read(const char *path);
 
-/* The lines of metrics.jsonl without samples_per_second and seconds, which stand
- * last; the caller frees it. */
+/* The lines of metrics.jsonl without samples_per_second and seconds; the caller frees
+ * it. */
 char *tool_read_untimed(const char *path);
 
 /* 1: the files are there and have the same bytes. */

@@ -13,7 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Keeps why a callback stops the run. */
+static int stop_for(cli_job *job, fal_status status)
+{
+    job->write_error = status;
+    snprintf(job->write_message, sizeof job->write_message, "%s",
+             fal_error_message());
+    return 1;
+}
+
 /* ---- making -------------------------------------------------------------- */
+
+static int on_metric(const fal_metric *metric, void *user)
+{
+    cli_job *job = user;
+    if (job->metrics.count && job->metrics.items[0].step != metric->step)
+        fal_metric_list_release(&job->metrics);
+    fal_status status = fal_metric_list_add(&job->metrics, metric);
+    return status ? stop_for(job, status) : 0;
+}
 
 static fal_status make_model(cli_job *job)
 {
@@ -34,6 +52,8 @@ static fal_status make_trainer(cli_job *job)
     fal_status status = fal_trainer_create(&job->trainer, job->model, &options);
     if (!status)
         status = fal_trainer_validation(job->trainer, job->ground.validation);
+    if (!status)
+        status = fal_trainer_on_metric(job->trainer, on_metric, job);
     if (!status && cli_flag(&job->options, CLI_INIT) &&
         !cli_flag(&job->options, CLI_FRESH_FEEDBACK))
         status = cli_init_feedback(job->trainer, &job->options);
@@ -64,6 +84,7 @@ void cli_job_release(cli_job *job)
     fal_trainer_destroy(job->trainer);
     fal_model_destroy(job->model);
     cli_ground_unsplit(&job->ground);
+    fal_metric_list_release(&job->metrics);
     job->trainer = NULL;
     job->model = NULL;
 }
@@ -152,10 +173,18 @@ static fal_status begin(cli_job *job)
     return status ? status : fal_run_save_start(job->run, job->trainer);
 }
 
+/* The metrics of a step stand in its line. */
+static fal_status log_step(cli_job *job, const fal_progress *progress)
+{
+    const fal_metric_list *metrics = &job->metrics;
+    int measured = metrics->count && metrics->items[0].step == progress->step;
+    return fal_run_log(job->run, progress, measured ? metrics : NULL);
+}
+
 /* An epoch that is not in model.safetensors is not in `epoch` either. */
 static fal_status end_epoch(cli_job *job, const fal_progress *progress)
 {
-    fal_status status = fal_run_log(job->run, progress);
+    fal_status status = fal_run_log(job->run, progress, NULL);
     if (!status)
         status = fal_run_save_model(job->run, job->model);
     if (!status)
@@ -186,7 +215,7 @@ static fal_status handle(cli_job *job, const fal_progress *progress)
     case FAL_START:
         return begin(job);
     case FAL_LOG:
-        return fal_run_log(job->run, progress);
+        return log_step(job, progress);
     case FAL_EPOCH:
         return end_epoch(job, progress);
     case FAL_STEP:
@@ -213,12 +242,8 @@ static int on_progress(const fal_progress *progress, void *user)
     if (progress->event == FAL_START && is_unwanted())
         return 1;
     fal_status status = handle(job, progress);
-    if (status) {
-        job->write_error = status;
-        snprintf(job->write_message, sizeof job->write_message, "%s",
-                 fal_error_message());
-        return 1;
-    }
+    if (status)
+        return stop_for(job, status);
     cli_live_show(&job->live, progress);
     return is_unwanted() && progress->step < progress->steps;
 }

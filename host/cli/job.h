@@ -23,10 +23,11 @@ typedef struct cli_job {
     int measure_start; /* 1: start_ms is wanted */
     double start_ms;   /* process start to the end of the first step */
 
-    int started;            /* 1: files have been written */
-    fal_progress last;      /* the last event */
-    fal_progress epoch;     /* the last FAL_EPOCH; step 0: none */
-    fal_status write_error; /* why a callback stopped the run, OK: it did not */
+    int started;             /* 1: files have been written */
+    fal_progress last;       /* the last event */
+    fal_progress epoch;      /* the last FAL_EPOCH; step 0: none */
+    fal_metric_list metrics; /* of the last measurement */
+    fal_status write_error;  /* why a callback stopped the run, OK: it did not */
     char write_message[1024];
 } cli_job;
 

@@ -217,7 +217,8 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
         return;
     if (progress->event == FAL_START)
         live->began = cli_clock();
-    if (progress->event == FAL_LOG || progress->event == FAL_EPOCH) {
+    int has_means = progress->event == FAL_LOG || progress->event == FAL_EPOCH;
+    if (has_means && !isnan(progress->train_loss)) {
         live->loss = progress->train_loss;
         live->accuracy = progress->train_accuracy;
     }

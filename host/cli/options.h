@@ -98,6 +98,7 @@ typedef enum cli_id {
     CLI_FORCE,
     CLI_LOG,
     CLI_TENSORBOARD,
+    CLI_MEASURE,
     CLI_PROFILE,
     CLI_DRY_RUN,
     CLI_DEVICE,

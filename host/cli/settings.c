@@ -303,6 +303,9 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     if (cli_flag(run, CLI_DECAY))
         trainer->decay = cli_real(run, CLI_DECAY);
     trainer->clip = cli_real(run, CLI_CLIP);
+    trainer->measure_steps = cli_whole(run, CLI_MEASURE);
+    trainer->measure_epochs = cli_flag(run, CLI_MEASURE) &&
+                              trainer->measure_steps == 0;
 }
 
 /* ---- folders ------------------------------------------------------------- */

@@ -168,6 +168,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                          output, RECORDED,
                          "write what metrics.jsonl has for TensorBoard too: "
                          "'tensorboard --logdir' takes the folder of runs"},
+    [CLI_MEASURE] =
+        {"measure", "EVERY", NULL, CLI_EVERY, &positive, CLI_RUNS, output, RECORDED,
+         "alignment and rank beside backpropagation into metrics.jsonl, before "
+         "every so many steps, or before each 'epoch'; and after the last step"},
     [CLI_PROFILE] = {"profile", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
                      "print what each kernel took for each layer, and write "
                      "profile.json"},

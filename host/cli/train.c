@@ -49,6 +49,16 @@ static void print_validation(const cli_job *job, const fal_progress *p)
     cli_print("validation loss %.4f\n", p->validation_loss);
 }
 
+static void print_measuring(const fal_progress *p)
+{
+    if (p->measuring_seconds == 0)
+        return;
+    cli_print("measuring took %.1f s", p->measuring_seconds);
+    if (p->seconds > 0)
+        cli_print(", %.0f %% of training", 100 * p->measuring_seconds / p->seconds);
+    cli_print("\n");
+}
+
 static void print_end(const cli_job *job, const fal_run *folder)
 {
     const fal_progress *p = &job->epoch;
@@ -59,6 +69,7 @@ static void print_end(const cli_job *job, const fal_run *folder)
     if (p->step > 0)
         cli_print("test loss %.4f, train loss %.4f; %.1f s of training\n",
                   p->test_loss, p->train_loss, p->seconds);
+    print_measuring(&job->last);
     cli_print("saved in ");
     cli_print_name(fal_run_folder(folder));
     cli_print("\n");
@@ -95,6 +106,8 @@ static fal_status print_json(const cli_job *job, const fal_run *folder)
     add_figures(&json, job, "test", p->test_loss, p->test_accuracy);
     cli_json_number(&json, "samples_per_second", p->samples_per_second);
     cli_json_number(&json, "seconds", p->seconds);
+    if (cli_flag(&job->options, CLI_MEASURE))
+        cli_json_number(&json, "measuring_seconds", job->last.measuring_seconds);
     cli_json_number(&json, "start_ms", trained ? job->start_ms : NAN);
     fal_json_end_object(&json);
     return cli_print_json(&json);

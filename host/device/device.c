@@ -179,3 +179,10 @@ void fal_device_say(const fal_device *device, const char *format, ...)
     va_end(arguments);
     device->log(line, device->log_user);
 }
+
+int fal_device_says(fal_device *device, unsigned what)
+{
+    int first = !(device->said & what);
+    device->said |= what;
+    return first;
+}

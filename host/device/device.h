@@ -52,6 +52,7 @@ struct fal_device {
     struct fal_profile *profile; /* NULL: not wanted */
     fal_log log;
     void *log_user;
+    unsigned said; /* bits of fal_device_says */
 };
 
 /* All devices of all platforms with `kernels` and `vector` forced or not (NULL, 0).
@@ -99,5 +100,9 @@ fal_status fal_finish(fal_device *device);
 
 void fal_device_say(const fal_device *device, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What is said once a device. 1: not yet; it is from now on. */
+enum { FAL_SAYS_NO_RANKS = 1, FAL_SAYS_NO_DELTAS = 2, FAL_SAYS_NO_CARRIER = 4 };
+int fal_device_says(fal_device *device, unsigned what);
 
 #endif

@@ -44,7 +44,7 @@ static size_t top_of(const fal_network *network, const fal_layer *above)
 
 /* delta of a hidden layer. The signal arrives at the input of the next layer with
  * weights, that is after the nonlinearity; the last activation's derivative is the
- * product's epilogue. */
+ * product's epilogue, unless the signal itself is wanted. */
 static void delta_product(const fal_plan_build *build, const fal_layer *layer,
                           fal_product *product)
 {
@@ -56,6 +56,7 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
                                          network, (unsigned)network->weights)
                                    : above;
     size_t top = top_of(network, above);
+    size_t index = fal_network_index(network, layer);
     *product = (fal_product){
         .m = build->rows,
         .n = above->inputs,
@@ -65,25 +66,41 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
               from->outputs},
         .b = direct ? (fal_operand){FAL_SOURCE_ROWS, route->feedback, above->inputs}
                     : carrier(build, above),
-        .c = fal_plan_delta(build, fal_network_index(network, layer)),
+        .c = build->carried
+                 ? fal_arena_view(&build->workspace->arena, build->carried[index])
+                 : fal_plan_delta(build, index),
         .pitch = above->inputs,
         .layer = layer->name,
         .work = "delta",
     };
-    if (network->layers[top].is_activation) {
+    if (network->layers[top].is_activation && !build->carried) {
         product->output = fal_plan_output(build, top);
         product->derivative = network->layers[top].activation;
     }
+}
+
+/* The signal stays as it came, delta goes on from a copy. */
+static fal_status copy_carried(fal_plan_build *build, size_t index, size_t count)
+{
+    const fal_activation identity = {FAL_LINEAR, 0};
+    return fal_activate_add(
+        build->list, identity,
+        fal_arena_view(&build->workspace->arena, build->carried[index]),
+        fal_plan_delta(build, index), count);
 }
 
 /* What lies between the product and the layer itself. */
 static fal_status end_delta(fal_plan_build *build, const fal_layer *layer)
 {
     const fal_network *network = build->network;
-    size_t index = fal_network_index(network, layer);
-    size_t top = top_of(network,
-                        fal_network_weight_layer(network, layer->number + 1));
+    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
+    size_t index = fal_network_index(network, layer), top = top_of(network, above);
     fal_status status = FAL_OK;
+    build->list->layer = layer->name;
+    if (build->carried) {
+        status = copy_carried(build, index, build->rows * above->inputs);
+        top += network->layers[top].is_activation;
+    }
     for (size_t i = top; --i > index && !status;) {
         build->list->layer = network->layers[i].name;
         status = network->layers[i].kind->backward(build, i,
@@ -119,16 +136,19 @@ static size_t later(size_t a, size_t b)
 }
 
 /* A delta straight from the output comes with the first wave, one from the layer
- * above a wave after that layer's. */
-static void schedule_deltas(const fal_plan_build *build, turn *turns)
+ * above a wave after that layer's. Returns the number of waves. */
+static size_t schedule_deltas(const fal_plan_build *build, turn *turns)
 {
     const fal_route *routes = build->routes;
-    size_t count = build->network->weights;
+    size_t count = build->network->weights, waves = 0;
     for (size_t i = count - 1; i-- > 0;)
-        if (!routes[i].frozen)
+        if (!routes[i].frozen) {
             turns[i].delta = routes[i].rule->path == FAL_PATH_DIRECT
                                  ? 1
                                  : turns[i + 1].delta + 1;
+            waves = later(waves, turns[i].delta);
+        }
+    return waves;
 }
 
 /* A gradient comes a wave after its delta; but weights are not updated before they
@@ -182,8 +202,9 @@ static fal_status add_waves(fal_plan_build *build, turn *turns,
     fal_status status = FAL_OK;
     for (size_t i = 0; i < build->network->weights; i++)
         turns[i].layer = fal_network_weight_layer(build->network, (unsigned)i + 1);
-    schedule_deltas(build, turns);
-    size_t waves = schedule_gradients(build, turns);
+    size_t waves = schedule_deltas(build, turns);
+    if (build->workspace->mode == FAL_MODE_TRAIN)
+        waves = schedule_gradients(build, turns);
     for (size_t wave = 1; wave <= waves && !status; wave++) {
         size_t count = collect(build, wave, turns, products, updates);
         build->list->layer = "backward";

@@ -58,7 +58,7 @@ static size_t least_rows(const fal_layer *layer)
 static fal_norm describe(const fal_plan_build *build, size_t index)
 {
     const fal_layer *layer = &build->network->layers[index];
-    int trains = build->workspace->mode == FAL_MODE_TRAIN;
+    int trains = build->workspace->mode != FAL_MODE_EVALUATE;
     fal_norm norm = {.rows = build->rows,
                      .positions = positions(layer),
                      .channels = layer->outputs,

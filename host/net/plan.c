@@ -18,14 +18,16 @@ fal_view fal_plan_output(const fal_plan_build *build, size_t index)
 
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
 {
-    return fal_arena_view(&build->workspace->arena,
-                          build->workspace->deltas[index]);
+    return fal_arena_view(&build->workspace->arena, build->deltas[index]);
 }
 
 fal_view fal_plan_gradient(const fal_plan_build *build, fal_slot slot,
                            fal_update *update, const fal_update **used)
 {
     const fal_plan_update *u = build->update;
+    const fal_workspace *w = build->workspace;
+    if (w->mode == FAL_MODE_MEASURE)
+        return fal_arena_view(&w->arena, w->unread);
     if (!u)
         return fal_arena_view(build->gradients, slot);
     *update = u->how;
@@ -66,10 +68,10 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
         work.targets = fal_arena_view(&w->arena, w->targets);
     else
         work.labels = fal_arena_view(&w->arena, w->labels);
-    if (w->mode == FAL_MODE_TRAIN) {
+    if (w->mode != FAL_MODE_EVALUATE)
         work.delta = fal_plan_delta(build, index);
+    if (w->mode == FAL_MODE_TRAIN)
         work.halted = fal_arena_view(&w->arena, w->halted);
-    }
     build->list->layer = "loss";
     plan->loss_launch = build->list->count;
     return fal_loss_add(build->list, &work, &plan->loss_argument);
@@ -91,20 +93,43 @@ static fal_status add_statistics(fal_plan_build *build)
     return status;
 }
 
+/* Down by the rule, then by backpropagation from the same output error. */
+static fal_status add_both_passes(fal_plan_build *build)
+{
+    const fal_route *rule = build->routes;
+    build->carried = build->workspace->carried;
+    fal_status status = fal_backward_add(build);
+    build->carried = NULL;
+    build->deltas = build->workspace->references;
+    build->routes = build->reference;
+    if (!status)
+        status = fal_backward_add(build);
+    build->routes = rule;
+    return status;
+}
+
+static fal_status add_backward(fal_plan_build *build)
+{
+    if (build->workspace->mode == FAL_MODE_MEASURE)
+        return add_both_passes(build);
+    fal_status status = add_statistics(build);
+    return status ? status : fal_backward_add(build);
+}
+
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
 {
+    fal_mode mode = build->workspace->mode;
     fal_plan made = {.rows = build->rows, .uses_targets = build->uses_targets};
     made.launches.device = build->parameters->device;
-    made.launches.evaluation = build->workspace->mode == FAL_MODE_EVALUATE;
+    made.launches.evaluation = mode != FAL_MODE_TRAIN;
     build->list = &made.launches;
+    build->deltas = build->workspace->deltas;
     fal_status status = add_forward(build);
     made.has_loss = !build->outputs_only;
     if (!status && made.has_loss)
         status = add_loss(&made, build);
-    if (!status && build->workspace->mode == FAL_MODE_TRAIN)
-        status = add_statistics(build);
-    if (!status && build->workspace->mode == FAL_MODE_TRAIN)
-        status = fal_backward_add(build);
+    if (!status && mode != FAL_MODE_EVALUATE)
+        status = add_backward(build);
     build->list = NULL;
     if (status)
         fal_plan_release(&made);

@@ -8,18 +8,31 @@
 #include "ops/loss.h"
 #include "ops/optimize.h"
 
-typedef enum fal_mode { FAL_MODE_TRAIN, FAL_MODE_EVALUATE } fal_mode;
+/* To train; to evaluate; or to measure: as training, but without gradients or
+ * updates, and beside the rule's deltas there are those of backpropagation. */
+typedef enum fal_mode {
+    FAL_MODE_TRAIN,
+    FAL_MODE_EVALUATE,
+    FAL_MODE_MEASURE
+} fal_mode;
 
 /* Where a batch lives on its way through the network. Training keeps every output
- * and delta until the step ends; evaluation needs two outputs at a time. */
+ * and delta until the step ends, measuring too; evaluation needs two outputs at a
+ * time. */
 typedef struct fal_workspace {
     fal_arena arena;
     fal_mode mode;
     size_t rows;                      /* at most */
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer */
-    fal_slot *deltas;  /* of each layer with weights; training only */
-    fal_slot *kept;    /* of each layer, for its backward pass; training only */
+    fal_slot *deltas; /* of each layer with weights; not in evaluation */
+    fal_slot *kept;   /* of each layer, for its backward pass; not in evaluation */
+
+    /* Measuring: the error that a hidden layer is handed, before the nonlinearity,
+     * and the true deltas; of each layer with weights. What nobody reads has a place
+     * too: the gradients of gains. */
+    fal_slot *carried, *references, unread;
+
     fal_slot partials; /* [slots][stride][2], see ops/loss.h */
     size_t slots, stride;
     fal_slot halted; /* one int, see ops/loss.h; training only */
@@ -49,16 +62,19 @@ typedef struct fal_plan_update {
                                          */
 } fal_plan_update;
 
-/* All that goes into a plan. */
+/* All that goes into a plan. `deltas` and `carried` are the plan's own business. */
 typedef struct fal_plan_build {
     const fal_network *network;
     const fal_arena *parameters;
-    const fal_arena *state;      /* running statistics … */
-    const fal_arena *statistics; /* … and the batch's, laid out so: training only */
+    const fal_arena *state;        /* running statistics … */
+    const fal_arena *statistics;   /* … and a batch's, laid out so */
     const fal_arena *gradients;    /* training, without `update` */
     const fal_plan_update *update; /* or NULL: gradients are kept, weights stay */
     const fal_workspace *workspace;
-    const fal_route *routes; /* by weight layer number − 1; training only */
+    const fal_route *routes;    /* by weight layer number − 1; not evaluating */
+    const fal_route *reference; /* the same, of backpropagation: measuring only */
+    const fal_slot *deltas;  /* where the pass that is added puts its deltas … */
+    const fal_slot *carried; /* … and what they are made of; or NULL */
     fal_loss loss;
     int uses_targets; /* the data set has real targets */
     int outputs_only; /* no loss */
@@ -76,12 +92,13 @@ typedef struct fal_plan {
 } fal_plan;
 
 /* Forward, loss and, in training, everything down to the gradients, or to the new
- * weights. */
+ * weights; in measuring, down to both deltas. */
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
 void fal_plan_release(fal_plan *plan);
 
-/* host/net/backward.c: adds the backward pass, down to gradients or new weights. */
+/* host/net/backward.c: adds the backward pass, down to gradients or new weights, or
+ * when measuring to deltas. */
 fal_status fal_backward_add(fal_plan_build *build);
 
 /* For layer kinds: the views of layer `index`. */

@@ -28,6 +28,26 @@ static fal_status place_training(fal_workspace *w, const fal_network *network)
     return status ? status : fal_arena_place(&w->arena, 1, &w->halted);
 }
 
+/* The output layer's delta is the loss's for every rule. */
+static fal_status place_measuring(fal_workspace *w, const fal_network *network)
+{
+    uint64_t unread = 0;
+    fal_status status = place_training(w, network);
+    for (size_t i = 0; i < network->count && !status; i++) {
+        const fal_layer *layer = &network->layers[i];
+        uint64_t size = (uint64_t)w->rows * fal_shape_size(layer->out);
+        w->references[i] = w->deltas[i];
+        if (layer->has_weight && !layer->number && 2 * layer->outputs > unread)
+            unread = 2 * layer->outputs;
+        if (!layer->number || layer->number == network->weights)
+            continue;
+        status = fal_arena_place(&w->arena, size, &w->references[i]);
+        if (!status)
+            status = fal_arena_place(&w->arena, size, &w->carried[i]);
+    }
+    return status ? status : fal_arena_place(&w->arena, unread, &w->unread);
+}
+
 /* Outputs take turns in two slots of the widest layer. */
 static fal_status place_evaluation(fal_workspace *w, const fal_network *network)
 {
@@ -58,8 +78,25 @@ static fal_status place(fal_workspace *w, const fal_network *network, fal_loss l
         status = fal_arena_place(&w->arena, w->slots * w->stride * 2, &w->partials);
     if (status)
         return status;
-    return w->mode == FAL_MODE_TRAIN ? place_training(w, network)
-                                     : place_evaluation(w, network);
+    switch (w->mode) {
+    case FAL_MODE_TRAIN:
+        return place_training(w, network);
+    case FAL_MODE_EVALUATE:
+        return place_evaluation(w, network);
+    case FAL_MODE_MEASURE:
+        break;
+    }
+    return place_measuring(w, network);
+}
+
+static fal_status allocate_slots(fal_workspace *w, size_t layers)
+{
+    fal_slot **const lists[] = {&w->outputs, &w->deltas, &w->kept, &w->carried,
+                                &w->references};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!(*lists[i] = fal_allocate(layers, sizeof **lists[i])))
+            return FAL_ERROR_MEMORY;
+    return FAL_OK;
 }
 
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
@@ -69,10 +106,9 @@ fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
     fal_workspace w = {.mode = mode, .rows = rows, .slots = slots};
     w.stride = (rows + FAL_LOSS_ROWS - 1) / FAL_LOSS_ROWS;
     fal_arena_begin(&w.arena, device, "activations");
-    w.outputs = fal_allocate(network->count, sizeof *w.outputs);
-    w.deltas = w.outputs ? fal_allocate(network->count, sizeof *w.deltas) : NULL;
-    w.kept = w.deltas ? fal_allocate(network->count, sizeof *w.kept) : NULL;
-    fal_status status = w.kept ? place(&w, network, loss) : FAL_ERROR_MEMORY;
+    fal_status status = allocate_slots(&w, network->count);
+    if (!status)
+        status = place(&w, network, loss);
     if (!status)
         status = fal_arena_make(&w.arena);
     if (status)
@@ -88,5 +124,7 @@ void fal_workspace_release(fal_workspace *workspace)
     fal_release(workspace->outputs);
     fal_release(workspace->deltas);
     fal_release(workspace->kept);
+    fal_release(workspace->carried);
+    fal_release(workspace->references);
     *workspace = (fal_workspace){0};
 }

@@ -157,9 +157,9 @@ fal_status fal_feed_order(fal_feed *feed, const uint32_t *order)
     return FAL_OK;
 }
 
-static fal_status make_size(fal_feed *feed, fal_feed_size *size, size_t rows)
+static fal_status make_size(fal_feed *feed, fal_feed_size *size,
+                            const fal_workspace *w, size_t rows)
 {
-    const fal_workspace *w = feed->workspace;
     const fal_model *model = feed->model;
     fal_gather gather = {
         .type = feed->data.type,
@@ -182,25 +182,26 @@ static fal_status make_size(fal_feed *feed, fal_feed_size *size, size_t rows)
     if (feed->targets)
         gather.batch_targets = fal_arena_view(&w->arena, w->targets);
     fal_launches_release(&size->launches);
-    *size = (fal_feed_size){
-        .launches = {.device = feed->device,
-                     .layer = "input",
-                     .evaluation = w->mode == FAL_MODE_EVALUATE}};
+    *size = (fal_feed_size){.launches = {.device = feed->device,
+                                         .layer = "input",
+                                         .evaluation = w->mode != FAL_MODE_TRAIN},
+                            .workspace = w};
     fal_status status = fal_gather_add(&size->launches, &gather, &size->start);
     if (!status)
         size->rows = rows;
     return status;
 }
 
-static fal_status find_size(fal_feed *feed, size_t rows, fal_feed_size **size)
+static fal_status find_size(fal_feed *feed, const fal_workspace *w, size_t rows,
+                            fal_feed_size **size)
 {
     for (size_t i = 0; i < FAL_FEED_SIZES; i++)
-        if (feed->sizes[i].rows == rows) {
+        if (feed->sizes[i].rows == rows && feed->sizes[i].workspace == w) {
             *size = &feed->sizes[i];
             return FAL_OK;
         }
     *size = &feed->sizes[feed->next_size++ % FAL_FEED_SIZES];
-    return make_size(feed, *size, rows);
+    return make_size(feed, *size, w, rows);
 }
 
 /* Copies the rows of a batch side by side: inputs, then labels, then targets. */
@@ -265,8 +266,14 @@ static fal_status send_rows(fal_feed *feed, size_t start, size_t rows)
 
 fal_status fal_feed_batch(fal_feed *feed, size_t start, size_t rows)
 {
+    return fal_feed_batch_to(feed, feed->workspace, start, rows);
+}
+
+fal_status fal_feed_batch_to(fal_feed *feed, const fal_workspace *workspace,
+                             size_t start, size_t rows)
+{
     fal_feed_size *size = NULL;
-    fal_status status = find_size(feed, rows, &size);
+    fal_status status = find_size(feed, workspace, rows, &size);
     if (!status && !feed->resident)
         status = send_rows(feed, start, rows);
     uint32_t first = feed->resident ? (uint32_t)start : 0;

@@ -8,9 +8,10 @@
 
 enum { FAL_FEED_SIZES = 4 };
 
-/* A gather for one number of rows. */
+/* A gather for one number of rows into one workspace. */
 typedef struct fal_feed_size {
     fal_launches launches;
+    const fal_workspace *workspace;
     size_t rows;
     unsigned start; /* the kernel argument with the first row's place in order */
 } fal_feed_size;
@@ -45,5 +46,9 @@ fal_status fal_feed_order(fal_feed *feed, const uint32_t *order);
 /* Enqueues what puts rows start … start + rows − 1 of the order into the workspace.
  */
 fal_status fal_feed_batch(fal_feed *feed, size_t start, size_t rows);
+
+/* The same into another workspace, which has no more rows. */
+fal_status fal_feed_batch_to(fal_feed *feed, const fal_workspace *workspace,
+                             size_t start, size_t rows);
 
 #endif

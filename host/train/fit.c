@@ -14,6 +14,7 @@ typedef struct fit {
     fal_feed feed;
     fal_evaluator validation, test; /* without a model: none */
     uint32_t *order;
+    uint64_t drawn;             /* draw of the order that the feed has, + 1 */
     size_t samples, batches;    /* of an epoch */
     uint64_t first_step, steps; /* of this fit */
     uint64_t last_epoch;        /* at the end; 0: no limit */
@@ -22,6 +23,7 @@ typedef struct fit {
     double training;                   /* seconds, evaluation not counted */
     double resumed;                    /* when the clock was last started */
     double epoch_seconds, log_seconds; /* `training` at their start */
+    double measuring;                  /* seconds */
     int stopped;
 } fit;
 
@@ -58,6 +60,7 @@ static void report(fit *f, fal_progress *progress)
     progress->epoch = t->epoch;
     progress->epochs = f->last_epoch;
     progress->seconds = seconds(f);
+    progress->measuring_seconds = f->measuring;
     if (f->on_progress && f->on_progress(progress, f->user))
         f->stopped = 1;
 }
@@ -77,13 +80,18 @@ static void set_means(const fit *f, fal_progress *progress, fal_tally tally,
     progress->samples_per_second = time > 0 ? samples / time : 0;
 }
 
-static void report_log(fit *f)
+/* `ends`: log_steps more are done; else there is only a measurement to report. */
+static void report_log(fit *f, int ends)
 {
     fal_ring *ring = &f->trainer->ring;
     fal_progress progress = event_only(FAL_LOG);
     set_means(f, &progress, ring->log, seconds(f) - f->log_seconds);
-    ring->log = (fal_tally){0};
-    f->log_seconds = seconds(f);
+    if (ends) {
+        ring->log = (fal_tally){0};
+        f->log_seconds = seconds(f);
+    } else {
+        progress.train_loss = progress.train_accuracy = NAN;
+    }
     report(f, &progress);
 }
 
@@ -128,47 +136,33 @@ static fal_status report_epoch(fit *f)
     return FAL_OK;
 }
 
+static size_t rows_of(const fit *f, size_t batch)
+{
+    size_t most = f->trainer->options.batch, left = f->samples - batch * most;
+    return left < most ? left : most;
+}
+
 /* The batch of the step that the ring found; no epoch ends before its steps have
  * been summed up, so it is one of this epoch's. */
 static fal_status diverged(fit *f, size_t batch)
 {
     fal_trainer *t = f->trainer;
     size_t back = (size_t)(t->ring.begun - 1 - t->ring.diverged_at);
-    size_t start = (batch - back) * t->options.batch;
-    size_t left = f->samples - start;
-    return fal_trainer_diverged(t, &f->feed, start,
-                                left < t->options.batch ? left : t->options.batch);
+    batch -= back;
+    return fal_trainer_diverged(t, &f->feed, batch * t->options.batch,
+                                rows_of(f, batch));
 }
 
-static fal_status begin_epoch(fit *f)
+/* The order of the epoch that draws so. */
+static fal_status set_order(fit *f, uint64_t draw)
 {
-    fal_trainer *t = f->trainer;
-    uint64_t draw = t->epochs_begun++;
-    if (t->options.no_shuffle)
+    const fal_trainer *t = f->trainer;
+    if (t->options.no_shuffle || f->drawn == draw + 1)
         return FAL_OK;
     fal_shuffle(t->options.data_seed, FAL_PURPOSE_ORDER, (uint32_t)draw, f->order,
                 f->samples);
-    return fal_feed_order(&f->feed, f->order);
-}
-
-static fal_status run_batch(fit *f, size_t batch, int last)
-{
-    fal_trainer *t = f->trainer;
-    size_t start = batch * t->options.batch, left = f->samples - start;
-    fal_status status = fal_trainer_run(
-        t, &f->feed, start, left < t->options.batch ? left : t->options.batch);
-    if (status)
-        return status;
-    int logs = t->step % t->options.log_steps == 0;
-    if (logs || last)
-        status = fal_ring_flush(&t->ring);
-    if (!status && t->ring.diverged)
-        return diverged(f, batch);
-    if (!status && logs)
-        report_log(f);
-    fal_progress progress = event_only(FAL_STEP);
-    if (!status)
-        report(f, &progress);
+    fal_status status = fal_feed_order(&f->feed, f->order);
+    f->drawn = status ? 0 : draw + 1;
     return status;
 }
 
@@ -177,10 +171,69 @@ static uint64_t steps_left(const fit *f)
     return f->first_step + f->steps - f->trainer->step;
 }
 
+static int measures(const fal_trainer *t)
+{
+    return t->on_metric && (t->options.measure_steps || t->options.measure_epochs);
+}
+
+/* Whether to measure now, `batch` being the next of its epoch. */
+static int is_due(const fit *f, size_t batch)
+{
+    const fal_trainer *t = f->trainer;
+    const fal_trainer_options *o = &t->options;
+    if (!measures(t) || t->measured == t->step + 1)
+        return 0;
+    return steps_left(f) == 0 || (o->measure_epochs && batch % f->batches == 0) ||
+           (o->measure_steps && t->step % o->measure_steps == 0);
+}
+
+/* On the batch that the next step would take; the one behind an epoch's last is the
+ * next epoch's first. */
+static fal_status measure(fit *f, size_t batch)
+{
+    fal_trainer *t = f->trainer;
+    double began = now();
+    fal_status status = FAL_OK;
+    f->training = seconds(f);
+    if (batch % f->batches == 0)
+        status = set_order(f, t->epochs_begun);
+    batch %= f->batches;
+    if (!status)
+        status = fal_trainer_measure_feed(t, &f->feed, batch * t->options.batch,
+                                          rows_of(f, batch));
+    f->resumed = now();
+    f->measuring += f->resumed - began;
+    f->stopped |= status == FAL_STOPPED;
+    t->measured = t->step + 1;
+    return status == FAL_STOPPED ? FAL_OK : status;
+}
+
+static fal_status run_batch(fit *f, size_t batch, int last)
+{
+    fal_trainer *t = f->trainer;
+    fal_status status = fal_trainer_run(t, &f->feed, batch * t->options.batch,
+                                        rows_of(f, batch));
+    if (status)
+        return status;
+    int logs = t->step % t->options.log_steps == 0, due = is_due(f, batch + 1);
+    if (logs || last || due)
+        status = fal_ring_flush(&t->ring);
+    if (!status && t->ring.diverged)
+        return diverged(f, batch);
+    if (!status && due)
+        status = measure(f, batch + 1);
+    if (!status && (logs || due))
+        report_log(f, logs);
+    fal_progress progress = event_only(FAL_STEP);
+    if (!status)
+        report(f, &progress);
+    return status;
+}
+
 static fal_status run_epoch(fit *f)
 {
     fal_trainer *t = f->trainer;
-    fal_status status = begin_epoch(f);
+    fal_status status = set_order(f, t->epochs_begun++);
     size_t b = 0;
     for (; b < f->batches && steps_left(f) && !f->stopped && !status; b++)
         status = run_batch(f, b, b + 1 == f->batches || steps_left(f) == 1);
@@ -265,7 +318,8 @@ static void close_fit(fit *f)
     fal_release(f->order);
 }
 
-/* Every batch that the fit comes to must be large enough for its layers. */
+/* Every batch that the fit comes to must be large enough for its layers; the one
+ * measured last comes after its steps. */
 static fal_status check_batches(const fit *f, uint64_t steps)
 {
     const fal_trainer *t = f->trainer;
@@ -291,7 +345,8 @@ static fal_status begin_schedule(fit *f, uint64_t epochs)
                         "the run, which has %llu; shorten it, or train longer",
                         (unsigned long long)t->schedule.warmup,
                         (unsigned long long)steps);
-    fal_status status = steps ? check_batches(f, steps) : FAL_OK;
+    uint64_t batches = steps + (measures(t) != 0);
+    fal_status status = batches ? check_batches(f, batches) : FAL_OK;
     if (status)
         return status;
     f->first_step = t->schedule_start = t->step;
@@ -322,7 +377,13 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
         fal_progress start = event_only(FAL_START);
         f.resumed = now();
         report(&f, &start);
-        status = run_epochs(&f);
+        if (is_due(&f, 0) && !f.stopped) {
+            status = measure(&f, 0);
+            if (!status)
+                report_log(&f, 0);
+        }
+        if (!status)
+            status = run_epochs(&f);
     }
     close_fit(&f);
     if (!status && f.stopped)

@@ -231,7 +231,8 @@ static void add_count(fal_json *j, const char *key, uint64_t value)
     fal_json_unsigned(j, value);
 }
 
-static void add_line(fal_json *j, const fal_progress *p)
+static void add_line(fal_json *j, const fal_progress *p,
+                     const fal_metric_list *metrics)
 {
     int epoch = p->event == FAL_EPOCH;
     fal_json_begin_object(j);
@@ -239,7 +240,7 @@ static void add_line(fal_json *j, const fal_progress *p)
     fal_json_string(j, epoch ? "epoch" : "step");
     add_count(j, "step", p->step);
     add_count(j, "epoch", p->epoch);
-    add_number(j, "train_loss", p->train_loss);
+    add_known(j, "train_loss", p->train_loss);
     add_known(j, "train_accuracy", p->train_accuracy);
     if (epoch) {
         add_known(j, "validation_loss", p->validation_loss);
@@ -249,17 +250,20 @@ static void add_line(fal_json *j, const fal_progress *p)
     }
     add_number(j, "samples_per_second", p->samples_per_second);
     add_number(j, "seconds", p->seconds);
+    if (metrics)
+        fal_metric_list_json(metrics, j);
     fal_json_end_object(j);
     fal_json_newline(j);
 }
 
-fal_status fal_run_log(fal_run *run, const fal_progress *progress)
+fal_status fal_run_log(fal_run *run, const fal_progress *progress,
+                       const fal_metric_list *metrics)
 {
     fal_json j = FAL_JSON;
     fal_status status = check_place(run);
     if (status)
         return status;
-    add_line(&j, progress);
+    add_line(&j, progress, metrics);
     status = j.status;
     if (!status)
         status = fal_journal_add(&run->metrics, j.text, j.length);

@@ -4,14 +4,14 @@
  *
  *     fal_run_open(&run, "runs/a", 0);     the folder is reserved, nothing written
  *     fal_run_begin(run, config);          an older run's files go, this one's begin
- *     fal_run_log(run, progress);          for each line of metrics.jsonl
+ *     fal_run_log(run, progress, metrics); for each line of metrics.jsonl
  *     fal_run_close(run);                  or, before anything began, discard
  *
  * While it is open a locked file in the folder keeps other processes out. */
 #ifndef FAL_RUN_H
 #define FAL_RUN_H
 
-#include "falign.h"
+#include "train/metric_list.h"
 
 typedef struct fal_run fal_run;
 
@@ -38,9 +38,10 @@ fal_status fal_run_begin_events(fal_run *run);
  * where the folder was removed, moved away or replaced meanwhile. */
 fal_status fal_run_write(fal_run *run, const char *name, const char *text);
 
-/* The line of a FAL_LOG or FAL_EPOCH event; it is in the file when this returns.
- */
-fal_status fal_run_log(fal_run *run, const fal_progress *progress);
+/* The line of a FAL_LOG or FAL_EPOCH event, with that step's metrics or NULL; it is in
+ * the file when this returns. */
+fal_status fal_run_log(fal_run *run, const fal_progress *progress,
+                       const fal_metric_list *metrics);
 
 /* start.safetensors; model.safetensors, before which the metrics are on the disk. */
 fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer);

@@ -14,8 +14,8 @@
 /* The configuration, by which a run is known, comes first. */
 const fal_run_file fal_run_files[] = {
     {"config.yaml", "every option of the run, resolved"},
-    {"metrics.jsonl", "one JSON object a line: after every --log steps and after "
-                      "each epoch"},
+    {"metrics.jsonl", "one JSON object a line: after every --log steps, where "
+                      "--measure measures, and after each epoch"},
     {"start.safetensors", "weights and feedback before the first step"},
     {"model.safetensors", "weights after the last epoch; what evaluate and --init "
                           "take"},

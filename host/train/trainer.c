@@ -4,6 +4,7 @@
 #include "device/memory.h"
 #include "device/options.h"
 #include "ops/gemm.h"
+#include "train/measurer.h"
 
 #include <math.h>
 #include <string.h>
@@ -401,6 +402,7 @@ void fal_trainer_destroy(fal_trainer *t)
     if (!t)
         return;
     fal_ring_close(&t->ring);
+    fal_measurer_destroy(t->measurer);
     if (t->has_step_feed)
         fal_feed_close(&t->step_feed);
     for (size_t i = 0; i < FAL_PLAN_SIZES; i++)
@@ -431,6 +433,30 @@ static int ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+static int is_measured(const char *name)
+{
+    return ends_with(name, ".carried") || ends_with(name, ".reference_delta");
+}
+
+/* They have the rows of the batch that was measured. */
+static fal_status find_measured(const fal_trainer *t, const char *name,
+                                fal_tensor *tensor)
+{
+    const fal_measurer *m = t->measurer;
+    const fal_tensor *found;
+    if (!m || m->last_rows == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "tensor %s: nothing was measured yet; call "
+                        "fal_trainer_measure, or fit with options.measure_steps",
+                        name);
+    fal_status status = fal_tensor_find(&m->tensors, name, &found);
+    if (status)
+        return status;
+    *tensor = *found;
+    tensor->shape[0] = m->last_rows;
+    return FAL_OK;
+}
+
 /* The list that a name's ending says; deltas have the rows of the last batch. */
 static fal_status find_tensor(const fal_trainer *t, const char *name,
                               fal_tensor *tensor)
@@ -438,6 +464,8 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
     const fal_tensor *found;
     if (!t || !name)
         return fal_fail(FAL_ERROR_ARGUMENT, "tensors need a trainer and a name");
+    if (is_measured(name))
+        return find_measured(t, name, tensor);
     const fal_tensor_list *list = ends_with(name, ".gradient")
                                       ? &t->gradient_tensors
                                   : ends_with(name, ".delta")

@@ -38,10 +38,14 @@ struct fal_trainer {
     fal_ring ring;
     fal_feed step_feed; /* of fal_trainer_step */
     int has_step_feed;
+    struct fal_measurer *measurer; /* made when first needed */
+    fal_on_metric on_metric;       /* of fit; NULL: it does not measure */
+    void *metric_user;
 
     size_t last_rows;         /* of the last batch */
     uint64_t step, epoch;     /* over the trainer's life */
     uint64_t epochs_begun;    /* draws the data order */
+    uint64_t measured;        /* the step of the last measurement in a fit, + 1 */
     uint64_t schedule_start;  /* the step at which the schedule began … */
     uint64_t schedule_epoch;  /* … and the epochs completed before */
     uint64_t schedule_length; /* steps; 0: not known */
@@ -66,6 +70,11 @@ fal_view fal_trainer_clip_scale(const fal_trainer *trainer);
 /* host/train/step.c: one batch of a feed through plan and update; does not wait. */
 fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
                            size_t rows);
+
+/* host/train/measure.c: measures on a batch of a feed of this trainer's, for the
+ * trainer's callback. */
+fal_status fal_trainer_measure_feed(fal_trainer *trainer, fal_feed *feed,
+                                    size_t start, size_t rows);
 
 /* Launches of one step. */
 fal_status fal_trainer_launches(fal_trainer *trainer, size_t *launches);

@@ -1,0 +1,202 @@
+#include "train/measurer.h"
+#include "device/memory.h"
+#include "ops/gemm.h"
+
+/* ---- making -------------------------------------------------------------- */
+
+static fal_status make_reference(fal_measurer *m)
+{
+    size_t count = m->trainer->model->network.weights;
+    const fal_rule *rule = NULL;
+    fal_status status = fal_rule_find("bp", &rule);
+    m->reference = fal_allocate(count, sizeof *m->reference);
+    if (!m->reference)
+        return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        m->reference[i].rule = rule;
+    return status;
+}
+
+static fal_status make_memory(fal_measurer *m)
+{
+    fal_trainer *t = m->trainer;
+    fal_device *device = t->model->device;
+    fal_arena_begin(&m->statistics, device, "statistics of a measured batch");
+    fal_status status = fal_network_place_state(&t->model->network, &m->statistics);
+    if (!status)
+        status = fal_arena_make(&m->statistics);
+    if (!status)
+        status = fal_workspace_make(&m->workspace, device, &t->model->network,
+                                    FAL_MODE_MEASURE, t->options.batch, t->loss, 1);
+    return status;
+}
+
+/* Frozen layers are carried nothing. */
+static fal_status list_tensors(fal_measurer *m)
+{
+    const fal_trainer *t = m->trainer;
+    const fal_network *network = &t->model->network;
+    fal_status status = FAL_OK;
+    for (unsigned l = 1; l < network->weights && !status; l++) {
+        const fal_layer *layer = fal_network_weight_layer(network, l);
+        size_t index = fal_network_index(network, layer);
+        fal_tensor tensor = {.arena = &m->workspace.arena,
+                             .slot = m->workspace.references[index],
+                             .shape = {m->workspace.rows, layer->outputs},
+                             .dimensions = 2};
+        status = fal_tensor_add(&m->tensors, tensor, layer->name,
+                                "reference_delta");
+        tensor.slot = m->workspace.carried[index];
+        if (!status && !t->routes[l - 1].frozen)
+            status = fal_tensor_add(&m->tensors, tensor, layer->name, "carried");
+    }
+    return status;
+}
+
+/* ---- what stands in for the weights under direct rules ------------------- */
+
+static int has_projection(const fal_trainer *t, unsigned number)
+{
+    return number > 1 && number < t->model->network.weights &&
+           t->routes[number - 1].rule->path == FAL_PATH_DIRECT;
+}
+
+/* B_{l-1}^T B_l, in W_l's shape. */
+static fal_product projection(const fal_measurer *m, unsigned number)
+{
+    const fal_trainer *t = m->trainer;
+    const fal_layer *layer = fal_network_weight_layer(&t->model->network, number);
+    return (fal_product){
+        .m = layer->inputs,
+        .n = layer->outputs,
+        .k = t->model->network.outputs,
+        .a = {FAL_SOURCE_COLUMNS, t->routes[number - 2].feedback, layer->inputs},
+        .b = {FAL_SOURCE_ROWS, t->routes[number - 1].feedback, layer->outputs},
+        .c = fal_arena_view(&m->projections, m->projection_slots[number - 1]),
+        .pitch = layer->outputs,
+        .layer = layer->name,
+        .work = "projection"};
+}
+
+static fal_status add_projections(fal_measurer *m)
+{
+    unsigned count = (unsigned)m->trainer->model->network.weights;
+    size_t used = 0;
+    fal_product *products = fal_allocate(count, sizeof *products);
+    if (!products)
+        return FAL_ERROR_MEMORY;
+    for (unsigned l = 2; l < count; l++)
+        if (has_projection(m->trainer, l))
+            products[used++] = projection(m, l);
+    m->projecting = (fal_launches){
+        .device = m->trainer->model->device, .layer = "measure", .evaluation = 1};
+    fal_status status = fal_gemm_add(&m->projecting, products, used);
+    fal_release(products);
+    return status;
+}
+
+static fal_status make_projections(fal_measurer *m)
+{
+    const fal_trainer *t = m->trainer;
+    unsigned count = (unsigned)t->model->network.weights;
+    fal_status status = FAL_OK;
+    fal_arena_begin(&m->projections, t->model->device, "products of feedback");
+    m->projections.limit = t->model->parameters.limit;
+    m->projection_slots = fal_allocate(count, sizeof *m->projection_slots);
+    if (!m->projection_slots)
+        return FAL_ERROR_MEMORY;
+    for (unsigned l = 2; l < count && !status; l++)
+        if (has_projection(t, l))
+            status = fal_arena_place(
+                &m->projections,
+                fal_network_weight_layer(&t->model->network, l)->weight.count,
+                &m->projection_slots[l - 1]);
+    if (!status)
+        status = fal_arena_make(&m->projections);
+    return !status && m->projections.count ? add_projections(m) : status;
+}
+
+fal_status fal_measurer_make(fal_trainer *t)
+{
+    if (t->measurer)
+        return FAL_OK;
+    fal_measurer *m = fal_allocate(1, sizeof *m);
+    if (!m)
+        return FAL_ERROR_MEMORY;
+    m->trainer = t;
+    fal_status status = make_reference(m);
+    if (!status)
+        status = make_memory(m);
+    if (!status)
+        status = list_tensors(m);
+    if (!status)
+        status = make_projections(m);
+    if (status)
+        fal_measurer_destroy(m);
+    else
+        t->measurer = m;
+    return status;
+}
+
+void fal_measurer_destroy(fal_measurer *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < sizeof m->plans / sizeof *m->plans; i++)
+        fal_plan_release(&m->plans[i]);
+    fal_launches_release(&m->projecting);
+    fal_arena_release(&m->projections);
+    fal_release(m->projection_slots);
+    fal_tensor_list_release(&m->tensors);
+    fal_workspace_release(&m->workspace);
+    fal_arena_release(&m->statistics);
+    fal_release(m->reference);
+    fal_release(m);
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static fal_status make_plan(fal_measurer *m, fal_plan *plan, size_t rows,
+                            int targets)
+{
+    const fal_trainer *t = m->trainer;
+    fal_plan_build build = {.network = &t->model->network,
+                            .parameters = &t->model->parameters,
+                            .state = &t->model->state,
+                            .statistics = &m->statistics,
+                            .workspace = &m->workspace,
+                            .routes = t->routes,
+                            .reference = m->reference,
+                            .loss = t->loss,
+                            .uses_targets = targets,
+                            .rows = rows};
+    fal_plan_release(plan);
+    return fal_plan_make(plan, &build);
+}
+
+static fal_status find_plan(fal_measurer *m, size_t rows, int targets,
+                            fal_plan **plan)
+{
+    size_t count = sizeof m->plans / sizeof *m->plans;
+    for (size_t i = 0; i < count; i++)
+        if (m->plans[i].rows == rows && m->plans[i].uses_targets == targets) {
+            *plan = &m->plans[i];
+            return FAL_OK;
+        }
+    *plan = &m->plans[m->next_plan++ % count];
+    return make_plan(m, *plan, rows, targets);
+}
+
+fal_status fal_measurer_run(fal_measurer *m, fal_feed *feed, size_t start,
+                            size_t rows)
+{
+    fal_plan *plan = NULL;
+    fal_status status = find_plan(m, rows, feed->data.targets != NULL, &plan);
+    if (!status)
+        status = fal_feed_batch_to(feed, &m->workspace, start, rows);
+    if (!status)
+        status = fal_plan_run(plan, 0);
+    if (!status)
+        m->last_rows = rows;
+    return status;
+}

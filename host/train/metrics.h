@@ -1,0 +1,53 @@
+/* The metrics of science §4: their names, and their values from what a measurer left
+ * on the device. */
+#ifndef FAL_METRICS_H
+#define FAL_METRICS_H
+
+#include "train/measurer.h"
+
+/* In the order they are given out. */
+typedef enum fal_metric_id {
+    FAL_GRADIENT_ALIGNMENT,
+    FAL_WEIGHT_ALIGNMENT,
+    FAL_REFERENCE_NORM,
+    FAL_DEAD_UNITS,
+    FAL_LEFT_OUT,
+    FAL_METRICS /* how many */
+} fal_metric_id;
+
+/* Which layers with weights, of 1 … L, may have a metric. */
+typedef struct fal_metric_kind {
+    const char *name;
+    unsigned first;     /* the lowest */
+    int without_output; /* 1: up to L − 1 */
+} fal_metric_kind;
+
+extern const fal_metric_kind fal_metric_kinds[FAL_METRICS];
+
+/* Sums of values and of what they weigh, [FAL_METRICS][layers + 1]; number 0 is the
+ * total of all layers. */
+typedef struct fal_metric_table {
+    size_t layers;
+    double *sums, *weights;
+} fal_metric_table;
+
+fal_status fal_metric_table_make(fal_metric_table *table, size_t layers);
+void fal_metric_table_release(fal_metric_table *table);
+
+/* Adds a value with weight 1. */
+void fal_metric_table_add(fal_metric_table *table, fal_metric_id id, size_t number,
+                          double value);
+
+/* The mean, NAN where nothing was added. */
+double fal_metric_table_value(const fal_metric_table *table, fal_metric_id id,
+                              size_t number);
+
+/* Adds what follows from the measurer's last batch; `whole` 0: only what is a mean
+ * over samples. Waits for the device. */
+fal_status fal_metrics_of_batch(fal_measurer *measurer, int whole,
+                                fal_metric_table *table);
+
+/* Adds what follows from the weights and their carriers alone. */
+fal_status fal_metrics_of_weights(fal_measurer *measurer, fal_metric_table *table);
+
+#endif

@@ -1,0 +1,429 @@
+/* The metrics' values. Oracles: the same network in double (host/reference/network.c),
+ * whose deltas go down once by the rule and once by backpropagation, with the
+ * definitions of science §4 written out over them; and numbers known in closed form. */
+#include "twin.h"
+#include "values.h"
+
+/* ---- the same in double -------------------------------------------------- */
+
+enum { LAYERS = 4 };
+
+/* Of the layers of a twin: what the rule hands down, its deltas and gradients, and the
+ * true ones. */
+typedef struct both {
+    double *carried[LAYERS], *own[LAYERS], *reference[LAYERS];
+    double *gradient[LAYERS], *true_gradient[LAYERS];
+} both;
+
+static double *copy_of(const double *from, size_t count)
+{
+    double *to = room(count, sizeof *to);
+    memcpy(to, from, count * sizeof *to);
+    return to;
+}
+
+/* The signal at the output of layer l, from the deltas that the twin has now. */
+static double *carried_of(const twin *t, size_t l)
+{
+    const fal_reference_network *net = &t->net;
+    int direct = net->layers[l].rule == FAL_REFERENCE_DFA;
+    const fal_reference_layer *from = &net->layers[direct ? net->count - 1 : l + 1];
+    const double *matrix = direct ? net->layers[l].feedback
+                           : from->rule == FAL_REFERENCE_FA ? from->feedback
+                                                            : from->weight;
+    size_t out = net->layers[l].out;
+    double *signal = room(t->batch.rows * out, sizeof *signal);
+    for (size_t r = 0; r < t->batch.rows; r++)
+        for (size_t i = 0; i < out; i++)
+            for (size_t j = 0; j < from->out; j++)
+                signal[r * out + i] +=
+                    from->delta[r * from->out + j] *
+                    matrix[direct ? j * out + i : i * from->out + j];
+    return signal;
+}
+
+static both find_both(twin *t)
+{
+    both b = {0};
+    size_t count = t->net.count, rows = t->batch.rows;
+    fal_reference_rule rule = t->net.layers[0].rule;
+    fal_reference_network_forward(&t->net, &t->batch);
+    fal_reference_network_backward(&t->net, &t->batch);
+    for (size_t l = 0; l < count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        b.own[l] = copy_of(own->delta, rows * own->out);
+        b.gradient[l] = copy_of(own->weight_gradient, own->in * own->out);
+        if (l + 1 < count)
+            b.carried[l] = carried_of(t, l);
+    }
+    for (size_t l = 0; l < count; l++)
+        t->net.layers[l].rule = FAL_REFERENCE_BP;
+    fal_reference_network_backward(&t->net, &t->batch);
+    for (size_t l = 0; l < count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        b.reference[l] = copy_of(own->delta, rows * own->out);
+        b.true_gradient[l] = copy_of(own->weight_gradient, own->in * own->out);
+        t->net.layers[l].rule = rule;
+    }
+    return b;
+}
+
+static void free_both(both *b)
+{
+    for (size_t l = 0; l < LAYERS; l++) {
+        fal_release(b->carried[l]);
+        fal_release(b->own[l]);
+        fal_release(b->reference[l]);
+        fal_release(b->gradient[l]);
+        fal_release(b->true_gradient[l]);
+    }
+}
+
+/* Parts of a cosine. */
+typedef struct angle {
+    double ab, aa, bb;
+} angle;
+
+static void add_parts(angle *to, const double *a, const double *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to->ab += a[i] * b[i];
+        to->aa += a[i] * a[i];
+        to->bb += b[i] * b[i];
+    }
+}
+
+static double cosine(const angle *parts)
+{
+    return parts->ab / sqrt(parts->aa * parts->bb);
+}
+
+static int is_frozen(const twin *t, size_t l)
+{
+    return t->net.layers[l].rule == FAL_REFERENCE_SHALLOW && l + 1 < t->net.count;
+}
+
+/* The mean cosine of the rows of layers first … last. */
+static double mean_cosine(const twin *t, const both *b, size_t first, size_t last,
+                          size_t *left_out)
+{
+    double sum = 0;
+    *left_out = 0;
+    for (size_t r = 0; r < t->batch.rows; r++) {
+        angle parts = {0, 0, 0};
+        for (size_t l = first; l <= last; l++) {
+            size_t out = t->net.layers[l].out;
+            add_parts(&parts, b->own[l] + r * out, b->reference[l] + r * out, out);
+        }
+        if (parts.aa > 0 && parts.bb > 0)
+            sum += cosine(&parts);
+        else
+            ++*left_out;
+    }
+    return sum / (double)(t->batch.rows - *left_out);
+}
+
+static void expect_gradient_alignment(const twin *t, const both *b, const values *v)
+{
+    size_t hidden = t->net.count - 1, left_out;
+    for (size_t l = 0; l <= hidden; l++) {
+        size_t first = l ? l - 1 : 0, last = l ? l - 1 : hidden - 1;
+        double expected = mean_cosine(t, b, first, last, &left_out);
+        if (is_frozen(t, 0)) {
+            expect_metric(v, "gradient_alignment", l, NAN, 0);
+            expect_metric(v, "left_out", l, NAN, 0);
+            continue;
+        }
+        expect_metric(v, "gradient_alignment", l, expected, 2e-6);
+        expect_metric(v, "left_out", l, (double)left_out, 0);
+    }
+}
+
+static void expect_reference_norm(const twin *t, const both *b, const values *v)
+{
+    double squares = 0;
+    for (size_t l = 0; l + 1 < t->net.count; l++) {
+        double own = norm(b->reference[l], t->batch.rows * t->net.layers[l].out);
+        expect_metric(v, "reference_norm", l + 1, own, 2e-6 * own);
+        squares += own * own;
+    }
+    expect_metric(v, "reference_norm", 0, sqrt(squares), 2e-6 * sqrt(squares));
+}
+
+static void expect_dead_units(const twin *t, const values *v)
+{
+    double dead = 0, units = 0;
+    for (size_t l = 0; l + 1 < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        double of_layer = 0;
+        for (size_t i = 0; i < own->out; i++) {
+            int alive = 0;
+            for (size_t r = 0; r < t->batch.rows; r++)
+                alive |= own->values[FAL_REFERENCE_STAGES][r * own->out + i] != 0;
+            of_layer += !alive;
+        }
+        expect_metric(v, "dead_units", l + 1, of_layer / (double)own->out, 1e-15);
+        dead += of_layer;
+        units += (double)own->out;
+    }
+    expect_metric(v, "dead_units", 0, dead / units, 1e-15);
+}
+
+/* C_l of science §4 in W_l's shape, [in][out]; NULL: none. */
+static double *carrier_of(const twin *t, size_t l)
+{
+    const fal_reference_layer *own = &t->net.layers[l];
+    size_t classes = t->net.layers[t->net.count - 1].out;
+    if (own->rule == FAL_REFERENCE_SHALLOW)
+        return NULL;
+    if (own->rule != FAL_REFERENCE_DFA)
+        return copy_of(own->rule == FAL_REFERENCE_FA ? own->feedback : own->weight,
+                       own->in * own->out);
+    const double *below = t->net.layers[l - 1].feedback;
+    double *c = room(own->in * own->out, sizeof *c);
+    for (size_t i = 0; i < own->in; i++)
+        for (size_t j = 0; j < own->out; j++)
+            for (size_t k = 0; k < classes; k++) {
+                double above = l + 1 < t->net.count
+                                   ? own->feedback[k * own->out + j]
+                                   : j == k;
+                c[i * own->out + j] += below[k * own->in + i] * above;
+            }
+    return c;
+}
+
+static void expect_weight_alignment(const twin *t, const values *v)
+{
+    angle all = {0, 0, 0};
+    assert_false(has_value(v, "weight_alignment", "dense1"));
+    for (size_t l = 1; l < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        angle parts = {0, 0, 0};
+        double *c = carrier_of(t, l);
+        if (c)
+            add_parts(&parts, own->weight, c, own->in * own->out);
+        add_parts(&all, own->weight, c ? c : own->weight,
+                  c ? own->in * own->out : 0);
+        expect_metric(v, "weight_alignment", l + 1, c ? cosine(&parts) : NAN, 1e-6);
+        fal_release(c);
+    }
+    expect_metric(v, "weight_alignment", 0, all.bb > 0 ? cosine(&all) : NAN, 1e-6);
+}
+
+static void expect_tensors(twin *t, const both *b)
+{
+    size_t shape[4], dimensions, rows = t->batch.rows;
+    for (size_t l = 0; l + 1 < t->net.count; l++) {
+        size_t out = t->net.layers[l].out;
+        expect_tensor(t, tensor_name(l + 1, "reference_delta"), 0, b->reference[l],
+                      rows, out, 1e-5, 1e-9);
+        if (!is_frozen(t, l))
+            expect_tensor(t, tensor_name(l + 1, "carried"), 0, b->carried[l], rows,
+                          out, 1e-5, 1e-9);
+        else
+            expect_error(fal_trainer_tensor_shape(t->trainer,
+                                                  tensor_name(l + 1, "carried"),
+                                                  shape, &dimensions),
+                         FAL_ERROR_ARGUMENT, "unknown tensor 'dense");
+    }
+}
+
+static void check_twin(twin *t)
+{
+    values v = {0};
+    must(fal_trainer_measure(t->trainer, &t->arrays, collect, &v));
+    both b = find_both(t);
+    expect_tensors(t, &b);
+    expect_gradient_alignment(t, &b, &v);
+    expect_reference_norm(t, &b, &v);
+    expect_dead_units(t, &v);
+    expect_weight_alignment(t, &v);
+    free_both(&b);
+}
+
+/* Three hidden layers of odd widths, two activations in the middle one. */
+static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
+                          fal_phi phi, const char *loss)
+{
+    fal_trainer_options options = FAL_TRAINER_OPTIONS;
+    fal_reference_layer layers[LAYERS] = {
+        layer(13, 21, phi, FAL_LINEAR), layer(21, 17, phi, FAL_TANH),
+        layer(17, 19, phi, FAL_LINEAR), layer(19, 5, FAL_LINEAR, FAL_LINEAR)};
+    for (size_t l = 0; l + 1 < LAYERS; l++)
+        layers[l].norm = norm_kind;
+    options.rule = rule;
+    options.loss = loss;
+    twin t = twin_open(layers, LAYERS, options,
+                       random_arrays(23, 13, 5, loss != NULL));
+    check_twin(&t);
+    twin_close(&t);
+}
+
+static void values_are_those_in_double(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < RULES; r++)
+        for (int n = FAL_REFERENCE_NO_NORM; n <= FAL_REFERENCE_LAYER; n++)
+            check_network(rules[r], (fal_reference_norm_kind)n,
+                          n ? FAL_TANH : FAL_RELU, r % 2 ? "mse" : NULL);
+}
+
+/* ---- closed forms -------------------------------------------------------- */
+
+/* 6 inputs, 9 hidden units, as many classes as asked for, without biases. */
+static twin small_twin(const char *rule, fal_phi phi, size_t classes, int real)
+{
+    fal_trainer_options options = FAL_TRAINER_OPTIONS;
+    fal_reference_layer layers[2] = {layer(6, 9, phi, FAL_LINEAR),
+                                     layer(9, classes, FAL_LINEAR, FAL_LINEAR)};
+    layers[0].has_bias = layers[1].has_bias = 0;
+    options.rule = rule;
+    options.loss = real ? "mse" : NULL;
+    return twin_open(layers, 2, options, random_arrays(11, 6, classes, real));
+}
+
+static values measured(twin *t)
+{
+    values v = {0};
+    must(fal_trainer_measure(t->trainer, &t->arrays, collect, &v));
+    return v;
+}
+
+static void scale_floats(float *numbers, size_t count, float by)
+{
+    for (size_t i = 0; i < count; i++)
+        numbers[i] *= by;
+}
+
+/* With B = cW every delta is c times the true one: the cosines are sign(c). */
+static void feedback_like_the_weights(void **state)
+{
+    static const float factors[] = {1, -1, .125f, -8};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        twin t = small_twin("fa", FAL_TANH, 5, 0);
+        size_t n;
+        float *w = model_floats(t.model, "dense2.weight", &n);
+        scale_floats(w, n, factors[i]);
+        must(fal_trainer_tensor_set(t.trainer, "dense2.feedback", w, n));
+        values v = measured(&t);
+        double sign = factors[i] > 0 ? 1 : -1;
+        for (size_t l = 0; l < 2; l++)
+            expect_metric(&v, "gradient_alignment", l, sign, 1e-7);
+        expect_metric(&v, "weight_alignment", 2, sign, 1e-15);
+        expect_metric(&v, "weight_alignment", 0, sign, 1e-15);
+        fal_release(w);
+        twin_close(&t);
+    }
+}
+
+/* One linear output: delta is e b^T beside e w^T, so each sample's cosine is that of b
+ * and w, which is the weights' alignment too, under fa as under dfa. */
+static void one_output_has_one_angle(void **state)
+{
+    static const char *const names[] = {"fa", "dfa"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        twin t = small_twin(names[i], FAL_LINEAR, 1, 1);
+        const char *name = tensor_name(2 - i, "feedback");
+        size_t n;
+        float *b = trainer_floats(t.trainer, name, &n);
+        double *wide = doubles_of(b, n);
+        angle parts = {0, 0, 0};
+        add_parts(&parts, t.net.layers[1].weight, wide, 9);
+        values v = measured(&t);
+        expect_metric(&v, "gradient_alignment", 1, cosine(&parts), 1e-6);
+        expect_metric(&v, "gradient_alignment", 0, cosine(&parts), 1e-6);
+        expect_metric(&v, "weight_alignment", 2, cosine(&parts), 1e-7);
+        fal_release(b);
+        fal_release(wide);
+        twin_close(&t);
+    }
+}
+
+static void backpropagation_is_its_own_reference(void **state)
+{
+    (void)state;
+    twin t = small_twin("bp", FAL_TANH, 5, 0);
+    values v = measured(&t);
+    for (size_t l = 0; l < 2; l++)
+        expect_metric(&v, "gradient_alignment", l, 1, 1e-7);
+    expect_metric(&v, "weight_alignment", 2, 1, 0);
+    expect_metric(&v, "weight_alignment", 0, 1, 0);
+    twin_close(&t);
+}
+
+/* Inputs of zeros leave relu no slope, so their deltas are zero; a unit whose weights
+ * are negative is dead for inputs that are not. */
+static void zeros_are_left_out(void **state)
+{
+    (void)state;
+    twin t = small_twin("fa", FAL_RELU, 5, 0);
+    float *x = (float *)t.arrays.inputs;
+    size_t n;
+    for (size_t i = 0; i < 11 * 6; i++)
+        x[i] = i / 6 % 4 == 0 ? 0 : fabsf(x[i]) + .1f;
+    float *w = model_floats(t.model, "dense1.weight", &n);
+    for (size_t i = 0; i < n; i++)
+        w[i] = i / 6 < 3 ? -fabsf(w[i]) : fabsf(w[i]);
+    must(fal_model_tensor_set(t.model, "dense1.weight", w, n));
+    values v = measured(&t);
+    expect_metric(&v, "left_out", 1, 3, 0);
+    expect_metric(&v, "left_out", 0, 3, 0);
+    expect_metric(&v, "dead_units", 1, 3. / 9, 1e-15);
+    assert_true(fabs(value_at(&v, 0, "gradient_alignment", "dense1")) <= 1);
+    memset(x, 0, 11 * 6 * sizeof *x);
+    v = measured(&t);
+    expect_metric(&v, "left_out", 1, 11, 0);
+    expect_metric(&v, "gradient_alignment", 1, NAN, 0);
+    expect_metric(&v, "gradient_alignment", 0, NAN, 0);
+    expect_metric(&v, "reference_norm", 1, 0, 0);
+    expect_metric(&v, "dead_units", 0, 1, 0);
+    fal_release(w);
+    twin_close(&t);
+}
+
+/* ---- properties ---------------------------------------------------------- */
+
+/* Rows in another order, and, all deltas being linear in it, feedback at another
+ * scale. */
+static void order_and_scale_do_not_matter(void **state)
+{
+    (void)state;
+    twin t = small_twin("dfa", FAL_TANH, 5, 0);
+    values before = measured(&t);
+    float *x = (float *)t.arrays.inputs, first[6];
+    int32_t *labels = (int32_t *)t.arrays.labels, label = labels[0];
+    size_t n;
+    memcpy(first, x, sizeof first);
+    memmove(x, x + 6, 10 * sizeof first);
+    memcpy(x + 60, first, sizeof first);
+    memmove(labels, labels + 1, 10 * sizeof label);
+    labels[10] = label;
+    float *b = trainer_floats(t.trainer, "dense1.feedback", &n);
+    scale_floats(b, n, 37.5f);
+    must(fal_trainer_tensor_set(t.trainer, "dense1.feedback", b, n));
+    values after = measured(&t);
+    assert_int_equal(before.count, after.count);
+    for (size_t i = 0; i < before.count; i++) {
+        double one = before.items[i].value, other = after.items[i].value;
+        if (!(fabs(one - other) <= 1e-6 * fabs(one)))
+            fail_msg("%s of %s: %g, then %g", before.items[i].name,
+                     before.items[i].layer, one, other);
+    }
+    fal_release(b);
+    twin_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_those_in_double),
+        cmocka_unit_test(feedback_like_the_weights),
+        cmocka_unit_test(one_output_has_one_angle),
+        cmocka_unit_test(backpropagation_is_its_own_reference),
+        cmocka_unit_test(zeros_are_left_out),
+        cmocka_unit_test(order_and_scale_do_not_matter),
+    };
+    return cmocka_run_group_tests_name("metrics", tests, open_device, close_device);
+}
