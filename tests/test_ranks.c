@@ -14,20 +14,32 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* The last computes on the host. */
-enum { DEVICES = 5, HOST = DEVICES - 1 };
+/* The first computes on the host. */
+enum { HOST = 0, GPU = 1, DEVICES = 5 };
 static fal_device *devices[DEVICES];
+static int device_count;
 
+static fal_device *open(const char *kernels, int vector)
+{
+    fal_device *opened = NULL;
+    fal_device_options options = FAL_DEVICE_OPTIONS;
+    options.kernels = kernels;
+    options.vector = vector;
+    options.gemm = "own";
+    must(fal_device_open(&opened, &options));
+    return opened;
+}
+
+/* CPU-like kernels only where they are the device's own: they crawl elsewhere. */
 static int open_devices(void **state)
 {
     (void)state;
-    for (int i = 0; i < DEVICES; i++) {
-        fal_device_options options = FAL_DEVICE_OPTIONS;
-        options.kernels = i == 0 ? "gpu" : i == HOST ? NULL : "cpu";
-        options.vector = i == 0 || i == HOST ? 0 : 2 << i;
-        options.gemm = "own";
-        must(fal_device_open(&devices[i], &options));
-    }
+    devices[HOST] = open(NULL, 0);
+    devices[GPU] = open("gpu", 0);
+    device_count = 2;
+    int is_cpu = devices[HOST]->facts.family == FAL_FAMILY_CPU;
+    for (int vector = 4; vector <= 16 && is_cpu; vector *= 2)
+        devices[device_count++] = open("cpu", vector);
     devices[HOST]->facts.double_precision = 0;
     return 0;
 }
@@ -35,14 +47,14 @@ static int open_devices(void **state)
 static int close_devices(void **state)
 {
     (void)state;
-    for (int i = 0; i < DEVICES; i++)
+    for (int i = 0; i < device_count; i++)
         fal_device_destroy(devices[i]);
     return 0;
 }
 
 static const char *where(int i)
 {
-    static const char *const names[] = {"gpu", "cpu 4", "cpu 8", "cpu 16", "host"};
+    static const char *const names[] = {"host", "gpu", "cpu 4", "cpu 8", "cpu 16"};
     return names[i];
 }
 
@@ -58,7 +70,7 @@ static fal_view put(fal_device *on, size_t count, const float *values)
 
 static void check_shape(size_t rows, size_t columns)
 {
-    for (int d = 0; d < DEVICES; d++)
+    for (int d = 0; d < device_count; d++)
         for (int parts = 0; parts < 4; parts++) {
             double worst = 0;
             must(fal_check_gram(devices[d], rows, columns, parts & 1, parts & 2,
@@ -89,7 +101,7 @@ static void many_at_once(void **state)
         {5, 90}, {90, 5}, {33, 17}, {1, 1}, {20, 20}};
     enum { N = COUNT(shapes), ROOM = 40 * 40 + 1 };
     (void)state;
-    for (int d = 0; d < DEVICES; d++) {
+    for (int d = 0; d < device_count; d++) {
         float *values = random_floats(3000, 1);
         fal_view view = put(devices[d], 3000, values);
         double *expected = room(ROOM, sizeof *expected);
@@ -125,10 +137,7 @@ static void are_compiled_when_first_wanted(void **state)
     double out[4], worst = 0;
     (void)state;
     for (int is_gpu = 0; is_gpu < 2; is_gpu++) {
-        fal_device_options options = FAL_DEVICE_OPTIONS;
-        options.kernels = is_gpu ? "gpu" : "cpu";
-        fal_device *on = NULL;
-        must(fal_device_open(&on, &options));
+        fal_device *on = open(is_gpu ? "gpu" : NULL, 0);
         must(fal_check_probe(on, &worst));
         fal_view view = put(on, 4, one);
         fal_gram gram = {view, view, 2, 2, 0, out};
@@ -136,7 +145,7 @@ static void are_compiled_when_first_wanted(void **state)
             int programs = 0;
             for (size_t i = 0; i < FAL_PROGRAM_LIMIT; i++)
                 programs += on->programs[i] != NULL;
-            assert_int_equal(programs, built);
+            assert_int_equal(programs, on->facts.double_precision ? built : 1);
             must(fal_grams_compute(on, &gram, 1));
         }
         assert_true(out[0] == 5 && out[1] == 11 && out[2] == 11 && out[3] == 25);
@@ -150,7 +159,7 @@ static void failures_are_passed_on(void **state)
     float *values = random_floats(600, 1);
     double *out = room(400, sizeof *out);
     (void)state;
-    for (int d = 0; d < DEVICES; d++) {
+    for (int d = 0; d < device_count; d++) {
         fal_view view = put(devices[d], 600, values);
         fal_gram gram = {view, view, 20, 30, 0, out};
         must(fal_grams_compute(devices[d], &gram, 1));
@@ -284,7 +293,7 @@ static void agree_with_svd(void **state)
         float *values = spread(n[0], n[1], i & 1 ? 4 : 0, i & 2 ? 3 : 0);
         double *exact = doubles(values, n[0] * n[1]);
         fal_ranks expected = by_lapack_svd(exact, n[0], n[1]);
-        for (int d = 0; d < DEVICES; d++)
+        for (int d = 0; d < device_count; d++)
             same_ranks(on(d, values, n[0], n[1]), expected, 1e-5);
         fal_release(values);
         fal_release(exact);
@@ -351,7 +360,7 @@ static void updates_agree_with_svd(void **state)
         const size_t *n = shapes[i / 4];
         layer l = {n[0], n[1], n[2], spread(n[0], n[1], 0, i & 1 ? 2 : 0),
                    spread(n[0], n[2], i & 2 ? 2 : 0, 0)};
-        for (int on = HOST - 1; on <= HOST; on++)
+        for (int on = HOST; on <= GPU; on++)
             check_update(on, &l, 1e-5);
         fal_release(l.h);
         fal_release(l.delta);
@@ -406,7 +415,7 @@ static void matrices_with_known_ranks(void **state)
     static const float zero[12];
     (void)state;
     need_lapack();
-    for (int d = 0; d < DEVICES; d++) {
+    for (int d = 0; d < device_count; d++) {
         same_ranks(on(d, two_one, 2, 2), (fal_ranks){1.889882, 1.470588, 1.25},
                    1e-6);
         same_ranks(on(d, zero_row, 2, 3), (fal_ranks){1, 1, 1}, 0);
@@ -429,7 +438,7 @@ static void rank_one(void **state)
         for (size_t columns = 1; columns <= 100; columns += 33) {
             for (size_t i = 0; i < rows * columns; i++)
                 values[i] = (float)((i / columns % 7 + 1) * (i % columns % 11 + 1));
-            for (int d = 0; d < DEVICES; d++)
+            for (int d = 0; d < device_count; d++)
                 same_ranks(on(d, values, rows, columns), (fal_ranks){1, 1, 1},
                            1e-12);
         }
@@ -468,7 +477,7 @@ static void gaussian_matrices_have_published_ranks(void **state)
     for (int n = 0; n < MATRICES; n++) {
         for (size_t i = 0; i < SIDE * SIDE; i++)
             values[i] = (float)gaussian();
-        fal_ranks ranks = on(HOST - 1, values, SIDE, SIDE);
+        fal_ranks ranks = on(device_count - 1, values, SIDE, SIDE);
         mean.effective += ranks.effective / MATRICES;
         mean.participation += ranks.participation / MATRICES;
         mean.stable += ranks.stable / MATRICES;
@@ -495,11 +504,11 @@ static void ranks_are_of_the_matrix_alone(void **state)
             size_t row = i / COLUMNS * 7 % ROWS;
             moved[row * COLUMNS + i % COLUMNS] = 16 * values[i];
         }
-        fal_ranks first = on(0, values, ROWS, COLUMNS);
+        fal_ranks first = on(HOST, values, ROWS, COLUMNS);
         assert_true(first.effective >= 1 && first.effective <= ROWS);
         assert_true(first.participation >= 1 && first.participation <= ROWS);
         assert_true(first.stable >= 1 && first.stable <= ROWS);
-        for (int d = 0; d < DEVICES; d++) {
+        for (int d = 0; d < device_count; d++) {
             same_ranks(on(d, values, ROWS, COLUMNS), first, 1e-10);
             same_ranks(on(d, moved, ROWS, COLUMNS), first, 1e-10);
         }

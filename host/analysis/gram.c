@@ -84,8 +84,9 @@ static fal_status on_device(fal_device *device, const fal_gram *grams, size_t co
 /* ---- on the host --------------------------------------------------------- */
 
 /* Lines of a matrix (its rows, or columns if by_column) that are multiplied together:
- * their places are interleaved, [panel][place][PANEL], zeros behind the last. */
-enum { PANEL = 8 };
+ * their places are interleaved, [panel][place][PANEL], zeros behind the last. LINES of
+ * one panel meet all of another at a time. */
+enum { PANEL = 8, LINES = 2 };
 
 static size_t depth_of(const fal_gram *gram)
 {
@@ -125,31 +126,40 @@ static fal_status read_panels(fal_device *device, const fal_gram *gram,
     return status;
 }
 
-/* One line with a panel of lines */
-static void multiply(const double *line, const double *panel, size_t depth,
-                     double sums[PANEL])
+static void multiply(const double *lines, const double *panel, size_t depth,
+                     double sums[LINES][PANEL])
 {
-    double sum[PANEL] = {0};
+    double sum[LINES][PANEL] = {{0}};
     for (size_t k = 0; k < depth; k++)
-        for (size_t j = 0; j < PANEL; j++)
-            sum[j] += line[k * PANEL] * panel[k * PANEL + j];
+        for (size_t i = 0; i < LINES; i++)
+            for (size_t j = 0; j < PANEL; j++)
+                sum[i][j] += lines[k * PANEL + i] * panel[k * PANEL + j];
     memcpy(sums, sum, sizeof sum);
+}
+
+/* At [i][j] on, and what lies within; of a symmetric one the same above. */
+static void put(const fal_gram *gram, size_t i, size_t j, double sums[LINES][PANEL])
+{
+    size_t side = side_of(gram);
+    for (size_t row = i; row < i + LINES && row < side; row++)
+        for (size_t column = j; column < j + PANEL && column < side; column++) {
+            double sum = sums[row - i][column - j];
+            gram->out[row * side + column] = sum;
+            if (is_symmetric(gram))
+                gram->out[column * side + row] = sum;
+        }
 }
 
 static void multiply_all(const fal_gram *gram, const double *a, const double *b)
 {
     size_t side = side_of(gram), depth = depth_of(gram), panel = depth * PANEL;
-    int symmetric = is_symmetric(gram);
-    for (size_t i = 0; i < side; i++)
-        for (size_t j = 0; j < (symmetric ? i + 1 : side); j += PANEL) {
-            double sums[PANEL];
+    for (size_t i = 0; i < side; i += LINES)
+        for (size_t j = 0; j < (is_symmetric(gram) ? i + LINES : side);
+             j += PANEL) {
+            double sums[LINES][PANEL];
             multiply(a + i / PANEL * panel + i % PANEL, b + j / PANEL * panel,
                      depth, sums);
-            for (size_t l = j; l < j + PANEL && l < side; l++) {
-                gram->out[i * side + l] = sums[l - j];
-                if (symmetric)
-                    gram->out[l * side + i] = sums[l - j];
-            }
+            put(gram, i, j, sums);
         }
 }
 
