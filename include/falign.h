@@ -553,15 +553,27 @@ FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name
  * is the rule's, delta*_l the true one, both by the layer's own output (norm and phi'
  * are passed); C_l stands in for W_l on the way down. Values are computed in double
  * from arrays of float32, by layer with weights, 1 … L; L is the output layer, hidden
- * are 1 … L − 1.
+ * are 1 … L − 1. A rank lies between 1 and the matrix's shorter side; built without
+ * LAPACK, falign leaves ranks out.
  *
  *   gradient_alignment  hidden: mean over samples of the cosine, with its sign, of
  *                       their rows of delta_l and delta*_l; samples with a row of
  *                       zeros are left out. total: a sample's rows of all hidden
  *                       layers as one vector (Refinetti et al. 2021)
+ *   update_alignment    hidden: cosine of dW_l and dW*_l, which the two deltas make;
+ *                       no biases. total: all of them as one vector
  *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp) or B_l (fa);
  *                       dfa: B_{l-1}^T B_l, in the output layer B_{L-1}^T. total: all
  *                       of them as one vector
+ *   effective_rank      all: exp(−Σ p ln p), p = s/Σs, s the singular values of
+ *                       delta_l [batch][units] (Roy & Vetterli 2007). total: the mean
+ *                       over the hidden layers that have a value
+ *   effective_rank.carried     hidden: of the error that the rule hands the layer,
+ *                       dL/dh_l or what stands in for it (dfa: e B_l), before phi'
+ *   effective_rank.update      all: of dW_l [in][units]
+ *   effective_rank.activation  all: of h_l [batch][units]; of the output layer a_L
+ *   participation_ratio        (Σs²)²/Σs⁴, of the same four
+ *   stable_rank                Σs²/max s², of the same four
  *   reference_norm      hidden: norm of delta*_l; a cosine against a vanished one
  *                       means nothing. total: of all hidden layers
  *   dead_units          hidden: share of the units whose output is 0 for every sample

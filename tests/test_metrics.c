@@ -2,6 +2,7 @@
  * whose deltas go down once by the rule and once by backpropagation, with the
  * definitions of science §4 written out over them; and numbers known in closed form. */
 #include "twin.h"
+#include "analysis/rank.h"
 #include "values.h"
 
 /* ---- the same in double -------------------------------------------------- */
@@ -210,6 +211,143 @@ static void expect_weight_alignment(const twin *t, const values *v)
     expect_metric(v, "weight_alignment", 0, all.bb > 0 ? cosine(&all) : NAN, 1e-6);
 }
 
+static void expect_update_alignment(const twin *t, const both *b, const values *v)
+{
+    angle all = {0, 0, 0};
+    for (size_t l = 0; l + 1 < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        angle parts = {0, 0, 0};
+        add_parts(&parts, b->gradient[l], b->true_gradient[l], own->in * own->out);
+        if (!is_frozen(t, l))
+            add_parts(&all, b->gradient[l], b->true_gradient[l],
+                      own->in * own->out);
+        expect_metric(v, "update_alignment", l + 1,
+                      is_frozen(t, l) ? NAN : cosine(&parts), 2e-6);
+    }
+    expect_metric(v, "update_alignment", 0, is_frozen(t, 0) ? NAN : cosine(&all),
+                  2e-6);
+}
+
+/* ---- ranks in double ----------------------------------------------------- */
+
+/* m [rows][columns], rows at least columns: turns pairs of columns until all are
+ * orthogonal (one-sided Jacobi); their lengths are the singular values. */
+static void turn_columns(double *m, size_t rows, size_t columns)
+{
+    for (int sweep = 0; sweep < 60; sweep++)
+        for (size_t p = 0; p < columns; p++)
+            for (size_t q = p + 1; q < columns; q++) {
+                angle of = {0, 0, 0};
+                for (size_t r = 0; r < rows; r++)
+                    add_parts(&of, m + r * columns + p, m + r * columns + q, 1);
+                if (fabs(of.ab) <= 1e-300)
+                    continue;
+                double z = (of.bb - of.aa) / (2 * of.ab);
+                double tangent = (z < 0 ? -1 : 1) / (fabs(z) + sqrt(1 + z * z));
+                double c = 1 / sqrt(1 + tangent * tangent), s = c * tangent;
+                for (size_t r = 0; r < rows; r++) {
+                    double *x = m + r * columns + p, *y = m + r * columns + q;
+                    double old = *x;
+                    *x = c * old - s * *y;
+                    *y = s * old + c * *y;
+                }
+            }
+}
+
+/* Effective rank, participation ratio, stable rank; NAN for a zero matrix. */
+static void ranks_in_double(const double *matrix, size_t rows, size_t columns,
+                            double ranks[3])
+{
+    size_t across = columns < rows ? columns : rows, down = rows + columns - across;
+    double *m = room(rows * columns, sizeof *m), *s = room(across, sizeof *s);
+    double sum = 0, squares = 0, fourths = 0, largest = 0, entropy = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            m[columns <= rows ? r * columns + c : c * rows + r] =
+                matrix[r * columns + c];
+    turn_columns(m, down, across);
+    for (size_t i = 0; i < across; i++) {
+        for (size_t r = 0; r < down; r++)
+            s[i] += m[r * across + i] * m[r * across + i];
+        squares += s[i];
+        fourths += s[i] * s[i];
+        largest = fmax(largest, s[i]);
+        sum += sqrt(s[i]);
+    }
+    for (size_t i = 0; i < across; i++)
+        if (s[i] > 0)
+            entropy -= sqrt(s[i]) / sum * log(sqrt(s[i]) / sum);
+    ranks[0] = squares > 0 ? exp(entropy) : NAN;
+    ranks[1] = squares * squares / fourths;
+    ranks[2] = squares / largest;
+    fal_release(m);
+    fal_release(s);
+}
+
+static const char *const rank_names[3] = {"effective_rank", "participation_ratio",
+                                          "stable_rank"};
+
+/* Of one layer's matrix; adds hidden layers' to the total. */
+static void expect_ranks_of(const values *v, const char *ending, size_t number,
+                            const double *matrix, size_t rows, size_t columns,
+                            double total[4])
+{
+    double ranks[3];
+    ranks_in_double(matrix, rows, columns, ranks);
+    for (size_t i = 0; i < 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", rank_names[i], ending);
+        expect_metric(v, name, number, ranks[i], 1e-4 * fabs(ranks[i]));
+        double got = value_at(v, 0, name, layer_name(number));
+        size_t most = rows < columns ? rows : columns;
+        assert_true(isnan(got) || (got >= 1 && got <= (double)most));
+        if (total)
+            total[i] += isnan(got) ? 0 : got;
+    }
+    if (total && !isnan(ranks[0]))
+        total[3]++;
+}
+
+static void expect_totals(const values *v, const char *ending,
+                          const double total[4])
+{
+    for (size_t i = 0; i < 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", rank_names[i], ending);
+        expect_metric(v, name, 0, total[3] > 0 ? total[i] / total[3] : NAN, 1e-12);
+    }
+}
+
+static void expect_ranks(const twin *t, const both *b, const values *v)
+{
+    double sums[4][4] = {{0}};
+    size_t rows = t->batch.rows;
+    for (size_t l = 0; l < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        int hidden = l + 1 < t->net.count;
+        const double *h = own->values[hidden ? FAL_REFERENCE_STAGES : 0];
+        expect_ranks_of(v, "", l + 1, b->own[l], rows, own->out,
+                        hidden ? sums[0] : NULL);
+        expect_ranks_of(v, ".update", l + 1, b->gradient[l], own->in, own->out,
+                        hidden ? sums[1] : NULL);
+        expect_ranks_of(v, ".activation", l + 1, h, rows, own->out,
+                        hidden ? sums[2] : NULL);
+        if (hidden && !is_frozen(t, l))
+            expect_ranks_of(v, ".carried", l + 1, b->carried[l], rows, own->out,
+                            sums[3]);
+        else if (hidden)
+            expect_metric(v, "effective_rank.carried", l + 1, NAN, 0);
+        else
+            assert_false(has_value(v, "effective_rank.carried", layer_name(l + 1)));
+    }
+    expect_totals(v, "", sums[0]);
+    expect_totals(v, ".update", sums[1]);
+    expect_totals(v, ".activation", sums[2]);
+    expect_totals(v, ".carried", sums[3]);
+}
+
+/* ---- the same networks --------------------------------------------------- */
+
 static void expect_tensors(twin *t, const both *b)
 {
     size_t shape[4], dimensions, rows = t->batch.rows;
@@ -238,12 +376,18 @@ static void check_twin(twin *t)
     expect_reference_norm(t, &b, &v);
     expect_dead_units(t, &v);
     expect_weight_alignment(t, &v);
+    expect_update_alignment(t, &b, &v);
+    if (fal_has_ranks())
+        expect_ranks(t, &b, &v);
+    else
+        assert_false(has_value(&v, "effective_rank", "total"));
     free_both(&b);
 }
 
-/* Three hidden layers of odd widths, two activations in the middle one. */
+/* Three hidden layers of odd widths, two activations in the middle one; the batch is
+ * narrower than some and wider than others. */
 static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
-                          fal_phi phi, const char *loss)
+                          fal_phi phi, const char *loss, size_t rows)
 {
     fal_trainer_options options = FAL_TRAINER_OPTIONS;
     fal_reference_layer layers[LAYERS] = {
@@ -254,7 +398,7 @@ static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
     options.rule = rule;
     options.loss = loss;
     twin t = twin_open(layers, LAYERS, options,
-                       random_arrays(23, 13, 5, loss != NULL));
+                       random_arrays(rows, 13, 5, loss != NULL));
     check_twin(&t);
     twin_close(&t);
 }
@@ -264,8 +408,9 @@ static void values_are_those_in_double(void **state)
     (void)state;
     for (size_t r = 0; r < RULES; r++)
         for (int n = FAL_REFERENCE_NO_NORM; n <= FAL_REFERENCE_LAYER; n++)
-            check_network(rules[r], (fal_reference_norm_kind)n,
-                          n ? FAL_TANH : FAL_RELU, r % 2 ? "mse" : NULL);
+            for (size_t rows = 11; rows <= 23; rows += 4)
+                check_network(rules[r], (fal_reference_norm_kind)n,
+                              n ? FAL_TANH : FAL_RELU, r % 2 ? "mse" : NULL, rows);
 }
 
 /* ---- closed forms -------------------------------------------------------- */
@@ -308,8 +453,10 @@ static void feedback_like_the_weights(void **state)
         must(fal_trainer_tensor_set(t.trainer, "dense2.feedback", w, n));
         values v = measured(&t);
         double sign = factors[i] > 0 ? 1 : -1;
-        for (size_t l = 0; l < 2; l++)
+        for (size_t l = 0; l < 2; l++) {
             expect_metric(&v, "gradient_alignment", l, sign, 1e-7);
+            expect_metric(&v, "update_alignment", l, sign, 1e-7);
+        }
         expect_metric(&v, "weight_alignment", 2, sign, 1e-15);
         expect_metric(&v, "weight_alignment", 0, sign, 1e-15);
         fal_release(w);
@@ -318,7 +465,8 @@ static void feedback_like_the_weights(void **state)
 }
 
 /* One linear output: delta is e b^T beside e w^T, so each sample's cosine is that of b
- * and w, which is the weights' alignment too, under fa as under dfa. */
+ * and w, which is the weights' alignment too, under fa as under dfa; and its rank is
+ * one. */
 static void one_output_has_one_angle(void **state)
 {
     static const char *const names[] = {"fa", "dfa"};
@@ -335,6 +483,12 @@ static void one_output_has_one_angle(void **state)
         expect_metric(&v, "gradient_alignment", 1, cosine(&parts), 1e-6);
         expect_metric(&v, "gradient_alignment", 0, cosine(&parts), 1e-6);
         expect_metric(&v, "weight_alignment", 2, cosine(&parts), 1e-7);
+        for (size_t r = 0; r < 3 && fal_has_ranks(); r++) {
+            char carried[64];
+            snprintf(carried, sizeof carried, "%s.carried", rank_names[r]);
+            expect_metric(&v, rank_names[r], 1, 1, 1e-5);
+            expect_metric(&v, carried, 1, 1, 1e-5);
+        }
         fal_release(b);
         fal_release(wide);
         twin_close(&t);
@@ -346,8 +500,10 @@ static void backpropagation_is_its_own_reference(void **state)
     (void)state;
     twin t = small_twin("bp", FAL_TANH, 5, 0);
     values v = measured(&t);
-    for (size_t l = 0; l < 2; l++)
+    for (size_t l = 0; l < 2; l++) {
         expect_metric(&v, "gradient_alignment", l, 1, 1e-7);
+        expect_metric(&v, "update_alignment", l, 1, 1e-7);
+    }
     expect_metric(&v, "weight_alignment", 2, 1, 0);
     expect_metric(&v, "weight_alignment", 0, 1, 0);
     twin_close(&t);
@@ -377,6 +533,9 @@ static void zeros_are_left_out(void **state)
     expect_metric(&v, "left_out", 1, 11, 0);
     expect_metric(&v, "gradient_alignment", 1, NAN, 0);
     expect_metric(&v, "gradient_alignment", 0, NAN, 0);
+    expect_metric(&v, "update_alignment", 1, NAN, 0);
+    if (fal_has_ranks())
+        expect_metric(&v, "effective_rank", 1, NAN, 0);
     expect_metric(&v, "reference_norm", 1, 0, 0);
     expect_metric(&v, "dead_units", 0, 1, 0);
     fal_release(w);

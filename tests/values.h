@@ -8,7 +8,7 @@ static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
 enum { RULES = sizeof rules / sizeof *rules };
 
 typedef struct values {
-    fal_metric items[512];
+    fal_metric items[2048];
     size_t count, stop_at; /* stop_at 0: never */
 } values;
 
@@ -16,7 +16,7 @@ static inline int collect(const fal_metric *metric, void *user)
 {
     values *v = user;
     assert_int_equal(metric->size, sizeof *metric);
-    assert_true(v->count < 512);
+    assert_true(v->count < 2048);
     v->items[v->count++] = *metric;
     return v->count == v->stop_at;
 }

@@ -35,6 +35,8 @@ static fal_status tell_all(const fal_trainer *t, const fal_metric_table *table,
     int stopped = 0;
     for (int i = 0; i < FAL_METRICS; i++) {
         fal_metric_id id = (fal_metric_id)i;
+        if (!fal_metric_exists(id))
+            continue;
         size_t last = last_layer(id, table->layers);
         for (size_t l = fal_metric_kinds[id].first; l <= last; l++)
             tell(t, table, id, l, on_metric, user, &stopped);
@@ -61,6 +63,11 @@ static void say_what_lacks(const fal_trainer *t)
 {
     fal_device *device = t->model->device;
     const fal_network *network = &t->model->network;
+    if (!fal_metric_exists(FAL_EFFECTIVE_RANK) &&
+        fal_device_says(device, FAL_SAYS_NO_RANKS))
+        fal_device_say(device,
+                       "measuring: ranks are left out; this falign was built "
+                       "without LAPACK");
     if (!learns_hidden(t) && fal_device_says(device, FAL_SAYS_NO_DELTAS))
         fal_device_say(device,
                        "measuring: hidden layers that do not learn have no delta; "

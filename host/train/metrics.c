@@ -1,16 +1,31 @@
 #include "train/metrics.h"
 #include "analysis/alignment.h"
+#include "analysis/rank.h"
 #include "device/memory.h"
 
 #include <math.h>
 
+#define RANK_KINDS(id, name)                                                       \
+    [id + FAL_RANKED_DELTA] = {name, 1, 0},                                        \
+          [id + FAL_RANKED_CARRIED] = {name ".carried", 1, 1},                     \
+          [id + FAL_RANKED_UPDATE] = {name ".update", 1, 0},                       \
+          [id + FAL_RANKED_ACTIVATION] = {name ".activation", 1, 0}
 const fal_metric_kind fal_metric_kinds[FAL_METRICS] = {
     [FAL_GRADIENT_ALIGNMENT] = {"gradient_alignment", 1, 1},
+    [FAL_UPDATE_ALIGNMENT] = {"update_alignment", 1, 1},
     [FAL_WEIGHT_ALIGNMENT] = {"weight_alignment", 2, 0},
+    RANK_KINDS(FAL_EFFECTIVE_RANK, "effective_rank"),
+    RANK_KINDS(FAL_PARTICIPATION_RATIO, "participation_ratio"),
+    RANK_KINDS(FAL_STABLE_RANK, "stable_rank"),
     [FAL_REFERENCE_NORM] = {"reference_norm", 1, 1},
     [FAL_DEAD_UNITS] = {"dead_units", 1, 1},
     [FAL_LEFT_OUT] = {"left_out", 1, 1},
 };
+
+int fal_metric_exists(fal_metric_id id)
+{
+    return id < FAL_EFFECTIVE_RANK || id >= FAL_REFERENCE_NORM || fal_has_ranks();
+}
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -244,6 +259,8 @@ fal_status fal_metrics_of_batch(fal_measurer *measurer, int whole,
         status = find_alignment(&v, whole);
     if (!status && whole)
         status = find_dead_units(&v);
+    if (!status && whole)
+        status = fal_metrics_of_grams(measurer, table);
     close_view(&v);
     return status;
 }

@@ -5,11 +5,25 @@
 
 #include "train/measurer.h"
 
-/* In the order they are given out. */
+/* The matrices whose ranks are found. */
+typedef enum fal_ranked {
+    FAL_RANKED_DELTA,
+    FAL_RANKED_CARRIED,
+    FAL_RANKED_UPDATE,
+    FAL_RANKED_ACTIVATION,
+    FAL_RANKED /* how many */
+} fal_ranked;
+
+/* In the order they are given out; a rank of a matrix is the id of that rank, + its
+ * fal_ranked. */
 typedef enum fal_metric_id {
     FAL_GRADIENT_ALIGNMENT,
+    FAL_UPDATE_ALIGNMENT,
     FAL_WEIGHT_ALIGNMENT,
-    FAL_REFERENCE_NORM,
+    FAL_EFFECTIVE_RANK,
+    FAL_PARTICIPATION_RATIO = FAL_EFFECTIVE_RANK + FAL_RANKED,
+    FAL_STABLE_RANK = FAL_PARTICIPATION_RATIO + FAL_RANKED,
+    FAL_REFERENCE_NORM = FAL_STABLE_RANK + FAL_RANKED,
     FAL_DEAD_UNITS,
     FAL_LEFT_OUT,
     FAL_METRICS /* how many */
@@ -23,6 +37,9 @@ typedef struct fal_metric_kind {
 } fal_metric_kind;
 
 extern const fal_metric_kind fal_metric_kinds[FAL_METRICS];
+
+/* Whether this falign can find it: ranks need LAPACK. */
+int fal_metric_exists(fal_metric_id id);
 
 /* Sums of values and of what they weigh, [FAL_METRICS][layers + 1]; number 0 is the
  * total of all layers. */
@@ -46,6 +63,9 @@ double fal_metric_table_value(const fal_metric_table *table, fal_metric_id id,
  * over samples. Waits for the device. */
 fal_status fal_metrics_of_batch(fal_measurer *measurer, int whole,
                                 fal_metric_table *table);
+
+/* host/train/metrics_gram.c: the part of it that follows from Gram matrices. */
+fal_status fal_metrics_of_grams(fal_measurer *measurer, fal_metric_table *table);
 
 /* Adds what follows from the weights and their carriers alone. */
 fal_status fal_metrics_of_weights(fal_measurer *measurer, fal_metric_table *table);

@@ -1,0 +1,306 @@
+/* Metrics of a batch by way of Gram matrices, in double. With S = h h^T of a layer's
+ * inputs, the inner product of two updates h^T delta and h^T delta' is the sum over
+ * S ∘ (delta delta'^T), all [batch][batch], so no update is made; and the squared
+ * singular values of a matrix are the eigenvalues of its shorter Gram matrix. */
+#include "analysis/alignment.h"
+#include "analysis/gram.h"
+#include "analysis/rank.h"
+#include "device/memory.h"
+#include "train/metrics.h"
+
+#include <math.h>
+
+enum { GRAMS = 7 };
+
+/* Of a layer with weights; `out` NULL: not wanted. */
+typedef struct layer_grams {
+    const fal_layer *layer;
+    fal_gram input;                 /* S */
+    fal_gram own, reference, cross; /* of the rule's delta, the true one, both: by
+                                     * samples */
+    fal_gram delta, carried, activation; /* by the shorter side */
+} layer_grams;
+
+typedef struct batch_grams {
+    fal_measurer *measurer;
+    size_t rows, count;
+    layer_grams *layers;
+} batch_grams;
+
+static fal_gram *nth(layer_grams *of, size_t i)
+{
+    fal_gram *const all[GRAMS] = {&of->input,     &of->own,   &of->reference,
+                                  &of->cross,     &of->delta, &of->carried,
+                                  &of->activation};
+    return all[i];
+}
+
+static size_t side_of(const fal_gram *gram)
+{
+    return gram->by_column ? gram->columns : gram->rows;
+}
+
+/* ---- which are wanted ---------------------------------------------------- */
+
+static fal_status want(const batch_grams *b, fal_gram *gram, fal_slot first,
+                       fal_slot second, size_t width, int by_column)
+{
+    const fal_arena *arena = &b->measurer->workspace.arena;
+    *gram = (fal_gram){.a = fal_arena_view(arena, first),
+                       .b = fal_arena_view(arena, second),
+                       .rows = b->rows,
+                       .columns = width,
+                       .by_column = by_column};
+    gram->out = fal_allocate(side_of(gram) * side_of(gram), sizeof *gram->out);
+    return gram->out ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+static int is_output(const batch_grams *b, const fal_layer *layer)
+{
+    return layer->number == b->count;
+}
+
+static int is_frozen(const batch_grams *b, const fal_layer *layer)
+{
+    return b->measurer->trainer->routes[layer->number - 1].frozen;
+}
+
+static fal_slot input_of(const batch_grams *b, size_t index)
+{
+    const fal_workspace *w = &b->measurer->workspace;
+    return index ? w->outputs[index - 1] : w->inputs;
+}
+
+/* What goes into the next layer with weights; the output layer's a_L. */
+static fal_slot activation_of(const batch_grams *b, const fal_layer *layer)
+{
+    const fal_network *network = &b->measurer->trainer->model->network;
+    if (is_output(b, layer))
+        return b->measurer->workspace.outputs[fal_network_index(network, layer)];
+    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
+    return input_of(b, fal_network_index(network, above));
+}
+
+/* Deltas and activations wider than the batch have their shorter side by samples:
+ * `own` and the next layer's `input` are these already. */
+static fal_status want_layer(const batch_grams *b, layer_grams *of)
+{
+    const fal_workspace *w = &b->measurer->workspace;
+    const fal_layer *layer = of->layer;
+    size_t index = fal_network_index(&b->measurer->trainer->model->network, layer);
+    size_t in = layer->inputs, out = layer->outputs;
+    fal_slot input = input_of(b, index), activation = activation_of(b, layer);
+    fal_slot delta = w->deltas[index], reference = w->references[index];
+    int narrow = out < b->rows, hidden = !is_output(b, layer);
+    int learns = !is_frozen(b, layer), ranks = fal_has_ranks();
+    const struct {
+        int wanted;
+        fal_gram *gram;
+        fal_slot first, second;
+        size_t width;
+        int by_column;
+    } wishes[GRAMS] = {
+        {1, &of->input, input, input, in, 0},
+        {learns && (hidden || !narrow || out > in), &of->own, delta, delta, out, 0},
+        {learns && hidden, &of->reference, reference, reference, out, 0},
+        {learns && hidden, &of->cross, delta, reference, out, 0},
+        {learns && narrow && ranks, &of->delta, delta, delta, out, 1},
+        {learns && hidden && ranks, &of->carried, w->carried[index],
+         w->carried[index], out, narrow},
+        {(narrow || !hidden) && ranks, &of->activation, activation, activation, out,
+         narrow},
+    };
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < GRAMS && !status; i++)
+        if (wishes[i].wanted)
+            status = want(b, wishes[i].gram, wishes[i].first, wishes[i].second,
+                          wishes[i].width, wishes[i].by_column);
+    return status;
+}
+
+static fal_status compute(batch_grams *b)
+{
+    fal_gram *list = fal_allocate(b->count * GRAMS, sizeof *list);
+    size_t used = 0;
+    if (!list)
+        return FAL_ERROR_MEMORY;
+    for (size_t l = 0; l < b->count; l++)
+        for (size_t i = 0; i < GRAMS; i++)
+            if (nth(&b->layers[l], i)->out)
+                list[used++] = *nth(&b->layers[l], i);
+    fal_status status = fal_grams_compute(b->measurer->trainer->model->device, list,
+                                          used);
+    fal_release(list);
+    return status;
+}
+
+static fal_status open_grams(batch_grams *b, fal_measurer *measurer)
+{
+    const fal_network *network = &measurer->trainer->model->network;
+    *b = (batch_grams){.measurer = measurer,
+                       .rows = measurer->last_rows,
+                       .count = network->weights};
+    b->layers = fal_allocate(b->count, sizeof *b->layers);
+    if (!b->layers)
+        return FAL_ERROR_MEMORY;
+    fal_status status = FAL_OK;
+    for (size_t l = 0; l < b->count && !status; l++) {
+        b->layers[l].layer = fal_network_weight_layer(network, (unsigned)l + 1);
+        status = want_layer(b, &b->layers[l]);
+    }
+    return status ? status : compute(b);
+}
+
+static void close_grams(batch_grams *b)
+{
+    for (size_t l = 0; b->layers && l < b->count; l++)
+        for (size_t i = 0; i < GRAMS; i++)
+            fal_release(nth(&b->layers[l], i)->out);
+    fal_release(b->layers);
+}
+
+/* ---- alignment of updates ------------------------------------------------ */
+
+/* Sum over S ∘ D. */
+static double sum_over(const fal_gram *s, const fal_gram *d, size_t rows)
+{
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++) {
+        double own = 0;
+        for (size_t i = r * rows; i < (r + 1) * rows; i++)
+            own += s->out[i] * d->out[i];
+        sum += own;
+    }
+    return sum;
+}
+
+static void add_update_alignment(const batch_grams *b, fal_metric_table *table)
+{
+    fal_inner all = {0, 0, 0};
+    for (size_t l = 0; l + 1 < b->count; l++) {
+        const layer_grams *of = &b->layers[l];
+        if (!of->cross.out)
+            continue;
+        const fal_inner own = {sum_over(&of->input, &of->cross, b->rows),
+                               sum_over(&of->input, &of->own, b->rows),
+                               sum_over(&of->input, &of->reference, b->rows)};
+        fal_inner_add(&all, own);
+        if (own.aa > 0 && own.bb > 0)
+            fal_metric_table_add(table, FAL_UPDATE_ALIGNMENT, l + 1,
+                                 fal_cosine(own));
+    }
+    if (all.aa > 0 && all.bb > 0)
+        fal_metric_table_add(table, FAL_UPDATE_ALIGNMENT, 0, fal_cosine(all));
+}
+
+/* ---- ranks --------------------------------------------------------------- */
+
+/* Sums over the hidden layers that have a value. */
+typedef struct rank_sums {
+    double sums[FAL_RANKED][3];
+    size_t counts[FAL_RANKED];
+} rank_sums;
+
+static const fal_metric_id rank_ids[3] = {FAL_EFFECTIVE_RANK,
+                                          FAL_PARTICIPATION_RATIO, FAL_STABLE_RANK};
+
+static fal_metric_id rank_id(size_t i, fal_ranked what)
+{
+    return (fal_metric_id)((size_t)rank_ids[i] + (size_t)what);
+}
+
+static void add_ranks(const batch_grams *b, const layer_grams *of, fal_ranked what,
+                      fal_ranks ranks, rank_sums *sums, fal_metric_table *table)
+{
+    const double values[3] = {ranks.effective, ranks.participation, ranks.stable};
+    int hidden = !is_output(b, of->layer);
+    if (isnan(ranks.effective))
+        return;
+    sums->counts[what] += hidden;
+    for (size_t i = 0; i < 3; i++) {
+        sums->sums[what][i] += hidden ? values[i] : 0;
+        fal_metric_table_add(table, rank_id(i, what), of->layer->number, values[i]);
+    }
+}
+
+static fal_status add_update_ranks(const batch_grams *b, const layer_grams *of,
+                                   rank_sums *sums, fal_metric_table *table)
+{
+    const fal_arena *arena = &b->measurer->workspace.arena;
+    size_t index = fal_network_index(&b->measurer->trainer->model->network,
+                                     of->layer);
+    const fal_outer outer = {
+        .batch = b->rows,
+        .in = of->layer->inputs,
+        .out = of->layer->outputs,
+        .s = of->input.out,
+        .d = of->own.out,
+        .h = of->input.a,
+        .delta = fal_arena_view(arena, b->measurer->workspace.deltas[index])};
+    fal_ranks ranks;
+    fal_status status = fal_ranks_of_update(b->measurer->trainer->model->device,
+                                            &outer, &ranks);
+    if (!status)
+        add_ranks(b, of, FAL_RANKED_UPDATE, ranks, sums, table);
+    return status;
+}
+
+/* Destroys the Gram matrix. */
+static fal_status add_matrix_ranks(const batch_grams *b, const layer_grams *of,
+                                   fal_ranked what, const fal_gram *gram,
+                                   rank_sums *sums, fal_metric_table *table)
+{
+    fal_ranks ranks;
+    if (!gram->out)
+        return FAL_OK;
+    fal_status status = fal_ranks_of_gram(gram->out, side_of(gram), &ranks);
+    if (!status)
+        add_ranks(b, of, what, ranks, sums, table);
+    return status;
+}
+
+static fal_status add_layer_ranks(const batch_grams *b, size_t l, rank_sums *sums,
+                                  fal_metric_table *table)
+{
+    const layer_grams *of = &b->layers[l];
+    const fal_gram *delta = of->delta.out ? &of->delta : &of->own;
+    const fal_gram *activation = of->activation.out ? &of->activation
+                                                    : &of[1].input;
+    fal_status status = add_matrix_ranks(b, of, FAL_RANKED_DELTA, delta, sums,
+                                         table);
+    if (!status)
+        status = add_matrix_ranks(b, of, FAL_RANKED_CARRIED, &of->carried, sums,
+                                  table);
+    return status ? status
+                  : add_matrix_ranks(b, of, FAL_RANKED_ACTIVATION, activation, sums,
+                                     table);
+}
+
+/* Updates first: the others destroy what these read. */
+static fal_status add_all_ranks(const batch_grams *b, fal_metric_table *table)
+{
+    rank_sums sums = {0};
+    fal_status status = FAL_OK;
+    for (size_t l = 0; l < b->count && !status; l++)
+        if (!is_frozen(b, b->layers[l].layer))
+            status = add_update_ranks(b, &b->layers[l], &sums, table);
+    for (size_t l = 0; l < b->count && !status; l++)
+        status = add_layer_ranks(b, l, &sums, table);
+    for (int what = 0; what < FAL_RANKED; what++)
+        for (size_t i = 0; i < 3 && sums.counts[what] > 0; i++)
+            fal_metric_table_add(table, rank_id(i, (fal_ranked)what), 0,
+                                 sums.sums[what][i] / (double)sums.counts[what]);
+    return status;
+}
+
+fal_status fal_metrics_of_grams(fal_measurer *measurer, fal_metric_table *table)
+{
+    batch_grams b;
+    fal_status status = open_grams(&b, measurer);
+    if (!status)
+        add_update_alignment(&b, table);
+    if (!status && fal_has_ranks())
+        status = add_all_ranks(&b, table);
+    close_grams(&b);
+    return status;
+}
