@@ -316,6 +316,14 @@ static void comparison_is_drawn(void **state)
                "--seeds 2");
     free(command);
     free(page);
+    assert_good("compare --data $D --net mlp-1x8 --rules dfa --epochs 1 --out d "
+                "--quiet");
+    page = page_of("d", "d/report.html");
+    command = block_of(page, "falign compare");
+    assert_null(strstr(command, "--lr"));
+    assert_has(command, "--net mlp-1x8 --rules dfa --epochs 1");
+    free(command);
+    free(page);
     /* a page does not stand in the way of what makes room for a new comparison */
     assert_good(
         "compare --data $D --net mlp-1x8 --rules bp --epochs 1 --out c --force "

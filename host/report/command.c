@@ -33,6 +33,16 @@ static int same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* One rate for all rules is a number however it is written. */
+static int same_rates(const cli_value *a, const cli_value *b)
+{
+    double one = a->text ? cli_rate_read(a->text, "") : a->real;
+    double other = b->text ? cli_rate_read(b->text, "") : b->real;
+    int by_rule = (a->text && strchr(a->text, '=')) ||
+                  (b->text && strchr(b->text, '='));
+    return by_rule ? same_text(a->text, b->text) : one == other;
+}
+
 static int same_value(const cli_value *a, const cli_value *b, cli_kind kind)
 {
     if (a->set != b->set)
@@ -41,7 +51,9 @@ static int same_value(const cli_value *a, const cli_value *b, cli_kind kind)
         return 1;
     if (kind == CLI_COUNT || kind == CLI_EVERY || kind == CLI_SEED)
         return a->whole == b->whole;
-    if (kind == CLI_REAL || (kind == CLI_RATES && !a->text && !b->text))
+    if (kind == CLI_RATES)
+        return same_rates(a, b);
+    if (kind == CLI_REAL)
         return a->real == b->real;
     return same_text(a->text, b->text);
 }

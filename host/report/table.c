@@ -150,10 +150,14 @@ fal_status report_finals_print(FILE *out, const report_groups *groups)
         status = print_group(out, &table, g);
     fputs(
         "</tbody></table></div>\n<p class=\"meaning\">Of the last epoch; alignment "
-        "and rank of the last measurement, all hidden layers together. Mean "
-        "\xC2\xB1 "
-        "deviation over runs.</p>\n</section>\n",
+        "and rank of the last measurement, all hidden layers together.",
         out);
+    for (size_t g = 0; g < groups->count; g++)
+        if (groups->list[g].count > 1) {
+            fputs(" Mean \xC2\xB1 deviation over runs.", out);
+            break;
+        }
+    fputs("</p>\n</section>\n", out);
     return status;
 }
 
