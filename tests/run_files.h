@@ -5,6 +5,7 @@
 #include "tool.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -44,6 +45,28 @@ static inline double number(const cJSON *json, const char *key)
     const cJSON *item = cJSON_GetObjectItem(json, key);
     assert_true(cJSON_IsNumber(item));
     return item->valuedouble;
+}
+
+/* The value of a metric's layer in the last line of a run that has the metric. */
+static inline double last_metric(const char *folder, const char *metric,
+                                 const char *layer)
+{
+    char path[128];
+    double found = NAN;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    char *text = tool_read(path), *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        cJSON *json = cJSON_Parse(line);
+        const cJSON *layers = cJSON_GetObjectItem(json, metric);
+        if (layers)
+            found = number(layers, layer);
+        cJSON_Delete(json);
+    }
+    free(text);
+    if (isnan(found))
+        fail_msg("%s has no %s of %s", path, metric, layer);
+    return found;
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* falign compare: its runs are those of train, its figures those of its runs. */
 #include "run_files.h"
 
+#include "analysis/rank.h"
+
 #include <math.h>
 
 static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
@@ -61,6 +63,66 @@ static void compare_validates(void **state)
     assert_good("$T --rule dfa --epochs 1 --validation 0.2 --seed 2 "
                 "--feedback-seed 2 --data-seed 2 --noise-seed 2 --out alone");
     assert_same_files("held/dfa-2/model.safetensors", "alone/model.safetensors");
+}
+
+/* The totals of the last measurement of each run, and their spread. */
+static void compare_sums_up_what_is_measured(void **state)
+{
+    static const char *const metrics[] = {
+        "gradient_alignment", "update_alignment", "weight_alignment",
+        "reference_norm",     "effective_rank",   "stable_rank.update"};
+    size_t count = fal_has_ranks() ? 6 : 4;
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net mlp-2x8 --rules fa,shallow --epochs 2 --seeds 3 "
+        "--measure epoch --validation 0.2 --out measured");
+    assert_int_equal(tool->code, 0);
+    const char *table = strstr(tool->out, "\nrule        test accuracy");
+    assert_non_null(table);
+    assert_has(table, "\n\nrule         gradient align     update align     weight "
+                      "align");
+    assert_int_equal(strstr(table, "   effective rank\nfa ") != NULL,
+                     fal_has_ranks());
+    assert_has(table, "\nshallow                   -                -");
+    assert_true(tool_fits(table));
+    char *text = tool_read("measured/compare.json");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *run,
+                *rules = cJSON_GetObjectItem(json, "rules");
+    for (size_t m = 0; m < count; m++)
+        assert_spread(runs, cJSON_GetArrayItem(rules, 0), metrics[m]);
+    cJSON_ArrayForEach(run, runs)
+    {
+        char folder[64];
+        const char *name = cJSON_GetObjectItem(run, "folder")->valuestring;
+        snprintf(folder, sizeof folder, "measured/%s", name);
+        int is_fa = strncmp(name, "fa", 2) == 0;
+        for (size_t m = 0; is_fa && m < count; m++)
+            assert_true(number(run, metrics[m]) ==
+                        last_metric(folder, metrics[m], "total"));
+        const cJSON *cosine = cJSON_GetObjectItem(run, "gradient_alignment");
+        assert_true(is_fa ? cJSON_IsNumber(cosine) : cJSON_IsNull(cosine));
+    }
+    cJSON_Delete(json);
+    free(text);
+}
+
+/* What nobody measured stands nowhere. */
+static void what_is_not_measured_is_left_out(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("compare --data $D --net mlp-1x8 --rules bp "
+                                       "--steps 1 --out bare");
+    assert_null(strstr(tool->out, "align"));
+    assert_good("compare --data $D --net mlp-1x8 --rules shallow --steps 1 "
+                "--measure epoch --quiet --out frozen");
+    char *text = tool_read("bare/compare.json");
+    assert_null(strstr(text, "alignment"));
+    free(text);
+    text = tool_read("frozen/compare.json");
+    assert_null(strstr(text, "gradient_alignment"));
+    assert_has(text, "\"reference_norm\":");
+    free(text);
 }
 
 /* Each rule learns at its own rate, and its run says so. */
@@ -152,8 +214,12 @@ static void one_run_has_no_deviation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(compare_sums_up),          TEST(compare_takes_a_feedback_law),
-        TEST(compare_validates),        TEST(a_rule_has_its_own_rate),
+        TEST(compare_sums_up),
+        TEST(compare_takes_a_feedback_law),
+        TEST(compare_validates),
+        TEST(compare_sums_up_what_is_measured),
+        TEST(what_is_not_measured_is_left_out),
+        TEST(a_rule_has_its_own_rate),
         TEST(one_run_has_no_deviation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "run_files.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static void evaluate_agrees_with_training(void **state)
 {
@@ -77,6 +78,92 @@ static void evaluate_knows_what_was_split_off(void **state)
     assert_has(tool_run("evaluate held --data $D --split train")->out, "2000\n");
 }
 
+/* ---- metrics ------------------------------------------------------------- */
+
+/* Weights and feedback are those at the end of the run, wherever they come from: their
+ * alignment is the last that the run measured. */
+static void measures_with_the_feedback_of_the_run(void **state)
+{
+    static const char *const options[] = {
+        "--rule fa",
+        "--rule dfa --norm batch --loss mse --batch 50 --validation 0.5",
+        "--rule bp",
+        "--rule fa --init other/start.safetensors --feedback-seed 9",
+    };
+    (void)state;
+    assert_good(
+        "$T --rule fa --net mlp-2x8 --steps 1 --feedback-seed 5 --out other");
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char line[256], folder[32];
+        snprintf(folder, sizeof folder, "run%zu", i);
+        snprintf(line, sizeof line,
+                 "$T --net mlp-2x8 --epochs 2 --measure epoch %s --out %s",
+                 options[i], folder);
+        assert_good(line);
+        snprintf(line, sizeof line, "evaluate %s --data $D --measure --json",
+                 folder);
+        const struct tool *tool = tool_run(line);
+        assert_int_equal(tool->code, 0);
+        cJSON *json = cJSON_Parse(tool->out);
+        assert_true(number(json, "samples") == 500);
+        const cJSON *cosines = cJSON_GetObjectItem(json, "weight_alignment");
+        double here = number(cosines, "total"),
+               there = last_metric(folder, "weight_alignment", "total");
+        if (!(fabs(here - there) <= 1e-9))
+            fail_msg("%s: weight alignment %.12g, not %.12g", options[i], here,
+                     there);
+        cosines = cJSON_GetObjectItem(json, "gradient_alignment");
+        assert_true(number(cosines, "dense1") <= 1 + 1e-12);
+        assert_null(cJSON_GetObjectItem(cosines, "dense3"));
+        cJSON_Delete(json);
+    }
+}
+
+/* A column a layer, 80 columns at most: then the next block. */
+static void metrics_are_a_table(void **state)
+{
+    (void)state;
+    assert_good("$T --rule fa --net mlp-6x8 --steps 2 --out deep");
+    const struct tool *tool = tool_run("evaluate deep --data $D --measure "
+                                       "--samples 200");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "samples   200\n");
+    assert_has(tool->out, "\n\n                                     dense1     "
+                          "dense2     dense3     dense4\n");
+    assert_has(tool->out, "\n\n                                     dense5     "
+                          "dense6     dense7      total\n");
+    assert_has(tool->out, "\nweight_alignment                          -   ");
+    assert_true(tool_fits(tool->out));
+    tool = tool_run("evaluate deep --data $D --measure --quiet");
+    assert_int_equal(tool->code, 0);
+    assert_string_equal(tool->out, "");
+    assert_has(tool_run("evaluate deep --data $D --json")->out, "\"correct\":");
+    assert_null(strstr(tool_run("evaluate deep --data $D")->out, "alignment"));
+}
+
+static void a_model_alone_is_not_measured(void **state)
+{
+    (void)state;
+    assert_good("$T --rule fa --net mlp-2x8 --steps 2 --out run");
+    const struct tool *tool = tool_run(
+        "evaluate run/model.safetensors --data $D --measure");
+    assert_int_equal(tool->code, 2);
+    assert_string_equal(tool->out, "");
+    assert_has(tool->error, "option --measure: 'run/model.safetensors' has no "
+                            "config.yaml, which says by which rule, feedback and "
+                            "batch to measure; give the folder of a run");
+    unlink("run/start.safetensors");
+    unlink("run/checkpoint.safetensors");
+    tool = tool_run("evaluate run --data $D --measure");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "'run' has neither checkpoint.safetensors nor "
+                            "start.safetensors");
+    tool_write("run/config.yaml", "batch: many\n", 12);
+    tool = tool_run("evaluate run --data $D --measure");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "run/config.yaml, line 1, column 8: batch: 'many'");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
 
 int main(void)
@@ -84,6 +171,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(evaluate_agrees_with_training),
         TEST(evaluate_knows_what_was_split_off),
+        TEST(measures_with_the_feedback_of_the_run),
+        TEST(metrics_are_a_table),
+        TEST(a_model_alone_is_not_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,9 +53,10 @@ const cli_command cli_commands[] = {
      .details =
          "MODEL is a .safetensors file or a run folder. Prints samples, loss, "
          "accuracy and how many are correct; with real targets samples and "
-         "loss.",
+         "loss. With --measure a table of the run's metrics by layer follows.",
      .examples = "evaluate runs/mine --data fashion-mnist\n"
-                 "evaluate runs/mine --data fashion-mnist --split train\n",
+                 "evaluate runs/mine --data fashion-mnist --split train\n"
+                 "evaluate runs/mine --data fashion-mnist --measure\n",
      .bit = CLI_EVALUATE,
      .arguments = 1,
      .run = cli_evaluate},

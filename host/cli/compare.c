@@ -10,7 +10,6 @@
 #include "device/memory.h"
 #include "train/folder.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,14 +43,7 @@ static fal_status add_rule(const char *part, void *user)
 static void name_outcomes(struct comparison *c)
 {
     for (size_t i = 0; i < c->rule_count * c->seeds; i++)
-        c->runs[i] = (cli_outcome){.rule = c->rules[i / c->seeds],
-                                   .test_accuracy = NAN,
-                                   .test_loss = NAN,
-                                   .validation_accuracy = NAN,
-                                   .validation_loss = NAN,
-                                   .train_loss = NAN,
-                                   .samples_per_second = NAN,
-                                   .seconds = NAN};
+        cli_outcome_begin(&c->runs[i], c->rules[i / c->seeds]);
 }
 
 static fal_status plan_runs(struct comparison *c)
@@ -103,6 +95,7 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
     outcome->train_loss = p->train_loss;
     outcome->samples_per_second = p->samples_per_second;
     outcome->seconds = p->seconds;
+    cli_outcome_measured(outcome, &job->metrics);
 }
 
 /* The first run's folder is made only after all that can refuse it. */

@@ -2,35 +2,48 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/ground.h"
+#include "cli/metrics.h"
 #include "cli/output.h"
 #include "cli/split.h"
 #include "device/error.h"
 #include "device/memory.h"
 
-static fal_status print_object(const fal_evaluation *e, int has_labels)
+/* What is found. */
+struct found {
+    fal_evaluation evaluation;
+    int has_labels;
+    fal_metric_list metrics; /* with --measure */
+};
+
+static fal_status print_object(const struct found *found)
 {
+    const fal_evaluation *e = &found->evaluation;
     fal_json json = FAL_JSON;
     fal_json_begin_object(&json);
     cli_json_count(&json, "samples", e->samples);
     cli_json_number(&json, "loss", e->loss);
-    if (has_labels) {
+    if (found->has_labels) {
         cli_json_number(&json, "accuracy", e->accuracy);
         cli_json_count(&json, "correct", e->correct);
     }
+    fal_metric_list_json(&found->metrics, &json);
     fal_json_end_object(&json);
     return cli_print_json(&json);
 }
 
-static fal_status print_result(const cli_options *options, const fal_evaluation *e,
-                               int has_labels)
+static fal_status print_result(const cli_options *options,
+                               const struct found *found)
 {
+    const fal_evaluation *e = &found->evaluation;
     if (cli_flag(options, CLI_JSON))
-        return print_object(e, has_labels);
+        return print_object(found);
     if (cli_flag(options, CLI_QUIET))
         return FAL_OK;
     cli_print("samples   %zu\nloss      %.6f\n", e->samples, e->loss);
-    if (has_labels)
+    if (found->has_labels)
         cli_print("accuracy  %.4f\ncorrect   %zu\n", e->accuracy, e->correct);
+    if (cli_flag(options, CLI_METRICS))
+        cli_metrics_print(&found->metrics);
     return FAL_OK;
 }
 
@@ -48,26 +61,39 @@ static fal_status choose_loss(const cli_options *options, int has_labels,
     return status;
 }
 
+/* What may be missing of the run is missed before the data are gone through. */
+static fal_status judge(const cli_options *options, const fal_dataset *data,
+                        fal_model *model)
+{
+    struct found found = {.evaluation.size = sizeof found.evaluation};
+    fal_arrays facts = FAL_ARRAYS;
+    const char *loss;
+    char *own = NULL;
+    fal_status status = fal_dataset_describe(data, &facts);
+    found.has_labels = facts.labels != NULL;
+    if (!status)
+        status = choose_loss(options, found.has_labels, &own, &loss);
+    if (!status && cli_flag(options, CLI_METRICS))
+        status = cli_metrics_of_run(&found.metrics, options, model, data, loss);
+    if (!status)
+        status = fal_model_evaluate(model, data, loss, &found.evaluation);
+    if (!status)
+        status = print_result(options, &found);
+    fal_metric_list_release(&found.metrics);
+    fal_release(own);
+    return status;
+}
+
 static fal_status evaluate(const cli_options *options, const fal_dataset *data,
                            fal_device *device)
 {
     fal_model *model;
-    char *own;
-    const char *loss;
-    fal_evaluation result = {.size = sizeof result};
-    fal_arrays facts = FAL_ARRAYS;
-    fal_status status = fal_dataset_describe(data, &facts);
-    int has_labels = facts.labels != NULL;
-    if (!status)
-        status = fal_model_load(&model, device, options->arguments[0]);
+    fal_status status = fal_model_load(&model, device, options->arguments[0]);
     if (status)
         return status;
-    status = choose_loss(options, has_labels, &own, &loss);
-    if (!status)
-        status = fal_model_evaluate(model, data, loss, &result);
-    fal_release(own);
+    status = judge(options, data, model);
     fal_model_destroy(model);
-    return status ? status : print_result(options, &result, has_labels);
+    return status;
 }
 
 static fal_status open_and_evaluate(const cli_options *options)

@@ -61,6 +61,7 @@ typedef enum cli_id {
     CLI_SAMPLES,
     CLI_VALIDATION,
     CLI_SPLIT,
+    CLI_METRICS,
     CLI_TOP,
     CLI_STANDARDIZE,
     CLI_NO_SHUFFLE,

@@ -3,7 +3,8 @@
 #define CLI_OUTCOME_H
 
 #include "cli/options.h"
-#include "files/json.h"
+#include "train/metric_list.h"
+#include "train/metrics.h"
 
 /* One run; the figures are those of its last epoch, NAN if it failed or did not come
  * to its end. */
@@ -14,8 +15,15 @@ typedef struct cli_outcome {
     uint64_t seed;
     double test_accuracy, test_loss, validation_accuracy, validation_loss;
     double train_loss, samples_per_second, seconds;
-    char folder[64]; /* within the comparison's */
+    double totals[FAL_METRICS]; /* of the last measurement */
+    char folder[64];            /* within the comparison's */
 } cli_outcome;
+
+/* Of `rule`, with no figures yet. */
+void cli_outcome_begin(cli_outcome *outcome, const char *rule);
+
+/* Takes the totals of a measurement. */
+void cli_outcome_measured(cli_outcome *outcome, const fal_metric_list *metrics);
 
 typedef struct cli_spread {
     size_t count;

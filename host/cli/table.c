@@ -47,6 +47,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
          data, 0,
          "which part of the data set: train is all of the training split, "
          "validation what the run's --validation split off"},
+    [CLI_METRICS] = {"measure", NULL, NULL, CLI_FLAG, NULL, CLI_EVALUATE, data, 0,
+                     "alignments, ranks and the other metrics too, with the run's "
+                     "rule, feedback and batch size; MODEL is then a run folder"},
     [CLI_TOP] = {"top", "K", "1", CLI_COUNT, &positive, CLI_PREDICT, data, 0,
                  "the K most probable classes of a sample; all if there are fewer"},
     [CLI_STANDARDIZE] =

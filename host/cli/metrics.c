@@ -1,0 +1,169 @@
+#include "cli/metrics.h"
+#include "cli/config.h"
+#include "cli/output.h"
+#include "cli/settings.h"
+#include "device/error.h"
+#include "device/memory.h"
+#include "train/folder.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the run's trainer --------------------------------------------------- */
+
+/* Nothing is trained, so that the optimizer need not be the run's. */
+static void describe_trainer(fal_trainer_options *trainer, const cli_options *run,
+                             const char *loss)
+{
+    cli_ground none = {0};
+    cli_trainer_options(trainer, run, &none);
+    trainer->loss = loss;
+    trainer->optimizer = "sgd";
+    trainer->learning_rate = trainer->learning_rate_adamw = trainer->momentum = 0;
+    trainer->nesterov = 0;
+    trainer->schedule = "constant";
+    trainer->milestones = NULL;
+    trainer->warmup = trainer->steps = 0;
+    trainer->log_steps = 1;
+}
+
+/* What the run ended with, else what it began with; some rules need neither. */
+static fal_status load_feedback(fal_trainer *trainer, const char *folder)
+{
+    static const char *const files[] = {"checkpoint.safetensors",
+                                        "start.safetensors"};
+    if (trainer->feedback_tensors.count == 0)
+        return FAL_OK;
+    for (size_t i = 0; i < 2; i++) {
+        char *path = fal_folder_path(folder, files[i]);
+        if (!path)
+            return FAL_ERROR_MEMORY;
+        int is_there = access(path, F_OK) == 0;
+        fal_status status = is_there ? fal_trainer_load_feedback(trainer, path)
+                                     : FAL_OK;
+        fal_release(path);
+        if (is_there)
+            return status;
+    }
+    return fal_fail(FAL_ERROR_FILE,
+                    "'%s' has neither %s nor %s, which hold the run's feedback; "
+                    "give the folder as the run left it",
+                    folder, files[0], files[1]);
+}
+
+static int keep(const fal_metric *metric, void *user)
+{
+    return fal_metric_list_add(user, metric) != FAL_OK;
+}
+
+static fal_status measure(fal_metric_list *metrics, const cli_options *run,
+                          const char *folder, fal_model *model,
+                          const fal_dataset *data, const char *loss)
+{
+    fal_trainer_options options;
+    fal_trainer *trainer;
+    describe_trainer(&options, run, loss);
+    fal_status status = fal_trainer_create(&trainer, model, &options);
+    if (status)
+        return status;
+    status = load_feedback(trainer, folder);
+    if (!status)
+        status = fal_trainer_measure_dataset(trainer, data, keep, metrics);
+    fal_trainer_destroy(trainer);
+    return status;
+}
+
+fal_status cli_metrics_of_run(fal_metric_list *metrics, const cli_options *options,
+                              fal_model *model, const fal_dataset *data,
+                              const char *loss)
+{
+    const char *folder = options->arguments[0];
+    cli_config config = CLI_CONFIG;
+    cli_options run;
+    fal_status status = cli_config_run(
+        &config, &run, folder, "by which rule, feedback and batch to measure");
+    if (!status)
+        status = measure(metrics, &run, folder, model, data, loss);
+    cli_config_release(&config);
+    return status ? cli_fail_option(status, options, CLI_METRICS) : FAL_OK;
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+enum { NAME = 32, COLUMN = 11, TABLE = 80 };
+
+static const double *find(const fal_metric_list *metrics, const char *name,
+                          const char *layer)
+{
+    for (size_t i = 0; i < metrics->count; i++)
+        if (strcmp(metrics->items[i].name, name) == 0 &&
+            strcmp(metrics->items[i].layer, layer) == 0)
+            return &metrics->items[i].value;
+    return NULL;
+}
+
+static void print_line(const fal_metric_list *metrics, const char *name,
+                       const char *const *layers, size_t count, int width)
+{
+    cli_print("%-*s", NAME, name);
+    for (size_t i = 0; i < count; i++) {
+        const double *value = find(metrics, name, layers[i]);
+        if (value && !isnan(*value))
+            cli_print("%*.4g", width, *value);
+        else
+            cli_print("%*s", width, "-");
+    }
+    cli_print("\n");
+}
+
+static void print_block(const fal_metric_list *metrics, const char *const *layers,
+                        size_t count, int width)
+{
+    cli_print("\n%-*s", NAME, "");
+    for (size_t i = 0; i < count; i++)
+        cli_print("%*s", width, layers[i]);
+    cli_print("\n");
+    for (size_t i = 0; i < metrics->count; i++) {
+        const char *name = metrics->items[i].name;
+        if (i == 0 || strcmp(name, metrics->items[i - 1].name) != 0)
+            print_line(metrics, name, layers, count, width);
+    }
+}
+
+static int is_listed(const char *const *layers, size_t count, const char *layer)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(layers[i], layer) == 0)
+            return 1;
+    return 0;
+}
+
+/* In the order of their first values, the total last. */
+static size_t list_layers(const fal_metric_list *metrics, const char **layers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < metrics->count; i++) {
+        const char *layer = metrics->items[i].layer;
+        if (strcmp(layer, "total") != 0 && !is_listed(layers, count, layer))
+            layers[count++] = layer;
+    }
+    layers[count++] = "total";
+    return count;
+}
+
+void cli_metrics_print(const fal_metric_list *metrics)
+{
+    const char **layers = fal_allocate(metrics->count + 1, sizeof *layers);
+    size_t count = layers ? list_layers(metrics, layers) : 0, width = COLUMN;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(layers[i]) + 2 > width)
+            width = strlen(layers[i]) + 2;
+    size_t fit = width < TABLE - NAME ? (TABLE - NAME) / width : 1;
+    for (size_t i = 0; i < count; i += fit)
+        print_block(metrics, layers + i, count - i < fit ? count - i : fit,
+                    (int)width);
+    fal_release(layers);
+}
