@@ -584,6 +584,49 @@ static fal_status draw(char **folders, size_t count_of)
     return status;
 }
 
+/* Cuts a file somewhere and spoils some of its bytes. */
+static void spoil(const char *path, const char *text, unsigned *state)
+{
+    static const char bytes[] = "{}[]\",:-.e9\n\0\xFF";
+    char *copy = strdup(text);
+    size_t length = strlen(text);
+    assert_non_null(copy);
+    for (int i = 0; i < 3; i++) {
+        *state = *state * 1664525 + 1013904223;
+        copy[(*state >> 8) % length] = bytes[(*state >> 4) % sizeof bytes];
+    }
+    tool_write(path, copy, *state % 3 ? length : (*state >> 9) % length);
+    free(copy);
+}
+
+/* Whatever stands in the files, there is a page or a message. */
+static void spoiled_files_do_no_harm(void **state)
+{
+    static const char *const files[] = {"c/compare.json", "c/bp-1/config.yaml",
+                                        "c/bp-1/metrics.jsonl"};
+    char folder[] = "c", *folders[] = {folder};
+    unsigned random = 1, drawn = 0;
+    (void)state;
+    mkdir("c", 0777);
+    write_run("c/bp-1", "bp", 1, 0.5);
+    write_run("c/fa-1", "fa", 1, 1e99);
+    write_in("c", "compare.json",
+             "{\"config\":{\"rules\":\"bp,fa\",\"seed\":1},"
+             "\"runs\":[{\"folder\":\"bp-1\"},"
+             "{\"folder\":\"fa-1\"}]}\n");
+    for (size_t f = 0; f < 3; f++) {
+        char *text = tool_read(files[f]);
+        for (int i = 0; i < 200; i++) {
+            spoil(files[f], text, &random);
+            drawn += draw(folders, 1) == FAL_OK;
+        }
+        write_text(files[f], text);
+        free(text);
+    }
+    assert_true(drawn > 100 && drawn < 600);
+    assert_int_equal(draw(folders, 1), FAL_OK);
+}
+
 static void lack_of_memory_is_an_error(void **state)
 {
     char one[] = "a", other[] = "b", *folders[] = {one, other};
@@ -666,6 +709,7 @@ int main(void)
         TEST(command_makes_the_run_again),
         TEST(options_of_another_falign_have_no_command),
         TEST(files_of_others_stay),
+        TEST(spoiled_files_do_no_harm),
         TEST(lack_of_memory_is_an_error),
         TEST(ticks_are_round),
     };

@@ -194,7 +194,7 @@ report_scale report_block_scale(const report_block *block)
     case REPORT_SIZE:
         break;
     }
-    if (block->low > 0 && block->high > 30 * block->low)
+    if (block->low > 1e-100 && block->high > 30 * block->low)
         return report_scale_log(block->low, block->high);
     return report_scale_make(low < 0.4 * high ? 0 : low, high, TICKS, 1);
 }

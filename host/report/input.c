@@ -3,6 +3,7 @@
 #include "device/memory.h"
 #include "files/atomic.h"
 #include "train/folder.h"
+#include "train/run_files.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -119,20 +120,6 @@ static int has_config(const char *folder, const char *name)
     return *name != '.' && length < (int)sizeof path && report_run_is_there(path);
 }
 
-/* What compare names its runs. */
-static int is_run_name(const char *name)
-{
-    const char *dash = strrchr(name, '-');
-    size_t length = dash ? (size_t)(dash - name) : 0;
-    if (!dash || !dash[1] || strspn(dash + 1, "0123456789") != strlen(dash + 1))
-        return 0;
-    for (size_t i = 0; i < fal_rule_count(); i++)
-        if (strlen(fal_rule_name(i)) == length &&
-            strncmp(fal_rule_name(i), name, length) == 0)
-            return 1;
-    return 0;
-}
-
 static fal_status no_run(const char *folder, struct dirent **entries, int count)
 {
     for (int i = 0; i < count; i++)
@@ -154,7 +141,7 @@ static fal_status add_entries(report_input *input, const char *folder,
     fal_status status = FAL_OK;
     size_t before = input->run_count + input->notes.count;
     for (int i = 0; i < count && !status; i++)
-        if (is_run_name(entries[i]->d_name) &&
+        if (fal_run_is_compared(entries[i]->d_name) &&
             has_config(folder, entries[i]->d_name))
             status = add_inner(input, folder, entries[i]->d_name);
     if (status || input->run_count + input->notes.count > before)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static const size_t size_limit = (size_t)1 << 30;
+static const double value_limit = 1e100; /* their squares have sums */
 
 struct reading {
     report_run *run;
@@ -22,14 +23,6 @@ struct reading {
 };
 
 /* ---- series -------------------------------------------------------------- */
-
-static int is_series(const report_series *series, const char *name,
-                     const char *layer, int epoch)
-{
-    return series->epoch == epoch && strcmp(series->name, name) == 0 &&
-           !series->layer == !layer &&
-           (!layer || strcmp(series->layer, layer) == 0);
-}
 
 static report_series *add_series(report_run *run, const char *name,
                                  const char *layer, int epoch)
@@ -52,7 +45,7 @@ static report_series *find_series(struct reading *r, const char *name,
     report_run *run = r->run;
     for (size_t i = 0; i < run->series_count; i++) {
         size_t at = (r->next + i) % run->series_count;
-        if (is_series(&run->series[at], name, layer, epoch)) {
+        if (report_series_is(&run->series[at], name, layer, epoch)) {
             r->next = at + 1;
             return &run->series[at];
         }
@@ -88,7 +81,7 @@ static int is_value(const cJSON *item)
 static report_point point_at(uint64_t step, const cJSON *item)
 {
     double value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
-    return (report_point){step, isfinite(value) ? value : NAN};
+    return (report_point){step, fabs(value) < value_limit ? value : NAN};
 }
 
 /* What stands before the numbers; 0: this is no line of metrics. */

@@ -15,7 +15,7 @@
     const [left, right] = numbers(curve.ownerSVGElement.dataset.box);
     return {
       name: data.name, color: curve.classList[1], step, epoch: Number(data.epoch),
-      x: step.map(s => left + s / Number(data.end) * (right - left)),
+      x: step.map(s => left + s / (Number(data.end) || 1) * (right - left)),
       value: numbers(data.value), spread: numbers(data.spread)
     };
   }

@@ -105,20 +105,20 @@ const char *report_run_setting(const report_run *run, const char *key)
     return NULL;
 }
 
-static int same_layer(const char *a, const char *b)
+int report_series_is(const report_series *series, const char *name,
+                     const char *layer, int epoch)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    return series->epoch == epoch && !series->layer == !layer &&
+           strcmp(series->name, name) == 0 &&
+           (!layer || strcmp(series->layer, layer) == 0);
 }
 
 const report_series *report_run_series(const report_run *run, const char *name,
                                        const char *layer, int epoch)
 {
-    for (size_t i = 0; i < run->series_count; i++) {
-        const report_series *series = &run->series[i];
-        if (series->epoch == epoch && same_layer(series->layer, layer) &&
-            strcmp(series->name, name) == 0)
-            return series;
-    }
+    for (size_t i = 0; i < run->series_count; i++)
+        if (report_series_is(&run->series[i], name, layer, epoch))
+            return &run->series[i];
     return NULL;
 }
 

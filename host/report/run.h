@@ -48,6 +48,9 @@ void report_run_release(report_run *run);
 /* Of a key; NULL: null, or not there. */
 const char *report_run_setting(const report_run *run, const char *key);
 
+int report_series_is(const report_series *series, const char *name,
+                     const char *layer, int epoch);
+
 /* NULL: the run has none; `layer` NULL: a number of the lines of type step or epoch. */
 const report_series *report_run_series(const report_run *run, const char *name,
                                        const char *layer, int epoch);

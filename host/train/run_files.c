@@ -70,8 +70,7 @@ static int is_number(const char *text, const char *end)
     return end > text && text + strspn(text, "0123456789") == end;
 }
 
-/* RULE-SEED, as comparisons name their runs. */
-static int is_run(const char *name)
+int fal_run_is_compared(const char *name)
 {
     for (size_t i = 0; i < fal_rule_count(); i++) {
         size_t length = strlen(fal_rule_name(i));
@@ -102,7 +101,8 @@ static fal_status visit_all(const char *folder, file_visit visit, void *user)
 {
     struct inner inner = {visit, user};
     fal_status status = visit_files(folder, visit, user);
-    return status ? status : visit_entries(folder, is_run, visit_inner, &inner);
+    return status ? status
+                  : visit_entries(folder, fal_run_is_compared, visit_inner, &inner);
 }
 
 static fal_status note_file(const char *folder, const char *name, void *exist)
@@ -212,6 +212,7 @@ static fal_status clear_inner(const char *folder, const char *name, void *user)
 
 fal_status fal_run_files_clear(const char *folder)
 {
-    fal_status status = visit_entries(folder, is_run, clear_inner, NULL);
+    fal_status status = visit_entries(folder, fal_run_is_compared, clear_inner,
+                                      NULL);
     return status ? status : clear_folder(folder);
 }

@@ -20,6 +20,9 @@ extern const size_t fal_run_file_count;
 /* And every report.html. */
 #define FAL_REPORT_MARK "<!doctype html>\n<!-- falign"
 
+/* 1: RULE-SEED, as comparisons name the folders of their runs. */
+int fal_run_is_compared(const char *name);
+
 /* *exist = 1 where one is there, also in the runs of a comparison. */
 fal_status fal_run_files_exist(const char *folder, int *exist);
 
