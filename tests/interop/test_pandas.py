@@ -83,8 +83,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for number, words in enumerate((
             ("--epochs", "2", "--log", "5"),
-            ("--epochs", "1", "--log", "epoch", "--rule", "fa"),
-            ("--steps", "3", "--log", "1", "--rule", "dfa"),
+            ("--epochs", "1", "--log", "epoch", "--rule", "fa", "--measure", "epoch"),
+            ("--steps", "3", "--log", "1", "--rule", "dfa", "--measure", "2",
+             "--validation", "0.1"),
+            ("--epochs", "1", "--rule", "shallow", "--measure", "3"),
         )):
             check_run(falign, data, os.path.join(folder, str(number)), *words)
     sys.exit(1 if failures else 0)

@@ -91,12 +91,15 @@ def check_same(name, folder, accumulator=None):
 def check_train(falign, data, folder):
     before = time.time()
     run(falign, "train", "--data", data, "--net", "mlp-2x16", "--rule", "fa",
-        "--epochs", "2", "--log", "5", "--tensorboard", "--out", folder)
+        "--epochs", "2", "--log", "5", "--measure", "4", "--validation", "0.2",
+        "--tensorboard", "--out", folder)
     check_same("train", folder)
     accumulator = read_events(folder)
     tags = set(accumulator.Tags()["scalars"])
     for tag in ("step/train_loss", "step/train_accuracy", "epoch/train_loss",
-                "epoch/test_loss", "epoch/test_accuracy", "epoch/samples_per_second"):
+                "epoch/test_loss", "epoch/test_accuracy", "epoch/validation_loss",
+                "epoch/samples_per_second", "gradient_alignment/dense1",
+                "gradient_alignment/total", "weight_alignment/dense2"):
         check(f"train: {tag}", tag in tags, tags)
     times = [event.wall_time for event in accumulator.Scalars("step/train_loss")]
     good = times == sorted(times) and before <= times[0] <= times[-1] <= time.time()
