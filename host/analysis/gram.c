@@ -65,19 +65,21 @@ static fal_status read_all(fal_device *device, const fal_gram *grams, size_t cou
 static fal_status on_device(fal_device *device, const fal_gram *grams, size_t count)
 {
     fal_launches list = {.device = device, .evaluation = 1};
+    cl_mem out = NULL;
     size_t bytes = 0, at = 0;
     for (size_t i = 0; i < count; i++)
         bytes += bytes_of(&grams[i]);
-    fal_status status = fal_device_temporary(device, bytes);
+    fal_status status = fal_buffer_create(device, bytes, "Gram matrices", &out);
     for (size_t i = 0; i < count && !status; i++) {
-        status = add(&list, &grams[i], device->temporary, at / sizeof(double));
+        status = add(&list, &grams[i], out, at / sizeof(double));
         at += bytes_of(&grams[i]);
     }
     if (!status)
         status = fal_launches_run(&list);
     if (!status)
-        status = read_all(device, grams, count, device->temporary);
+        status = read_all(device, grams, count, out);
     fal_launches_release(&list);
+    fal_buffer_destroy(device, out);
     return status;
 }
 

@@ -44,7 +44,7 @@ struct fal_device {
                                       * those apart */
     cl_mem scratch;                  /* of products, made when first needed */
     size_t scratch_bytes;
-    cl_mem temporary; /* of CLBlast's calls and of Gram matrices */
+    cl_mem temporary; /* of CLBlast's calls */
     size_t temporary_bytes;
     uint64_t allocated; /* bytes of buffers alive */
     uint64_t
