@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- figures ------------------------------------------------------------- */
@@ -128,15 +129,19 @@ void cli_outcome_begin(cli_outcome *outcome, const char *rule)
 
 /* ---- the tables ---------------------------------------------------------- */
 
+/* A large deviation takes from the blanks in front. */
 static void print_spread(cli_spread spread, double unit, int digits)
 {
     double mean = spread.mean / unit, deviation = spread.deviation / unit;
+    int usual = digits + 2, tail = snprintf(NULL, 0, "%.*f", digits, deviation);
+    if (tail < usual || isnan(deviation))
+        tail = usual;
     if (spread.count == 0)
         cli_print("%*s", SPREAD, "-");
     else if (isnan(deviation))
-        cli_print("%*.*f%*s", 12 - digits, digits, mean, digits + 5, "");
+        cli_print("%*.*f%*s", SPREAD - 3 - tail, digits, mean, 3 + tail, "");
     else
-        cli_print("%*.*f \xC2\xB1 %*.*f", 12 - digits, digits, mean, digits + 2,
+        cli_print("%*.*f \xC2\xB1 %*.*f", SPREAD - 3 - tail, digits, mean, tail,
                   digits, deviation);
 }
 
