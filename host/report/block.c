@@ -45,17 +45,6 @@ static fal_status add_layers(report_block *block, const report_metric *metric,
 
 /* ---- curves -------------------------------------------------------------- */
 
-static void widen(report_block *block, const report_sample *sample)
-{
-    double around = isnan(sample->deviation) ? 0 : sample->deviation;
-    if (isnan(sample->mean))
-        return;
-    block->low = fmin(block->low, sample->mean);
-    block->high = fmax(block->high, sample->mean);
-    block->band_low = fmin(block->band_low, sample->mean - around);
-    block->band_high = fmax(block->band_high, sample->mean + around);
-}
-
 static fal_status make_row(report_block *block, size_t row, int *has_value)
 {
     size_t groups = block->groups->count;
@@ -67,10 +56,7 @@ static fal_status make_row(report_block *block, size_t row, int *has_value)
             block->rows[row].layer);
         if (status)
             return status;
-        for (size_t i = 0; i < curve->count; i++) {
-            widen(block, &curve->samples[i]);
-            *has_value |= !isnan(curve->samples[i].mean);
-        }
+        *has_value |= report_block_has(block, row, g);
     }
     return FAL_OK;
 }
@@ -89,8 +75,6 @@ static void drop_row(report_block *block, size_t row)
 static fal_status make_curves(report_block *block)
 {
     fal_status status = FAL_OK;
-    block->low = block->band_low = INFINITY;
-    block->high = block->band_high = -INFINITY;
     block->curves = fal_allocate(block->row_count * block->groups->count,
                                  sizeof *block->curves);
     if (!block->curves)
@@ -178,23 +162,47 @@ int report_block_has(const report_block *block, size_t row, size_t group)
 
 enum { TICKS = 5 };
 
-report_scale report_block_scale(const report_block *block)
+static void widen(report_range *range, const report_sample *sample)
 {
-    double low = block->band_low, high = block->band_high;
-    switch (block->unit) {
+    double around = isnan(sample->deviation) ? 0 : sample->deviation;
+    if (isnan(sample->mean))
+        return;
+    range->low = fmin(range->low, sample->mean);
+    range->high = fmax(range->high, sample->mean);
+    range->band_low = fmin(range->band_low, sample->mean - around);
+    range->band_high = fmax(range->band_high, sample->mean + around);
+}
+
+report_range report_block_range(const report_block *block, size_t first,
+                                size_t count)
+{
+    report_range range = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+    for (size_t row = first; row < first + count; row++)
+        for (size_t g = 0; g < block->groups->count; g++) {
+            const report_curve *curve = report_block_curve(block, row, g);
+            for (size_t i = 0; i < curve->count; i++)
+                widen(&range, &curve->samples[i]);
+        }
+    return range;
+}
+
+report_scale report_range_scale(const report_range *range, report_unit unit)
+{
+    double low = range->band_low, high = range->band_high;
+    switch (unit) {
     case REPORT_COSINE:
         return report_scale_make(low < 0 ? floor(10 * fmax(-1, low)) / 10 : 0, 1,
                                  TICKS + 1, 0);
     case REPORT_RANK:
     case REPORT_PART:
     case REPORT_NUMBER:
-        return report_scale_make(fmin(0, block->low), high, TICKS, 1);
+        return report_scale_make(fmin(0, range->low), high, TICKS, 1);
     case REPORT_SHARE:
         return report_scale_make(fmax(0, low), fmin(1, high), TICKS, 1);
     case REPORT_SIZE:
         break;
     }
-    if (block->low > 1e-100 && block->high > 30 * block->low)
-        return report_scale_log(block->low, block->high);
+    if (range->low > 1e-100 && range->high > 30 * range->low)
+        return report_scale_log(range->low, range->high);
     return report_scale_make(low < 0.4 * high ? 0 : low, high, TICKS, 1);
 }

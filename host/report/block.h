@@ -21,8 +21,6 @@ typedef struct report_block {
     report_row *rows; /* that have a value; the total stands last */
     size_t row_count;
     report_curve *curves; /* [row][group], without samples where there are none */
-    double low, high;     /* of the means */
-    double band_low, band_high; /* with their deviations */
 } report_block;
 
 /* Accuracy or loss. A block without a value has no rows. Errors: MEMORY. */
@@ -40,7 +38,16 @@ const report_curve *report_block_curve(const report_block *block, size_t row,
 /* 1: the group has a value in the row. */
 int report_block_has(const report_block *block, size_t row, size_t group);
 
-/* The axis of values, for all rows alike. */
-report_scale report_block_scale(const report_block *block);
+/* What the values of some rows lie between. */
+typedef struct report_range {
+    double low, high;           /* means */
+    double band_low, band_high; /* means and their deviations */
+} report_range;
+
+report_range report_block_range(const report_block *block, size_t first,
+                                size_t count);
+
+/* Their axis. */
+report_scale report_range_scale(const report_range *range, report_unit unit);
 
 #endif

@@ -30,15 +30,16 @@ struct panel {
     size_t each; /* samples that became one */
 };
 
+/* `range`: what its axis is made for. */
 static fal_status begin_panel(struct panel *panel, const report_block *block,
-                              const char *title, size_t room)
+                              const char *title, report_range range, size_t room)
 {
     *panel = (struct panel){.each = 1};
     panel->plot = (report_plot){.title = title,
                                 .about = block->title,
                                 .unit = block->unit,
                                 .groups = block->groups,
-                                .values = report_block_scale(block)};
+                                .values = report_range_scale(&range, block->unit)};
     panel->plot.lines = panel->lines = fal_allocate(room, sizeof *panel->lines);
     return panel->lines ? FAL_OK : FAL_ERROR_MEMORY;
 }
@@ -78,9 +79,11 @@ static fal_status print_rows(FILE *out, const report_block *block, size_t *each)
 {
     struct panel panel;
     size_t shown = block->row_count < LINES ? block->row_count : LINES;
-    fal_status status = begin_panel(
-        &panel, block,
-        *block->meaning ? block->groups->list[0].label : block->title, shown);
+    const char *title = *block->meaning ? block->groups->list[0].label
+                                        : block->title;
+    fal_status status = begin_panel(&panel, block, title,
+                                    report_block_range(block, 0, block->row_count),
+                                    shown);
     for (size_t i = 0; i < shown && !status; i++) {
         size_t row = pick(i, shown, block->row_count);
         status = add_line(
@@ -90,13 +93,16 @@ static fal_status print_rows(FILE *out, const report_block *block, size_t *each)
     return end_panel(out, &panel, status, each);
 }
 
-/* Of several: a panel for a row, all groups in it. */
+/* Of several: a panel for a row, all groups in it. Layers have one axis. */
 static fal_status print_groups(FILE *out, const report_block *block, size_t row,
                                size_t *each)
 {
     struct panel panel;
     size_t groups = block->groups->count;
-    fal_status status = begin_panel(&panel, block, block->rows[row].heading,
+    report_range range = block->rows[row].layer
+                             ? report_block_range(block, 0, block->row_count)
+                             : report_block_range(block, row, 1);
+    fal_status status = begin_panel(&panel, block, block->rows[row].heading, range,
                                     groups);
     for (size_t g = 0; g < groups && !status; g++)
         status = add_line(
@@ -143,8 +149,9 @@ static fal_status print_panels(FILE *out, const report_block *block,
 
 static void print_maps(FILE *out, const report_block *block)
 {
-    double low = block->low < -0.05 ? floor(10 * block->low) / 10 : 0;
-    double high = block->unit == REPORT_COSINE ? 1 : block->high;
+    report_range range = report_block_range(block, 0, block->row_count);
+    double low = range.low < -0.05 ? floor(10 * range.low) / 10 : 0;
+    double high = block->unit == REPORT_COSINE ? 1 : range.high;
     if (!(high > low))
         high = low + 1;
     /* beside the panel of one group, below those of several */
