@@ -623,6 +623,31 @@ FAL_API fal_status fal_trainer_save(fal_trainer *trainer, const char *path);
 FAL_API fal_status fal_trainer_load_feedback(fal_trainer *trainer,
                                              const char *path);
 
+/* A checkpoint is all that training needs to go on bit for bit: weights, running
+ * statistics, feedback, what the optimizer keeps, every counter, and what it belongs
+ * to. Taken in a callback of fal_trainer_fit it holds the place in the epoch too, else
+ * that of a trainer between its steps. It is written beside and renamed, a safetensors
+ * file with the names of fal_trainer_save's. Errors: DIVERGED (a loss is not finite;
+ * the fit itself stops for that), FILE, MEMORY, DEVICE. */
+FAL_API fal_status fal_trainer_checkpoint(fal_trainer *trainer, const char *path);
+
+/* The same bytes into `bytes`, of which there are `size`; *needed (may be NULL) is how
+ * many it takes. `bytes` NULL: only that. Errors: the same, ARGUMENT (too few). */
+FAL_API fal_status fal_trainer_checkpoint_bytes(fal_trainer *trainer, void *bytes,
+                                                size_t size, size_t *needed);
+
+/* Makes the trainer and its model what they were when a checkpoint was taken: a file,
+ * or a run folder that holds a checkpoint.safetensors. The network and the trainer's
+ * options must be the same. Where it was taken in a callback, the next
+ * fal_trainer_fit, with the same data and epochs, goes on behind the step of that
+ * callback: same order, sums and schedule; FAL_START first, then once more FAL_LOG and
+ * FAL_EPOCH of that step if it had them. A fal_trainer_step in between gives that up.
+ * Errors: ARGUMENT (another network, rule, seed, …: names what differs), FORMAT (not a
+ * whole checkpoint of this format), FILE, MEMORY, DEVICE; nothing has changed then. */
+FAL_API fal_status fal_trainer_resume(fal_trainer *trainer, const char *path);
+FAL_API fal_status fal_trainer_resume_bytes(fal_trainer *trainer, const void *bytes,
+                                            size_t size);
+
 /* What a trainer takes: bytes on the device by use, and the launches of one step.
  */
 typedef struct fal_footprint {

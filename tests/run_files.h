@@ -16,7 +16,8 @@
 #include <cmocka.h>
 
 static const char run_files[] =
-    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+    "checkpoint.safetensors config.yaml metrics.jsonl model.safetensors "
+    "start.safetensors";
 
 static inline void assert_same_files(const char *one, const char *other)
 {

@@ -128,7 +128,8 @@ static void a_run_is_not_overwritten(void **state)
     assert_string_equal(before, after);
     /* A refusal that comes later leaves the old run too. */
     assert_int_equal(tool_run("$T --net 'dense 9' --out kept --force")->code, 2);
-    assert_string_equal(tool_list("kept"), "config.yaml metrics.jsonl "
+    assert_string_equal(tool_list("kept"), "checkpoint.safetensors config.yaml "
+                                           "metrics.jsonl "
                                            "model.safetensors notes.txt "
                                            "start.safetensors");
     assert_good("$T --epochs 0 --out kept --force");

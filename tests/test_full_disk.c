@@ -48,6 +48,8 @@ static int on_progress(const fal_progress *progress, void *user)
         job->status = fal_run_log(job->run, progress, NULL);
     if (progress->event == FAL_EPOCH && !job->status)
         job->status = fal_run_save_model(job->run, job->model);
+    if (progress->event == FAL_EPOCH && !job->status)
+        job->status = fal_run_save_checkpoint(job->run, job->trainer);
     snprintf(job->message, sizeof job->message, "%s", fal_error_message());
     return job->status != FAL_OK;
 }
@@ -135,10 +137,13 @@ static void expect_clean(const char *folder)
     expect_whole_tensors(path);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     expect_whole_tensors(path);
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder);
+    expect_whole_tensors(path);
 }
 
 static const char all_files[] =
-    "compare.json config.yaml events.out.tfevents.falign metrics.jsonl "
+    "checkpoint.safetensors compare.json config.yaml events.out.tfevents.falign "
+    "metrics.jsonl "
     "model.safetensors start.safetensors";
 
 /* ---- the library --------------------------------------------------------- */

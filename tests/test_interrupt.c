@@ -23,7 +23,8 @@
 #define ENDLESS "train --data $D --net mlp-1x8 --epochs 1000000 --out run"
 
 static const char run_files[] =
-    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+    "checkpoint.safetensors config.yaml metrics.jsonl model.safetensors "
+    "start.safetensors";
 
 /* ---- a run and its output ------------------------------------------------ */
 
@@ -168,8 +169,8 @@ static void a_second_ctrl_c_ends_it_at_once(void **state)
     assert_int_equal(code, 1000 + SIGINT);
     assert_true(after.tv_sec - before.tv_sec <= 1);
     assert_string_equal(tool_list("run"),
-                        ".falign-lock config.yaml metrics.jsonl model.safetensors "
-                        "start.safetensors");
+                        ".falign-lock checkpoint.safetensors config.yaml "
+                        "metrics.jsonl model.safetensors start.safetensors");
     assert_int_equal(tool_run("evaluate run --data $D")->code, 0);
     assert_int_equal(tool_run("$T --epochs 1 --out run --force")->code, 0);
     assert_whole_run("run");
@@ -243,7 +244,7 @@ static void a_comparison_keeps_what_is_done(void **state)
     read_until("dfa-1      epoch 1/");
     kill(child, SIGINT);
     assert_int_equal(end(), 130);
-    assert_string_equal(tool_list("all"), "bp-1 compare.json dfa-1");
+    assert_string_equal(tool_list("all"), "bp-1 compare.json config.yaml dfa-1");
     assert_whole_run("all/bp-1");
     assert_whole_run("all/dfa-1");
     char *text = tool_read("all/compare.json");

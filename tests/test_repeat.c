@@ -33,7 +33,8 @@ static void assert_repeated(const char *one, const char *other, const char *line
     free(again);
     assert_string_equal(
         tool_list(other),
-        "config.yaml metrics.jsonl model.safetensors start.safetensors");
+        "checkpoint.safetensors config.yaml metrics.jsonl model.safetensors "
+        "start.safetensors");
 }
 
 /* A data set's folder whose name has all that YAML and JSON could stumble over. */

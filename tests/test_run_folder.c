@@ -23,7 +23,8 @@
 
 static const char config[] = "# falign 0\n";
 static const char run_files[] =
-    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+    "checkpoint.safetensors config.yaml metrics.jsonl model.safetensors "
+    "start.safetensors";
 
 static void empty_place(void)
 {
@@ -178,7 +179,7 @@ static void force_replaces_a_comparison(void **state)
     (void)state;
     assert_good("compare --data $D --net mlp-1x8 --rules bp,fa --steps 1 --quiet "
                 "--out out");
-    assert_string_equal(tool_list("out"), "bp-1 compare.json fa-1");
+    assert_string_equal(tool_list("out"), "bp-1 compare.json config.yaml fa-1");
     write_text("out/fa-1/model.safetensors.tmp-17-3", "half");
     assert_good("$T --steps 1 --out out --force");
     assert_string_equal(tool_list("out"), run_files);

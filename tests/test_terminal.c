@@ -27,7 +27,8 @@ static int terminal;
 static pid_t child; /* 0: none runs */
 
 static const char run_files[] =
-    "config.yaml metrics.jsonl model.safetensors start.safetensors";
+    "checkpoint.safetensors config.yaml metrics.jsonl model.safetensors "
+    "start.safetensors";
 
 static int enter(void **state)
 {
@@ -266,7 +267,7 @@ static void ctrl_c_saves_and_says_so(void **state)
     assert_clean();
     assert_int_equal(screen_count(&screen, "falign: interrupted after step "), 1);
     assert_int_equal(screen_count(&screen, "  run/model.safetensors; go on"), 1);
-    assert_int_equal(screen_count(&screen, "--init run"), 1);
+    assert_int_equal(screen_count(&screen, "--resume run"), 1);
     assert_string_equal(tool_list("run"), run_files);
     assert_int_equal(tool_run("evaluate run --data $D")->code, 0);
     assert_int_equal(

@@ -1,16 +1,21 @@
 /* falign compare: several rules from one start, over several seeds. A run that
- * diverges is reported and the others go on. */
+ * diverges is reported and the others go on. With --resume runs that are finished are
+ * kept, one that has a checkpoint goes on, and the others begin. */
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/job.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
+#include "cli/resume.h"
 #include "cli/settings.h"
 #include "cli/values.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "train/folder.h"
+#include "train/run_files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { RULES = 32 };
@@ -23,6 +28,8 @@ struct comparison {
     char list[512]; /* the rules by commas */
     size_t rule_count, seeds;
     cli_outcome *runs; /* [rule_count][seeds] */
+    int resumes;       /* goes on in its folder */
+    int begun;         /* the folder is this comparison's */
     int started;       /* something has been written */
     size_t done;       /* runs that came to their end */
     size_t failed;     /* runs that diverged */
@@ -84,7 +91,7 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
                          fal_status status)
 {
     const fal_progress *p = &job->epoch;
-    outcome->begun = job->started;
+    outcome->begun = job->started || job->finished;
     outcome->failed = status == FAL_ERROR_DIVERGED;
     if (status != FAL_OK || p->step == 0)
         return;
@@ -98,30 +105,78 @@ static void note_outcome(cli_outcome *outcome, const cli_job *job,
     cli_outcome_measured(outcome, &job->metrics);
 }
 
-/* The first run's folder is made only after all that can refuse it. */
-static fal_status open_folder(struct comparison *c, const cli_outcome *outcome,
-                              fal_run **run)
+/* The options of the comparison itself, by which it can be resumed. A seed that is
+ * added to is not among them, since one that is given would be held. */
+static fal_status begin_folder(struct comparison *c)
 {
-    fal_status status = c->started ? FAL_OK : fal_run_begin(c->folder, NULL);
-    char *path = fal_folder_path(fal_run_folder(c->folder), outcome->folder);
-    if (!status && path)
-        status = fal_run_open(run, path, cli_flag(c->options, CLI_FORCE));
-    fal_release(path);
-    return status || path ? status : FAL_ERROR_MEMORY;
+    cli_options all = *c->options;
+    char *config = NULL, head[128];
+    snprintf(head, sizeof head,
+             FAL_CONFIG_MARK
+             "%s\n# falign compare --resume FOLDER goes on with it\n",
+             fal_version());
+    cli_seeds_unset(&all);
+    fal_status status = cli_config_yaml(&all, head, &config);
+    if (!status)
+        status = fal_run_begin(c->folder, NULL);
+    c->begun = !status;
+    if (!status)
+        status = fal_run_write(c->folder, "config.yaml", config);
+    free(config);
+    return status;
 }
 
-static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outcome)
+/* The first run's folder is made only after all that can refuse it. */
+static fal_status make_new(struct comparison *c, const cli_options *options,
+                           const char *path, cli_job *job, fal_run **run)
 {
-    fal_run *run;
-    fal_status status = open_folder(c, outcome, &run);
+    int force = c->resumes || cli_flag(c->options, CLI_FORCE);
+    fal_status status = cli_job_make(job, &c->ground, options);
     if (status)
         return status;
-    status = cli_job_run(job, run, outcome->folder);
+    if (!c->begun)
+        status = begin_folder(c);
+    if (!status)
+        status = fal_run_open(run, path, force);
+    if (status)
+        cli_job_release(job);
+    return status;
+}
+
+static fal_status make_again(struct comparison *c, const cli_options *options,
+                             const char *path, cli_job *job, fal_run **run)
+{
+    fal_status status = fal_run_open_again(run, path);
+    if (status)
+        return status;
+    status = cli_job_make_again(job, &c->ground, options, *run);
+    if (status)
+        fal_run_discard(*run);
+    return status;
+}
+
+static fal_status make_job(struct comparison *c, const cli_options *options,
+                           const cli_outcome *outcome, cli_job *job, fal_run **run)
+{
+    char *path = fal_folder_path(fal_run_folder(c->folder), outcome->folder);
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = c->resumes && fal_run_has_checkpoint(path)
+                            ? make_again(c, options, path, job, run)
+                            : make_new(c, options, path, job, run);
+    fal_release(path);
+    return status;
+}
+
+static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outcome,
+                          fal_run *run)
+{
+    fal_status status = cli_job_run(job, run, outcome->folder);
     note_outcome(outcome, job, status);
     c->started |= job->started;
     c->done += status == FAL_OK;
     if (status == FAL_STOPPED)
-        cli_job_explain(job);
+        cli_job_explain(job, "compare", fal_run_folder(c->folder));
     if (job->started)
         fal_run_close(run);
     else
@@ -133,18 +188,19 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
 {
     cli_options options;
     cli_job job;
+    fal_run *run;
     cli_outcome *outcome = &c->runs[rule * c->seeds + offset];
     cli_run_resolve(&options, c->options, c->rules[rule], offset);
     outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
     snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
              (unsigned long long)outcome->seed);
-    fal_status status = cli_job_make(&job, &c->ground, &options);
+    fal_status status = make_job(c, &options, outcome, &job, &run);
     if (status)
         return status;
     job.user = c;
     if (rule == 0 && offset == 0 && !c->silent)
         job.on_begin = print_head;
-    status = run_job(c, &job, outcome);
+    status = run_job(c, &job, outcome, run);
     cli_job_release(&job);
     if (status != FAL_ERROR_DIVERGED)
         return status;
@@ -218,25 +274,44 @@ static fal_status compare(struct comparison *c)
     return status;
 }
 
+static fal_status open_and_compare(struct comparison *c)
+{
+    const cli_options *options = c->options;
+    fal_status status = cli_runs_check(options);
+    cli_catch_interrupts();
+    if (!status)
+        status = plan_runs(c);
+    if (!status)
+        status = c->resumes
+                     ? fal_run_open_again(&c->folder, cli_text(options, CLI_RESUME))
+                     : cli_folder_open(&c->folder, options, NULL);
+    if (!status)
+        status = compare(c);
+    if (c->begun && !c->started) /* nothing but its options */
+        fal_run_begin(c->folder, NULL);
+    if (c->started)
+        fal_run_close(c->folder);
+    else
+        fal_run_discard(c->folder);
+    fal_release(c->runs);
+    return status;
+}
+
 int cli_compare(const cli_options *given)
 {
     cli_options options = *given;
+    cli_config config = CLI_CONFIG;
+    int resumes = cli_flag(given, CLI_RESUME);
     struct comparison c = {.options = &options,
+                           .resumes = resumes,
+                           .begun = resumes,
+                           .started = resumes,
                            .silent = cli_flag(given, CLI_QUIET) ||
                                      cli_flag(given, CLI_JSON)};
-    fal_status status = cli_runs_check(given);
-    cli_catch_interrupts();
+    fal_status status = resumes ? cli_resume_read(&config, &options) : FAL_OK;
     if (!status)
-        status = plan_runs(&c);
-    if (!status)
-        status = cli_folder_open(&c.folder, given, NULL);
-    if (!status)
-        status = compare(&c);
-    if (c.started)
-        fal_run_close(c.folder);
-    else
-        fal_run_discard(c.folder);
-    fal_release(c.runs);
+        status = open_and_compare(&c);
+    cli_config_release(&config);
     int code = cli_end(status);
     return code == CLI_DONE && c.failed ? CLI_FAILED : code;
 }

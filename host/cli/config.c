@@ -86,6 +86,11 @@ fal_status cli_config_yaml(const cli_options *options, const char *head,
     return status;
 }
 
+void cli_config_value(const cli_options *options, cli_id id, fal_json *json)
+{
+    add_value(json, &cli_table[id], &options->values[id]);
+}
+
 void cli_config_json(const cli_options *options, fal_json *json)
 {
     fal_json_begin_object(json);
@@ -241,12 +246,9 @@ void cli_config_release(cli_config *config)
     *config = (cli_config)CLI_CONFIG;
 }
 
-fal_status cli_config_run(cli_config *config, cli_options *run, const char *folder,
-                          const char *use)
+fal_status cli_config_folder(cli_config *config, cli_options *options,
+                             const char *folder, const char *use)
 {
-    fal_status status = cli_options_read(run, CLI_TRAIN, 0, NULL, 0);
-    if (status)
-        return status;
     config->path = fal_folder_path(folder, "config.yaml");
     if (!config->path)
         return FAL_ERROR_MEMORY;
@@ -256,7 +258,14 @@ fal_status cli_config_run(cli_config *config, cli_options *run, const char *fold
             "'%s' has no config.yaml, which says %s; give the folder of "
             "a run",
             folder, use);
-    return cli_config_read(config, run, config->path);
+    return cli_config_read(config, options, config->path);
+}
+
+fal_status cli_config_run(cli_config *config, cli_options *run, const char *folder,
+                          const char *use)
+{
+    fal_status status = cli_options_read(run, CLI_TRAIN, 0, NULL, 0);
+    return status ? status : cli_config_folder(config, run, folder, use);
 }
 
 /* ---- reading one key ----------------------------------------------------- */

@@ -10,13 +10,14 @@
 fal_status cli_config_yaml(const cli_options *options, const char *head,
                            char **text);
 
-/* The same as one JSON object. */
+/* The same as one JSON object; and the value of one of them. */
 void cli_config_json(const cli_options *options, fal_json *json);
+void cli_config_value(const cli_options *options, cli_id id, fal_json *json);
 
 /* The texts that options read from a file point to. */
 typedef struct cli_config {
     char *texts[CLI_OPTIONS];
-    char *path; /* of a run's file */
+    char *path; /* of a folder's file */
 } cli_config;
 
 #define CLI_CONFIG                                                                 \
@@ -31,9 +32,12 @@ fal_status cli_config_read(cli_config *config, cli_options *options,
                            const char *path);
 void cli_config_release(cli_config *config);
 
-/* The options of the run that a folder holds, as of `train`. Errors as before, and
- * ARGUMENT where there is no config.yaml; `use`: what is asked of it, as "the batch
- * size". */
+/* The same of the config.yaml in a folder. Errors: the same, ARGUMENT (there is none);
+ * `use`: what is asked of it, as "the batch size". */
+fal_status cli_config_folder(cli_config *config, cli_options *options,
+                             const char *folder, const char *use);
+
+/* The options of the run that a folder holds, as of `train`. */
 fal_status cli_config_run(cli_config *config, cli_options *run, const char *folder,
                           const char *use);
 

@@ -33,10 +33,17 @@ static int on_metric(const fal_metric *metric, void *user)
     return status ? stop_for(job, status) : 0;
 }
 
+/* A checkpoint has the weights that --init gave. */
+static int takes_init(const cli_job *job)
+{
+    return cli_flag(&job->options, CLI_INIT) &&
+           !(job->resumes && cli_flag(&job->options, CLI_NET));
+}
+
 static fal_status make_model(cli_job *job)
 {
     fal_model_options options;
-    if (cli_flag(&job->options, CLI_INIT))
+    if (takes_init(job))
         return cli_init_model(&job->model, &job->ground, &job->options);
     cli_model_options(&options, &job->options, job->ground.train);
     return cli_fail_in_file(fal_model_create(&job->model, job->ground.device,
@@ -54,16 +61,16 @@ static fal_status make_trainer(cli_job *job)
         status = fal_trainer_validation(job->trainer, job->ground.validation);
     if (!status)
         status = fal_trainer_on_metric(job->trainer, on_metric, job);
-    if (!status && cli_flag(&job->options, CLI_INIT) &&
-        !cli_flag(&job->options, CLI_FRESH_FEEDBACK))
+    if (!status && takes_init(job) && !cli_flag(&job->options, CLI_FRESH_FEEDBACK))
         status = cli_init_feedback(job->trainer, &job->options);
     return status;
 }
 
-fal_status cli_job_make(cli_job *job, const cli_ground *ground,
-                        const cli_options *options)
+static fal_status make(cli_job *job, const cli_ground *ground,
+                       const cli_options *options, const fal_run *run)
 {
     *job = (cli_job){.options = *options,
+                     .resumes = run != NULL,
                      .silent = cli_flag(options, CLI_QUIET) ||
                                cli_flag(options, CLI_JSON)};
     fal_status status = cli_ground_split(&job->ground, ground, options);
@@ -72,11 +79,25 @@ fal_status cli_job_make(cli_job *job, const cli_ground *ground,
     status = make_model(job);
     if (!status)
         status = make_trainer(job);
+    if (!status && run)
+        status = fal_run_resume(run, job->trainer);
     if (!status && !cli_flag(&job->options, CLI_NET))
         cli_set_text(&job->options, CLI_NET, fal_model_network(job->model));
     if (status)
         cli_job_release(job);
     return status;
+}
+
+fal_status cli_job_make(cli_job *job, const cli_ground *ground,
+                        const cli_options *options)
+{
+    return make(job, ground, options, NULL);
+}
+
+fal_status cli_job_make_again(cli_job *job, const cli_ground *ground,
+                              const cli_options *options, const fal_run *run)
+{
+    return make(job, ground, options, run);
 }
 
 void cli_job_release(cli_job *job)
@@ -132,20 +153,21 @@ void cli_job_print_head(const cli_job *job, const char *what, const fal_run *fol
               strlen(network) > NETWORK_SHOWN ? "..." : "");
 }
 
-void cli_job_explain(const cli_job *job)
+void cli_job_explain(const cli_job *job, const char *command, const char *folder)
 {
-    const char *folder = fal_run_folder(job->run);
     const char *what = cli_interrupted() ? "interrupted" : "stopped";
     int unread = cli_broken() == EPIPE && !cli_interrupted();
     if (cli_flag(&job->options, CLI_QUIET) || unread)
         return;
     if (!job->started)
-        cli_say("%s before the first step; nothing is left behind", what);
+        cli_say("%s before the first step; %s", what,
+                job->resumes ? "the run is as it was" : "nothing is left behind");
     else
         cli_say("%s after step %llu of %llu; its weights are saved in "
-                "%s/model.safetensors; go on from them with --init %s",
+                "%s/model.safetensors; go on with falign %s --resume %s",
                 what, (unsigned long long)job->last.step,
-                (unsigned long long)job->last.steps, folder, folder);
+                (unsigned long long)job->last.steps, fal_run_folder(job->run),
+                command, folder);
 }
 
 /* ---- while it runs ------------------------------------------------------- */
@@ -166,11 +188,44 @@ static fal_status begin_folder(cli_job *job)
     return status;
 }
 
-static fal_status begin(cli_job *job)
+/* A loss that is no longer finite the fit itself finds too, and says more of it. */
+static fal_status save_checkpoint(cli_job *job)
+{
+    fal_status status = fal_run_save_checkpoint(job->run, job->trainer);
+    return status == FAL_ERROR_DIVERGED ? FAL_OK : status;
+}
+
+static fal_status begin_anew(cli_job *job, const fal_progress *progress)
 {
     fal_status status = begin_folder(job);
     job->started = 1;
-    return status ? status : fal_run_save_start(job->run, job->trainer);
+    if (!status)
+        status = fal_run_save_start(job->run, job->trainer);
+    if (!status && progress->steps == 0)
+        status = save_checkpoint(job);
+    return status;
+}
+
+static fal_status begin(cli_job *job, const fal_progress *progress)
+{
+    if (!job->resumes)
+        return begin_anew(job, progress);
+    if (job->finished)
+        return FAL_OK;
+    job->started = 1;
+    fal_status status = fal_run_continue(job->run, progress->step);
+    if (!status && cli_flag(&job->options, CLI_TENSORBOARD))
+        status = fal_run_begin_events(job->run);
+    return status;
+}
+
+/* `stops`: after this step the run does. */
+static int is_due(const cli_job *job, const fal_progress *progress, int stops)
+{
+    uint64_t every = cli_whole(&job->options, CLI_CHECKPOINT);
+    if (progress->event == FAL_STEP)
+        return stops || (every && progress->step % every == 0);
+    return stops || !every || progress->step == progress->steps;
 }
 
 /* The metrics of a step stand in its line. */
@@ -182,11 +237,13 @@ static fal_status log_step(cli_job *job, const fal_progress *progress)
 }
 
 /* An epoch that is not in model.safetensors is not in `epoch` either. */
-static fal_status end_epoch(cli_job *job, const fal_progress *progress)
+static fal_status end_epoch(cli_job *job, const fal_progress *progress, int stops)
 {
     fal_status status = fal_run_log(job->run, progress, NULL);
     if (!status)
         status = fal_run_save_model(job->run, job->model);
+    if (!status && is_due(job, progress, stops))
+        status = save_checkpoint(job);
     if (!status)
         job->epoch = *progress;
     return status;
@@ -209,49 +266,77 @@ static fal_status measure_start(cli_job *job)
     return status;
 }
 
-static fal_status handle(cli_job *job, const fal_progress *progress)
+static fal_status end_step(cli_job *job, const fal_progress *progress, int stops)
+{
+    fal_status status = FAL_OK;
+    if (is_due(job, progress, stops))
+        status = save_checkpoint(job);
+    if (!status && job->measure_start && job->start_ms == 0)
+        status = measure_start(job);
+    return status;
+}
+
+static fal_status handle(cli_job *job, const fal_progress *progress, int stops)
 {
     switch (progress->event) {
     case FAL_START:
-        return begin(job);
+        return begin(job, progress);
     case FAL_LOG:
         return log_step(job, progress);
     case FAL_EPOCH:
-        return end_epoch(job, progress);
+        return end_epoch(job, progress, stops);
     case FAL_STEP:
-        if (job->measure_start && job->start_ms == 0)
-            return measure_start(job);
-        return FAL_OK;
+        return end_step(job, progress, stops);
     }
     return FAL_OK;
 }
 
-static int is_unwanted(void)
+/* A finished run is looked at only. */
+static fal_status look(cli_job *job, const fal_progress *progress)
 {
-    return cli_interrupted() || cli_broken();
+    if (progress->event == FAL_EPOCH)
+        job->epoch = *progress;
+    return FAL_OK;
 }
 
-/* fit will say that a callback stopped it; why, only we know. A run that is not to
- * begin writes nothing, one that has made all its steps is not stopped. */
+/* One that is not to begin writes nothing, one that has made all its steps is not
+ * stopped, and a step is stopped at as a whole, with what comes before its end. */
+static int is_to_stop(const fal_progress *progress)
+{
+    return (cli_interrupted() || cli_broken()) && progress->event != FAL_LOG &&
+           (progress->event == FAL_START || progress->step < progress->steps);
+}
+
+/* fit will say that a callback stopped it; why, only we know. */
 static int on_progress(const fal_progress *progress, void *user)
 {
     cli_job *job = user;
     job->last = *progress;
+    if (progress->event == FAL_START)
+        job->finished = job->resumes && progress->step >= progress->steps;
     if (progress->event == FAL_START && job->on_begin)
         job->on_begin(job, job->user);
-    if (progress->event == FAL_START && is_unwanted())
+    int stops = is_to_stop(progress);
+    if (progress->event == FAL_START && stops)
         return 1;
-    fal_status status = handle(job, progress);
+    fal_status status = job->finished ? look(job, progress)
+                                      : handle(job, progress, stops);
     if (status)
         return stop_for(job, status);
     cli_live_show(&job->live, progress);
-    return is_unwanted() && progress->step < progress->steps;
+    return stops;
 }
 
 /* The same message, with what the folder holds now. */
 static fal_status say_what_is_left(const cli_job *job, fal_status status)
 {
     const char *folder = fal_run_folder(job->run);
+    if (job->epoch.step == 0 && job->resumes)
+        return fal_fail(
+            status,
+            "%s; %s/model.safetensors and checkpoint.safetensors are of "
+            "steps before",
+            fal_error_message(), folder);
     if (job->epoch.step == 0)
         return fal_fail(status,
                         "%s; %s/start.safetensors has the weights before the first "

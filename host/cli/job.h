@@ -23,6 +23,8 @@ typedef struct cli_job {
     int measure_start; /* 1: start_ms is wanted */
     double start_ms;   /* process start to the end of the first step */
 
+    int resumes;             /* 1: goes on from the folder's checkpoint … */
+    int finished;            /* … and nothing is left to do */
     int started;             /* 1: files have been written */
     fal_progress last;       /* the last event */
     fal_progress epoch;      /* the last FAL_EPOCH; step 0: none */
@@ -34,6 +36,10 @@ typedef struct cli_job {
 /* Makes model and trainer of resolved options, weights of --init included. */
 fal_status cli_job_make(cli_job *job, const cli_ground *ground,
                         const cli_options *options);
+
+/* The same of a run that goes on: brings them to its checkpoint. */
+fal_status cli_job_make_again(cli_job *job, const cli_ground *ground,
+                              const cli_options *options, const fal_run *run);
 void cli_job_release(cli_job *job);
 
 /* The first lines: folder, behind the word `what`, device, data, network. */
@@ -47,7 +53,8 @@ fal_status cli_job_check(cli_job *job);
  * model is saved and the status is FAL_STOPPED. */
 fal_status cli_job_run(cli_job *job, fal_run *run, const char *label);
 
-/* What stands in the folder after Ctrl-C, and how to go on. */
-void cli_job_explain(const cli_job *job);
+/* What stands in the folder after Ctrl-C, and how to go on: by `command` --resume
+ * `folder`. */
+void cli_job_explain(const cli_job *job, const char *command, const char *folder);
 
 #endif

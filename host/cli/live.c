@@ -140,9 +140,9 @@ static void add_short_figures(struct line *line, const cli_live *live, int held)
 static void add_time_left(struct line *line, const cli_live *live,
                           const fal_progress *p)
 {
-    if (p->step == 0 || p->steps <= p->step)
+    if (p->step <= live->first || p->steps <= p->step)
         return;
-    double each = (cli_clock() - live->began) / (double)p->step;
+    double each = (cli_clock() - live->began) / (double)(p->step - live->first);
     unsigned long left = (unsigned long)(each * (double)(p->steps - p->step) + .5);
     if (left >= 3600)
         add(line, "  %lu:%02lu:%02lu left", left / 3600, left / 60 % 60, left % 60);
@@ -215,8 +215,10 @@ void cli_live_show(cli_live *live, const fal_progress *progress)
 {
     if (live->silent)
         return;
-    if (progress->event == FAL_START)
+    if (progress->event == FAL_START) {
         live->began = cli_clock();
+        live->first = progress->step;
+    }
     int has_means = progress->event == FAL_LOG || progress->event == FAL_EPOCH;
     if (has_means && !isnan(progress->train_loss)) {
         live->loss = progress->train_loss;

@@ -9,6 +9,7 @@ typedef struct cli_live {
     int silent, terminal, color;
     const char *label;     /* in front of each line; NULL: none */
     double began, updated; /* seconds of a clock */
+    uint64_t first;        /* the step it began with */
     double loss, accuracy; /* last known, NAN: none yet, or real targets */
     double validation_loss, validation_accuracy;
     double test_loss, test_accuracy, speed;

@@ -100,6 +100,8 @@ typedef enum cli_id {
     CLI_LOG,
     CLI_TENSORBOARD,
     CLI_MEASURE,
+    CLI_CHECKPOINT,
+    CLI_RESUME,
     CLI_PROFILE,
     CLI_DRY_RUN,
     CLI_DEVICE,

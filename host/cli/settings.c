@@ -209,6 +209,13 @@ void cli_runs_resolve(cli_options *all, const cli_options *options,
         cli_unset(all, CLI_STANDARDIZE);
 }
 
+void cli_seeds_unset(cli_options *options)
+{
+    for (size_t i = 0; i < SEEDS; i++)
+        if (seeds[i] != CLI_SEED_WEIGHTS && seed_varies(options, seeds[i]))
+            cli_unset(options, seeds[i]);
+}
+
 /* A model that comes from a file was made by a law that is not known here, so the
  * one given stands in its place. */
 static void resolve_feedback(cli_options *run, const char *name, int comparing)

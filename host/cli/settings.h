@@ -23,6 +23,10 @@ void cli_runs_give_way(cli_options *options);
 void cli_runs_resolve(cli_options *all, const cli_options *options,
                       const cli_ground *ground);
 
+/* Takes back the seeds to which --seeds adds, but for that of the weights: their default
+ * is what they were. */
+void cli_seeds_unset(cli_options *options);
+
 /* The complete options of one of these runs, as of `train`. `offset` is added to
  * the seeds that are not held. */
 void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,

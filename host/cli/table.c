@@ -175,6 +175,14 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"measure", "EVERY", NULL, CLI_EVERY, &positive, CLI_RUNS, output, RECORDED,
          "alignment and rank beside backpropagation into metrics.jsonl, before "
          "every so many steps, or before each 'epoch'; and after the last step"},
+    [CLI_CHECKPOINT] =
+        {"checkpoint", "EVERY", "epoch", CLI_EVERY, &positive, CLI_RUNS, output,
+         RECORDED,
+         "what --resume needs is saved every so many steps, or 'epoch'; at the end "
+         "and at Ctrl-C in any case"},
+    [CLI_RESUME] =
+        {"resume", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS, output, 0,
+         "go on with the run, or comparison, of a folder from its last checkpoint"},
     [CLI_PROFILE] = {"profile", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
                      "print what each kernel took for each layer, and write "
                      "profile.json"},

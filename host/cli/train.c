@@ -5,6 +5,7 @@
 #include "cli/job.h"
 #include "cli/output.h"
 #include "cli/profile.h"
+#include "cli/resume.h"
 #include "cli/settings.h"
 
 #include <math.h>
@@ -34,6 +35,11 @@ static void print_head(const cli_job *job, void *unused)
               cli_text(run, CLI_SCHEDULE),
               (unsigned long long)cli_whole(run, CLI_BATCH));
     print_lengths(run);
+    if (job->resumes)
+        cli_print("resumed  after step %llu of %llu%s\n",
+                  (unsigned long long)job->last.step,
+                  (unsigned long long)job->last.steps,
+                  job->finished ? ": it is finished" : "");
 }
 
 /* Real targets have none. */
@@ -108,7 +114,7 @@ static fal_status print_json(const cli_job *job, const fal_run *folder)
     cli_json_number(&json, "seconds", p->seconds);
     if (cli_flag(&job->options, CLI_MEASURE))
         cli_json_number(&json, "measuring_seconds", job->last.measuring_seconds);
-    cli_json_number(&json, "start_ms", trained ? job->start_ms : NAN);
+    cli_json_number(&json, "start_ms", job->start_ms > 0 ? job->start_ms : NAN);
     fal_json_end_object(&json);
     return cli_print_json(&json);
 }
@@ -123,7 +129,7 @@ static fal_status train(cli_job *job, fal_run *folder)
         job->on_begin = print_head;
     fal_status status = cli_job_run(job, folder, NULL);
     if (status == FAL_STOPPED)
-        cli_job_explain(job);
+        cli_job_explain(job, "train", fal_run_folder(folder));
     if (!status && cli_flag(&job->options, CLI_PROFILE))
         status = cli_profile(job, folder);
     if (!status && json)
@@ -145,7 +151,9 @@ static fal_status make_and_train(const cli_options *options, fal_run *folder,
         return status;
     cli_runs_resolve(&all, options, &ground);
     cli_run_resolve(&run, &all, cli_text(options, CLI_RULE_NAME), 0);
-    status = cli_job_make(&job, &ground, &run);
+    status = cli_flag(options, CLI_RESUME)
+                 ? cli_job_make_again(&job, &ground, &run, folder)
+                 : cli_job_make(&job, &ground, &run);
     if (!status) {
         status = folder ? train(&job, folder) : cli_dry_run_print(&job);
         *started = job.started;
@@ -161,7 +169,9 @@ static fal_status open_and_train(const cli_options *options)
     int started = 0;
     fal_status status = cli_runs_check(options);
     cli_catch_interrupts();
-    if (!status && !cli_flag(options, CLI_DRY_RUN))
+    if (!status && cli_flag(options, CLI_RESUME))
+        status = fal_run_open_again(&folder, cli_text(options, CLI_RESUME));
+    else if (!status && !cli_flag(options, CLI_DRY_RUN))
         status = cli_folder_open(&folder, options,
                                  cli_text(options, CLI_RULE_NAME));
     if (!status)
@@ -178,12 +188,14 @@ int cli_train(const cli_options *given)
     cli_options options = *given;
     cli_config config = CLI_CONFIG;
     fal_status status = FAL_OK;
-    if (options.argument_count > 0)
+    if (cli_flag(given, CLI_RESUME))
+        status = cli_resume_read(&config, &options);
+    else if (options.argument_count > 0)
         status = cli_config_read(&config, &options, options.arguments[0]);
-    if (!status) {
+    if (!status && !cli_flag(given, CLI_RESUME))
         cli_runs_give_way(&options);
+    if (!status)
         status = open_and_train(&options);
-    }
     cli_config_release(&config);
     return cli_end(status);
 }

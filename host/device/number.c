@@ -34,3 +34,13 @@ void fal_number_print(char *text, size_t size, int digits, double value)
     snprintf(text, size, "%.*g", digits, value);
     leave(plain, before);
 }
+
+void fal_number_print_exact(char *text, size_t size, double value)
+{
+    static const int digits[] = {9, 15, 17};
+    for (size_t i = 0; i < 3; i++) {
+        fal_number_print(text, size, digits[i], value);
+        if (fal_number_parse(text, NULL) == value)
+            break;
+    }
+}

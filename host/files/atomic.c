@@ -122,9 +122,23 @@ fal_status fal_file_begin(fal_file_writer *w, const char *path)
     return status;
 }
 
+void fal_file_begin_memory(fal_file_writer *w, void *memory)
+{
+    *w = (fal_file_writer){.file = -1, .memory = memory};
+}
+
+static fal_status write_memory(fal_file_writer *w, const void *data, size_t bytes)
+{
+    memcpy(w->memory, data, bytes);
+    w->memory += bytes;
+    return FAL_OK;
+}
+
 fal_status fal_file_write(fal_file_writer *w, const void *data, size_t bytes)
 {
     const char *from = data;
+    if (w->memory)
+        return write_memory(w, data, bytes);
     if (!w->path)
         return not_open();
     while (bytes > 0) {
@@ -196,9 +210,26 @@ fal_status fal_file_open(fal_file_reader *r, const char *path, size_t limit)
     return status;
 }
 
+void fal_file_open_memory(fal_file_reader *r, const char *path, const void *memory,
+                          size_t size)
+{
+    *r = (fal_file_reader){
+        .path = path, .file = -1, .size = size, .memory = memory};
+}
+
+/* Readers ask for no more than the size they were told. */
+static fal_status next_of_memory(fal_file_reader *r, void *to, size_t bytes)
+{
+    memcpy(to, r->memory, bytes);
+    r->memory += bytes;
+    return FAL_OK;
+}
+
 fal_status fal_file_next(fal_file_reader *r, void *to, size_t bytes)
 {
     unsigned char *at = to;
+    if (r->memory)
+        return next_of_memory(r, to, bytes);
     while (bytes > 0) {
         ssize_t got = read(r->file, at, bytes);
         if (got < 0 && errno == EINTR)

@@ -9,7 +9,7 @@
  *
  * A writer that fails has already removed its temporary file; abandoning it once
  * more does no harm. Until the commit the old file is as it was. A symbolic link is
- * replaced, not followed. */
+ * replaced, not followed. Writer and reader also work on memory in a file's place. */
 #ifndef FAL_ATOMIC_H
 #define FAL_ATOMIC_H
 
@@ -18,11 +18,16 @@
 typedef struct fal_file_writer {
     char *path, *temporary; /* NULL: nothing is open */
     int file;
+    unsigned char *memory; /* where the next byte goes; NULL: into the file */
 } fal_file_writer;
 
 /* Errors: FILE (folder missing, not writable, no place), MEMORY. */
 fal_status fal_file_begin(fal_file_writer *w, const char *path);
 fal_status fal_file_write(fal_file_writer *w, const void *data, size_t bytes);
+
+/* Instead of a file: what is written goes into `memory`, which has room for it; there
+ * is nothing to commit. */
+void fal_file_begin_memory(fal_file_writer *w, void *memory);
 fal_status fal_file_commit(fal_file_writer *w);
 
 /* Removes what was written, keeps the error message. */
@@ -41,11 +46,17 @@ fal_status fal_file_read(const char *path, size_t limit, unsigned char **data,
 typedef struct fal_file_reader {
     const char *path; /* the caller's */
     int file;
-    size_t size; /* bytes of the whole file */
+    size_t size;                 /* bytes of the whole file */
+    const unsigned char *memory; /* the next byte; NULL: from the file */
 } fal_file_reader;
 
 /* Errors: FILE. */
 fal_status fal_file_open(fal_file_reader *r, const char *path, size_t limit);
+
+/* The `size` bytes at `memory`, which stay the caller's, instead of a file; `path` is
+ * what messages call them. */
+void fal_file_open_memory(fal_file_reader *r, const char *path, const void *memory,
+                          size_t size);
 
 /* Exactly the next `bytes`. Errors: FILE (also where the file became shorter). */
 fal_status fal_file_next(fal_file_reader *r, void *to, size_t bytes);

@@ -139,17 +139,12 @@ static void add_point(char *text, size_t size)
 
 void fal_json_number(fal_json *j, double value)
 {
-    static const int digits[] = {9, 15, 17};
     char text[64];
     if (!isfinite(value)) {
         fal_json_null(j);
         return;
     }
-    for (size_t i = 0; i < 3; i++) {
-        fal_number_print(text, sizeof text, digits[i], value);
-        if (fal_number_parse(text, NULL) == value)
-            break;
-    }
+    fal_number_print_exact(text, sizeof text, value);
     add_point(text, sizeof text);
     append_value(j, text, 1);
 }

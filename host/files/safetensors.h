@@ -40,6 +40,12 @@ fal_status fal_safetensors_write(const char *path, const fal_tensor_source *tens
                                  size_t count, const fal_metadata *metadata,
                                  size_t metadata_count);
 
+/* The same into memory: *bytes is for fal_release. */
+fal_status fal_safetensors_compose(unsigned char **bytes, size_t *size,
+                                   const fal_tensor_source *tensors, size_t count,
+                                   const fal_metadata *metadata,
+                                   size_t metadata_count);
+
 /* ---- reading ------------------------------------------------------------- */
 
 typedef struct fal_safetensors fal_safetensors;
@@ -56,6 +62,9 @@ typedef struct fal_tensor_view {
 /* Reads and checks all of a file. Errors: FILE, MEMORY, FORMAT (says the tensor).
  */
 fal_status fal_safetensors_open(fal_safetensors **file, const char *path);
+/* The same of `size` bytes in memory, copied; messages call them `path`. */
+fal_status fal_safetensors_read(fal_safetensors **file, const char *path,
+                                const void *bytes, size_t size);
 void fal_safetensors_close(fal_safetensors *file);
 
 /* Tensors in the order of their names; find gives NULL for an unknown name. All
@@ -65,6 +74,9 @@ const fal_tensor_view *fal_safetensors_at(const fal_safetensors *file,
                                           size_t index);
 const fal_tensor_view *fal_safetensors_find(const fal_safetensors *file,
                                             const char *name);
+
+/* As it was opened. */
+const char *fal_safetensors_path(const fal_safetensors *file);
 
 /* The text of a metadata key, NULL where there is none. */
 const char *fal_safetensors_metadata(const fal_safetensors *file, const char *key);
@@ -78,5 +90,10 @@ fal_status fal_safetensors_check(const fal_safetensors *file, const char *name,
 fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
                                   const size_t *shape, size_t dimensions,
                                   float *values);
+
+/* Copies it with numbers that are not finite too. */
+fal_status fal_safetensors_bits(const fal_safetensors *file, const char *name,
+                                const size_t *shape, size_t dimensions,
+                                float *values);
 
 #endif

@@ -408,31 +408,37 @@ static fal_status read_file(fal_safetensors *f, fal_file_reader *r)
     return status;
 }
 
-static fal_status open_and_read(fal_safetensors *f, const char *path)
-{
-    fal_file_reader r;
-    f->path = fal_copy_text(path);
-    if (!f->path)
-        return FAL_ERROR_MEMORY;
-    fal_status status = fal_file_open(&r, path, SIZE_MAX);
-    if (status != FAL_OK)
-        return status;
-    status = read_file(f, &r);
-    fal_file_close(&r);
-    return status;
-}
-
-fal_status fal_safetensors_open(fal_safetensors **file, const char *path)
+static fal_status read_into(fal_safetensors **file, fal_file_reader *r)
 {
     fal_safetensors *f = fal_allocate(1, sizeof *f);
     if (!f)
         return FAL_ERROR_MEMORY;
-    fal_status status = open_and_read(f, path);
+    f->path = fal_copy_text(r->path);
+    fal_status status = f->path ? read_file(f, r) : FAL_ERROR_MEMORY;
     if (status == FAL_OK)
         *file = f;
     else
         fal_safetensors_close(f);
     return status;
+}
+
+fal_status fal_safetensors_open(fal_safetensors **file, const char *path)
+{
+    fal_file_reader r;
+    fal_status status = fal_file_open(&r, path, SIZE_MAX);
+    if (status != FAL_OK)
+        return status;
+    status = read_into(file, &r);
+    fal_file_close(&r);
+    return status;
+}
+
+fal_status fal_safetensors_read(fal_safetensors **file, const char *path,
+                                const void *bytes, size_t size)
+{
+    fal_file_reader r;
+    fal_file_open_memory(&r, path, bytes, size);
+    return read_into(file, &r);
 }
 
 void fal_safetensors_close(fal_safetensors *file)
@@ -462,6 +468,11 @@ const fal_tensor_view *fal_safetensors_find(const fal_safetensors *file,
                                             const char *name)
 {
     return fal_names_find(file->tensors, file->count, sizeof *file->tensors, name);
+}
+
+const char *fal_safetensors_path(const fal_safetensors *file)
+{
+    return file->path;
 }
 
 const char *fal_safetensors_metadata(const fal_safetensors *file, const char *key)
@@ -517,9 +528,9 @@ static fal_status check_finite(const fal_safetensors *file,
                where, isnan(values[i]) ? "NaN" : "infinite");
 }
 
-fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
-                                  const size_t *shape, size_t dimensions,
-                                  float *values)
+fal_status fal_safetensors_bits(const fal_safetensors *file, const char *name,
+                                const size_t *shape, size_t dimensions,
+                                float *values)
 {
     fal_status status = fal_safetensors_check(file, name, shape, dimensions);
     if (status != FAL_OK)
@@ -527,5 +538,15 @@ fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
     const fal_tensor_view *t = fal_safetensors_find(file, name);
     if (t->bytes > 0)
         memcpy(values, t->data, t->bytes);
-    return check_finite(file, t, values);
+    return FAL_OK;
+}
+
+fal_status fal_safetensors_floats(const fal_safetensors *file, const char *name,
+                                  const size_t *shape, size_t dimensions,
+                                  float *values)
+{
+    fal_status status = fal_safetensors_bits(file, name, shape, dimensions, values);
+    if (status != FAL_OK)
+        return status;
+    return check_finite(file, fal_safetensors_find(file, name), values);
 }

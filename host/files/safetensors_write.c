@@ -137,15 +137,22 @@ static fal_status store(fal_file_writer *w, const fal_tensor_source *t)
     return status;
 }
 
+static fal_status write_all(fal_file_writer *w, const fal_json *header,
+                            const fal_tensor_source *tensors, size_t count)
+{
+    fal_status status = write_header(w, header);
+    for (size_t i = 0; i < count && status == FAL_OK; i++)
+        status = store(w, &tensors[i]);
+    return status;
+}
+
 static fal_status write_file(const char *path, const fal_json *header,
                              const fal_tensor_source *tensors, size_t count)
 {
     fal_file_writer w;
     fal_status status = fal_file_begin(&w, path);
     if (status == FAL_OK)
-        status = write_header(&w, header);
-    for (size_t i = 0; i < count && status == FAL_OK; i++)
-        status = store(&w, &tensors[i]);
+        status = write_all(&w, header, tensors, count);
     if (status == FAL_OK)
         status = fal_file_commit(&w);
     if (status != FAL_OK)
@@ -153,19 +160,67 @@ static fal_status write_file(const char *path, const fal_json *header,
     return status;
 }
 
-fal_status fal_safetensors_write(const char *path, const fal_tensor_source *tensors,
-                                 size_t count, const fal_metadata *metadata,
-                                 size_t metadata_count)
+/* Bytes of the whole file. */
+static size_t file_size(const fal_json *header, const fal_tensor_source *tensors,
+                        size_t count)
+{
+    size_t size = 8 + (header->length + 7) / 8 * 8;
+    for (size_t i = 0; i < count; i++)
+        size += fal_tensor_bytes(tensors[i].type, tensors[i].shape,
+                                 tensors[i].dimensions);
+    return size;
+}
+
+static fal_status write_memory(unsigned char **bytes, size_t *size,
+                               const fal_json *header,
+                               const fal_tensor_source *tensors, size_t count)
+{
+    fal_file_writer w;
+    size_t whole = file_size(header, tensors, count);
+    unsigned char *block = fal_allocate(whole, 1);
+    if (!block)
+        return FAL_ERROR_MEMORY;
+    fal_file_begin_memory(&w, block);
+    fal_status status = write_all(&w, header, tensors, count);
+    if (status != FAL_OK) {
+        fal_release(block);
+        return status;
+    }
+    *bytes = block;
+    *size = whole;
+    return FAL_OK;
+}
+
+/* Into the file `path`, or where that is NULL, into memory. */
+static fal_status compose(const char *path, unsigned char **bytes, size_t *size,
+                          const fal_tensor_source *tensors, size_t count,
+                          const fal_metadata *metadata, size_t metadata_count)
 {
     fal_json header = FAL_JSON;
     fal_status status = check_sources(tensors, count, metadata, metadata_count,
-                                      path);
+                                      path ? path : "in memory");
     if (status != FAL_OK)
         return status;
     put_header(&header, tensors, count, metadata, metadata_count);
     status = header.status;
     if (status == FAL_OK)
-        status = write_file(path, &header, tensors, count);
+        status = path ? write_file(path, &header, tensors, count)
+                      : write_memory(bytes, size, &header, tensors, count);
     fal_json_release(&header);
     return status;
+}
+
+fal_status fal_safetensors_write(const char *path, const fal_tensor_source *tensors,
+                                 size_t count, const fal_metadata *metadata,
+                                 size_t metadata_count)
+{
+    return compose(path, NULL, NULL, tensors, count, metadata, metadata_count);
+}
+
+fal_status fal_safetensors_compose(unsigned char **bytes, size_t *size,
+                                   const fal_tensor_source *tensors, size_t count,
+                                   const fal_metadata *metadata,
+                                   size_t metadata_count)
+{
+    return compose(NULL, bytes, size, tensors, count, metadata, metadata_count);
 }

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 const fal_law_row fal_laws[] = {
@@ -52,6 +53,15 @@ fal_status fal_law_parse(const char *text, int feedback, const char *what,
         return colon ? parse_value(text, what, &law->value) : FAL_OK;
     }
     return fal_fail_unknown(what, text, known, count);
+}
+
+void fal_law_print(char text[FAL_LAW_TEXT], fal_law law)
+{
+    const char *name = fal_laws[law.kind].name, *colon = strchr(name, ':');
+    int length = (int)(colon ? (size_t)(colon - name) + 1 : strlen(name));
+    int used = snprintf(text, FAL_LAW_TEXT, "%.*s", length, name);
+    if (colon)
+        fal_number_print_exact(text + used, FAL_LAW_TEXT - (size_t)used, law.value);
 }
 
 fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out, size_t units)

@@ -34,6 +34,10 @@ extern const size_t fal_law_count;
 fal_status fal_law_parse(const char *text, int feedback, const char *what,
                          fal_law *law);
 
+/* Its text, which fal_law_parse takes. */
+enum { FAL_LAW_TEXT = 48 };
+void fal_law_print(char text[FAL_LAW_TEXT], fal_law law);
+
 /* Distribution and scale of a tensor; WEIGHTS must have been replaced before. */
 fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out,
                            size_t units);

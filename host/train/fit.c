@@ -20,10 +20,8 @@ typedef struct fit {
     uint64_t last_epoch;        /* at the end; 0: no limit */
     fal_on_progress on_progress;
     void *user;
-    double training;                   /* seconds, evaluation not counted */
-    double resumed;                    /* when the clock was last started */
-    double epoch_seconds, log_seconds; /* `training` at their start */
-    double measuring;                  /* seconds */
+    double training; /* seconds, evaluation not counted */
+    double resumed;  /* when the clock was last started */
     int stopped;
 } fit;
 
@@ -59,8 +57,8 @@ static void report(fit *f, fal_progress *progress)
     progress->steps = f->first_step + f->steps;
     progress->epoch = t->epoch;
     progress->epochs = f->last_epoch;
-    progress->seconds = seconds(f);
-    progress->measuring_seconds = f->measuring;
+    progress->seconds = t->place.seconds = seconds(f);
+    progress->measuring_seconds = t->place.measuring;
     if (f->on_progress && f->on_progress(progress, f->user))
         f->stopped = 1;
 }
@@ -85,13 +83,9 @@ static void report_log(fit *f, int ends)
 {
     fal_ring *ring = &f->trainer->ring;
     fal_progress progress = event_only(FAL_LOG);
-    set_means(f, &progress, ring->log, seconds(f) - f->log_seconds);
-    if (ends) {
-        ring->log = (fal_tally){0};
-        f->log_seconds = seconds(f);
-    } else {
+    set_means(f, &progress, ring->log, seconds(f) - f->trainer->place.log_seconds);
+    if (!ends)
         progress.train_loss = progress.train_accuracy = NAN;
-    }
     report(f, &progress);
 }
 
@@ -119,8 +113,8 @@ static fal_status report_epoch(fit *f)
 {
     fal_ring *ring = &f->trainer->ring;
     fal_progress progress = event_only(FAL_EPOCH);
-    set_means(f, &progress, ring->epoch, seconds(f) - f->epoch_seconds);
-    ring->epoch = (fal_tally){0};
+    set_means(f, &progress, ring->epoch,
+              seconds(f) - f->trainer->place.epoch_seconds);
     f->training = seconds(f);
     fal_status status = evaluate(f, &f->validation, "validation",
                                  &progress.validation_loss,
@@ -132,7 +126,6 @@ static fal_status report_epoch(fit *f)
         return status;
     f->resumed = now();
     report(f, &progress);
-    f->epoch_seconds = seconds(f);
     return FAL_OK;
 }
 
@@ -187,6 +180,12 @@ static int is_due(const fit *f, size_t batch)
            (o->measure_steps && t->step % o->measure_steps == 0);
 }
 
+static int is_logged(const fit *f)
+{
+    const fal_trainer *t = f->trainer;
+    return t->step > f->first_step && t->step % t->options.log_steps == 0;
+}
+
 /* On the batch that the next step would take; the one behind an epoch's last is the
  * next epoch's first. */
 static fal_status measure(fit *f, size_t batch)
@@ -202,57 +201,91 @@ static fal_status measure(fit *f, size_t batch)
         status = fal_trainer_measure_feed(t, &f->feed, batch * t->options.batch,
                                           rows_of(f, batch));
     f->resumed = now();
-    f->measuring += f->resumed - began;
+    t->place.measuring += f->resumed - began;
     f->stopped |= status == FAL_STOPPED;
     t->measured = t->step + 1;
     return status == FAL_STOPPED ? FAL_OK : status;
 }
 
-static fal_status run_batch(fit *f, size_t batch, int last)
+/* What is measured and logged where the fit stands now. */
+static fal_status report_place(fit *f)
+{
+    size_t batch = (size_t)f->trainer->place.batch;
+    int logs = is_logged(f), due = is_due(f, batch);
+    fal_status status = due ? measure(f, batch) : FAL_OK;
+    if (!status && (logs || due))
+        report_log(f, logs);
+    return status;
+}
+
+/* Sums begin when the next step does: until then a checkpoint has those of the last
+ * one, for its events to come again. */
+static void begin_log(fit *f)
 {
     fal_trainer *t = f->trainer;
+    t->ring.log = (fal_tally){0};
+    t->place.log_seconds = seconds(f);
+}
+
+static fal_status begin_epoch(fit *f)
+{
+    fal_trainer *t = f->trainer;
+    t->ring.epoch = (fal_tally){0};
+    t->place.epoch_seconds = seconds(f);
+    t->place.batch = t->place.counted = 0;
+    return set_order(f, t->epochs_begun++);
+}
+
+static fal_status run_batch(fit *f)
+{
+    fal_trainer *t = f->trainer;
+    size_t batch = (size_t)t->place.batch;
+    if (is_logged(f))
+        begin_log(f);
     fal_status status = fal_trainer_run(t, &f->feed, batch * t->options.batch,
                                         rows_of(f, batch));
     if (status)
         return status;
-    int logs = t->step % t->options.log_steps == 0, due = is_due(f, batch + 1);
-    if (logs || last || due)
+    t->place.batch++;
+    if (is_logged(f) || is_due(f, batch + 1) || batch + 1 == f->batches ||
+        steps_left(f) == 0)
         status = fal_ring_flush(&t->ring);
     if (!status && t->ring.diverged)
         return diverged(f, batch);
-    if (!status && due)
-        status = measure(f, batch + 1);
-    if (!status && (logs || due))
-        report_log(f, logs);
+    if (!status)
+        status = report_place(f);
     fal_progress progress = event_only(FAL_STEP);
     if (!status)
         report(f, &progress);
     return status;
 }
 
-static fal_status run_epoch(fit *f)
+/* A whole one, or what a checkpoint left of it. */
+static fal_status run_epoch(fit *f, int goes_on)
 {
     fal_trainer *t = f->trainer;
-    fal_status status = set_order(f, t->epochs_begun++);
-    size_t b = 0;
-    for (; b < f->batches && steps_left(f) && !f->stopped && !status; b++)
-        status = run_batch(f, b, b + 1 == f->batches || steps_left(f) == 1);
+    fal_status status = goes_on ? FAL_OK : begin_epoch(f);
+    while (t->place.batch < f->batches && steps_left(f) && !f->stopped && !status)
+        status = run_batch(f);
     if (!status)
         status = fal_ring_flush(&t->ring);
     /* found only now where a callback stopped the run */
-    return !status && t->ring.diverged ? diverged(f, b - 1) : status;
+    return !status && t->ring.diverged ? diverged(f, (size_t)t->place.batch - 1)
+                                       : status;
 }
 
-static fal_status run_epochs(fit *f)
+static fal_status run_epochs(fit *f, int goes_on)
 {
     fal_trainer *t = f->trainer;
     fal_status status = FAL_OK;
-    while (steps_left(f) && !f->stopped && !status) {
-        uint64_t before = t->step;
-        status = run_epoch(f);
-        int whole = t->step - before == f->batches;
-        if (whole)
+    while ((steps_left(f) || goes_on) && !f->stopped && !status) {
+        status = run_epoch(f, goes_on);
+        goes_on = 0;
+        int whole = t->place.batch == f->batches;
+        if (whole && !t->place.counted) {
+            t->place.counted = 1;
             t->epoch++;
+        }
         /* A run that a callback stops within an epoch has no epoch to report. */
         if (!status && (whole || !f->stopped))
             status = report_epoch(f);
@@ -270,7 +303,7 @@ static uint64_t count_steps(const fit *f, uint64_t epochs)
     return limit && limit < by_epochs ? limit : by_epochs;
 }
 
-static fal_status check(const fal_trainer *t, const fal_dataset *train,
+static fal_status check(fal_trainer *t, const fal_dataset *train,
                         const fal_dataset *test)
 {
     fal_status status = fal_model_fits(t->model, &train->arrays, (int)t->loss);
@@ -282,7 +315,7 @@ static fal_status check(const fal_trainer *t, const fal_dataset *train,
     if (!status && train->arrays.count > INT32_MAX)
         status = fal_fail(FAL_ERROR_ARGUMENT,
                           "data set: more than 2147483647 samples");
-    return status;
+    return status ? status : fal_trainer_check_data(t, &train->arrays);
 }
 
 static fal_status open_fit(fit *f, const fal_dataset *train,
@@ -356,6 +389,59 @@ static fal_status begin_schedule(fit *f, uint64_t epochs)
     return FAL_OK;
 }
 
+/* Where the fit in which a checkpoint was taken goes on, all is as it was there. */
+static fal_status continue_schedule(fit *f, uint64_t epochs)
+{
+    fal_trainer *t = f->trainer;
+    uint64_t last = epochs ? t->schedule_epoch + epochs : 0;
+    if (last != t->place.last_epoch)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "going on from '%s': it ends after epoch %llu, not %llu "
+                        "(0: no limit); go on with the same number of epochs, for "
+                        "the schedule's sake, or begin a new run",
+                        t->resumed_from, (unsigned long long)t->place.last_epoch,
+                        (unsigned long long)last);
+    f->first_step = t->schedule_start;
+    f->steps = t->schedule_length;
+    f->last_epoch = last;
+    f->training = t->place.seconds;
+    return FAL_OK;
+}
+
+/* As a new fit, or as the one in which a checkpoint was taken. */
+static fal_status begin(fit *f, const fal_arrays *data)
+{
+    fal_trainer *t = f->trainer;
+    int goes_on = t->goes_on;
+    if (!goes_on) {
+        fal_trainer_leave_fit(t);
+        t->ring.log = t->ring.epoch = (fal_tally){0};
+        t->place.last_epoch = f->last_epoch;
+    }
+    t->place.data = data;
+    t->goes_on = 0;
+    f->resumed = now();
+    if (!goes_on)
+        return FAL_OK;
+    t->measured = 0;
+    return t->place.batch > 0 ? set_order(f, t->epochs_begun - 1) : FAL_OK;
+}
+
+static fal_status run(fit *f, const fal_arrays *data)
+{
+    fal_trainer *t = f->trainer;
+    fal_progress start = event_only(FAL_START);
+    fal_status status = begin(f, data);
+    if (!status)
+        report(f, &start);
+    if (!status && !f->stopped)
+        status = report_place(f);
+    if (!status)
+        status = run_epochs(f, t->place.batch > 0);
+    fal_trainer_leave_fit(t);
+    return status;
+}
+
 fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
                            const fal_dataset *test, uint64_t epochs,
                            fal_on_progress on_progress, void *user)
@@ -371,20 +457,10 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
     if (!status && trainer->ring.diverged)
         status = fal_trainer_diverged(trainer, NULL, 0, 0);
     if (!status)
-        status = begin_schedule(&f, epochs);
-    if (!status) {
-        trainer->ring.log = trainer->ring.epoch = (fal_tally){0};
-        fal_progress start = event_only(FAL_START);
-        f.resumed = now();
-        report(&f, &start);
-        if (is_due(&f, 0) && !f.stopped) {
-            status = measure(&f, 0);
-            if (!status)
-                report_log(&f, 0);
-        }
-        if (!status)
-            status = run_epochs(&f);
-    }
+        status = trainer->goes_on ? continue_schedule(&f, epochs)
+                                  : begin_schedule(&f, epochs);
+    if (!status)
+        status = run(&f, &train->arrays);
     close_fit(&f);
     if (!status && f.stopped)
         return fal_fail(FAL_STOPPED, "training, step %llu: stopped by the callback",

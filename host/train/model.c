@@ -306,15 +306,21 @@ fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
     return FAL_OK;
 }
 
+static const char *const losses[] = {"cross-entropy", "mse"};
+
 fal_status fal_loss_find(const char *name, int *loss)
 {
-    static const char *const known[] = {"cross-entropy", "mse"};
     for (int i = 0; i < 2; i++)
-        if (strcmp(name ? name : known[0], known[i]) == 0) {
+        if (strcmp(name ? name : losses[0], losses[i]) == 0) {
             *loss = i;
             return FAL_OK;
         }
-    return fal_fail_unknown("loss", name, known, 2);
+    return fal_fail_unknown("loss", name, losses, 2);
+}
+
+const char *fal_loss_name(int loss)
+{
+    return losses[loss];
 }
 
 static fal_status sizes_differ(fal_shape in, fal_shape samples)

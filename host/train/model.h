@@ -47,5 +47,6 @@ fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int lo
 
 /* "cross-entropy" (NULL the same) or "mse". */
 fal_status fal_loss_find(const char *name, int *loss);
+const char *fal_loss_name(int loss);
 
 #endif

@@ -14,71 +14,67 @@ static fal_status fetch(void *user, void *values, size_t bytes)
     return fal_tensor_read(user, values, bytes / sizeof(float));
 }
 
-static fal_status numbers_text(const double *values, size_t count, fal_json *json)
+static void note_json(fal_notes *notes, const char *key, fal_json *json)
 {
-    fal_json_begin_array(json);
+    if (notes->status == FAL_OK)
+        notes->status = json->status;
+    fal_notes_text(notes, key, json->text);
+    fal_json_release(json);
+}
+
+static void note_numbers(fal_notes *notes, const char *key, const double *values,
+                         size_t count)
+{
+    fal_json json = FAL_JSON;
+    fal_json_begin_array(&json);
     for (size_t i = 0; i < count; i++)
-        fal_json_number(json, values[i]);
-    fal_json_end_array(json);
-    return json->status;
+        fal_json_number(&json, values[i]);
+    fal_json_end_array(&json);
+    note_json(notes, key, &json);
 }
 
-static fal_status names_text(const fal_model *model, fal_json *json)
+static void note_names(fal_notes *notes, const fal_model *model)
 {
-    fal_json_begin_array(json);
-    for (size_t i = 0; model->class_names && i < model->network.outputs; i++)
-        fal_json_string(json, model->class_names[i]);
-    fal_json_end_array(json);
-    return json->status;
+    fal_json json = FAL_JSON;
+    fal_json_begin_array(&json);
+    for (size_t i = 0; i < model->network.outputs; i++)
+        fal_json_string(&json, model->class_names[i]);
+    fal_json_end_array(&json);
+    note_json(notes, "class_names", &json);
 }
 
-static fal_status write_sources(const fal_model *model, const char *path,
-                                const fal_tensor_source *sources, size_t count)
+void fal_model_note(const fal_model *model, fal_notes *notes)
 {
-    fal_json mean = FAL_JSON, deviation = FAL_JSON, names = FAL_JSON;
-    char input[64], classes[32];
+    char input[64];
     fal_shape in = model->network.input;
     snprintf(input, sizeof input, "%zux%zux%zu", in.height, in.width, in.channels);
-    snprintf(classes, sizeof classes, "%zu", model->network.outputs);
-    fal_status status = numbers_text(model->mean, in.channels, &mean);
-    if (!status)
-        status = numbers_text(model->deviation, in.channels, &deviation);
-    if (!status)
-        status = names_text(model, &names);
-    fal_metadata metadata[9] = {
-        {"network", model->network.text},
-        {"input", input},
-        {"classes", classes},
-        {"mean", mean.text},
-        {"deviation", deviation.text},
-        {"falign", fal_version()},
-    };
-    size_t entries = 6;
+    fal_notes_text(notes, "network", model->network.text);
+    fal_notes_text(notes, "input", input);
+    fal_notes_whole(notes, "classes", model->network.outputs);
+    note_numbers(notes, "mean", model->mean, in.channels);
+    note_numbers(notes, "deviation", model->deviation, in.channels);
+    fal_notes_text(notes, "falign", fal_version());
     /* The rest stands there only where it is so. */
     if (!model->standardized)
-        metadata[entries++] = (fal_metadata){"standardized", "no"};
+        fal_notes_text(notes, "standardized", "no");
     if (model->class_names)
-        metadata[entries++] = (fal_metadata){"class_names", names.text};
+        note_names(notes, model);
     if (model->real_targets)
-        metadata[entries++] = (fal_metadata){"targets", "real"};
-    if (!status)
-        status = fal_safetensors_write(path, sources, count, metadata, entries);
-    fal_json_release(&mean);
-    fal_json_release(&deviation);
-    fal_json_release(&names);
-    return status;
+        fal_notes_text(notes, "targets", "real");
 }
 
-fal_status fal_model_write(const fal_model *model, const char *path,
-                           const fal_tensor_list *const *lists, size_t count)
+fal_status fal_tensor_sources(const fal_tensor_list *const *lists, size_t count,
+                              size_t more, fal_tensor_source **sources,
+                              size_t *filled)
 {
     size_t tensors = 0;
     for (size_t l = 0; l < count; l++)
         tensors += lists[l]->count;
-    fal_tensor_source *sources = fal_allocate(tensors, sizeof *sources),
-                      *next = sources;
-    if (!sources)
+    fal_tensor_source *next = fal_allocate(tensors + more, sizeof *next);
+    if (!next)
         return FAL_ERROR_MEMORY;
+    *sources = next;
+    *filled = tensors;
     for (size_t l = 0; l < count; l++)
         for (size_t i = 0; i < lists[l]->count; i++, next++) {
             fal_tensor *tensor = &lists[l]->items[i];
@@ -89,8 +85,24 @@ fal_status fal_model_write(const fal_model *model, const char *path,
                                         .user = tensor};
             memcpy(next->shape, tensor->shape, sizeof next->shape);
         }
-    fal_status status = write_sources(model, path, sources, tensors);
+    return FAL_OK;
+}
+
+fal_status fal_model_write(const fal_model *model, const char *path,
+                           const fal_tensor_list *const *lists, size_t count)
+{
+    fal_notes notes = FAL_NOTES;
+    fal_tensor_source *sources = NULL;
+    size_t tensors;
+    fal_model_note(model, &notes);
+    fal_status status = notes.status;
+    if (!status)
+        status = fal_tensor_sources(lists, count, 0, &sources, &tensors);
+    if (!status)
+        status = fal_safetensors_write(path, sources, tensors, notes.items,
+                                       notes.count);
     fal_release(sources);
+    fal_notes_release(&notes);
     return status;
 }
 
@@ -168,9 +180,8 @@ static cJSON *read_array(const fal_safetensors *file, const char *key, size_t co
 }
 
 /* A metadata text "[…]" of `count` finite numbers, above 0 if `positive`. */
-static fal_status read_numbers(const fal_safetensors *file, const char *path,
-                               const char *key, int positive, double *values,
-                               size_t count)
+static fal_status read_numbers(const fal_safetensors *file, const char *key,
+                               int positive, double *values, size_t count)
 {
     cJSON *array = read_array(file, key, count, 64);
     size_t n = 0;
@@ -189,8 +200,8 @@ static fal_status read_numbers(const fal_safetensors *file, const char *path,
         return FAL_OK;
     return fal_fail(
         FAL_ERROR_FORMAT,
-        "file '%s': its metadata '%s' must be an array of %zu %snumbers", path, key,
-        count, positive ? "positive " : "");
+        "file '%s': its metadata '%s' must be an array of %zu %snumbers",
+        fal_safetensors_path(file), key, count, positive ? "positive " : "");
 }
 
 /* What the file says is wrong, not what the caller asked. */
@@ -200,24 +211,6 @@ static fal_status in_file(fal_status status, const char *path)
         return status;
     return fal_fail_within(status == FAL_ERROR_ARGUMENT ? FAL_ERROR_FORMAT : status,
                            "file '%s'", path);
-}
-
-static fal_status load_scales(fal_model *model, const fal_safetensors *file,
-                              const char *path)
-{
-    size_t n = model->network.input.channels;
-    double *values = fal_allocate(2 * n, sizeof *values);
-    if (!values)
-        return FAL_ERROR_MEMORY;
-    fal_status status = read_numbers(file, path, "mean", 0, values, n);
-    if (!status)
-        status = read_numbers(file, path, "deviation", 1, values + n, n);
-    if (!status)
-        status = in_file(fal_model_set_scales(model, values, values + n), path);
-    if (!status)
-        model->standardized = !fal_safetensors_metadata(file, "standardized");
-    fal_release(values);
-    return status;
 }
 
 /* Whether a JSON array is `count` good names; they stay the array's. */
@@ -236,10 +229,9 @@ static int take_names(const cJSON *array, const char **names, size_t count)
     return n == count && !fal_class_names_check("metadata", names, count);
 }
 
-static fal_status load_names(fal_model *model, const fal_safetensors *file,
-                             const char *path)
+static fal_status read_names(fal_model_facts *facts, const fal_safetensors *file,
+                             size_t count)
 {
-    size_t count = model->network.outputs;
     if (!fal_safetensors_metadata(file, "class_names"))
         return FAL_OK;
     const char **names = fal_allocate(count, sizeof *names);
@@ -251,20 +243,50 @@ static fal_status load_names(fal_model *model, const fal_safetensors *file,
         status = fal_fail(FAL_ERROR_FORMAT,
                           "file '%s': its metadata 'class_names' must be an array "
                           "of %zu texts, none empty",
-                          path, count);
+                          fal_safetensors_path(file), count);
     if (!status)
-        status = fal_class_names_copy(&model->class_names, names, count);
+        status = fal_class_names_copy(&facts->class_names, names, count);
     cJSON_Delete(array);
     fal_release(names);
     return status;
 }
 
-static fal_status load_meaning(fal_model *model, const fal_safetensors *file,
-                               const char *path)
+fal_status fal_model_facts_read(fal_model_facts *facts, const fal_model *model,
+                                const fal_safetensors *file)
 {
+    size_t n = model->network.input.channels;
     const char *targets = fal_safetensors_metadata(file, "targets");
-    model->real_targets = targets && strcmp(targets, "real") == 0;
-    return load_names(model, file, path);
+    *facts = (fal_model_facts){
+        .mean = fal_allocate(2 * n, sizeof(double)),
+        .standardized = !fal_safetensors_metadata(file, "standardized"),
+        .real_targets = targets && strcmp(targets, "real") == 0};
+    if (!facts->mean)
+        return FAL_ERROR_MEMORY;
+    facts->deviation = facts->mean + n;
+    fal_status status = read_numbers(file, "mean", 0, facts->mean, n);
+    if (!status)
+        status = read_numbers(file, "deviation", 1, facts->deviation, n);
+    return status ? status : read_names(facts, file, model->network.outputs);
+}
+
+fal_status fal_model_facts_take(fal_model *model, fal_model_facts *facts)
+{
+    fal_status status = fal_model_set_scales(model, facts->mean, facts->deviation);
+    if (status)
+        return status;
+    const char *const *names = model->class_names;
+    model->class_names = facts->class_names;
+    facts->class_names = names;
+    model->standardized = facts->standardized;
+    model->real_targets = facts->real_targets;
+    return FAL_OK;
+}
+
+void fal_model_facts_release(fal_model_facts *facts)
+{
+    fal_release(facts->mean);
+    fal_release((void *)facts->class_names);
+    *facts = (fal_model_facts){0};
 }
 
 static fal_status load(fal_model **loaded, fal_device *device,
@@ -276,6 +298,7 @@ static fal_status load(fal_model **loaded, fal_device *device,
                         "file '%s': no metadata 'network'; falign did not write it",
                         path);
     fal_model *model = NULL;
+    fal_model_facts facts = {0};
     fal_status status = in_file(fal_model_sketch(&model, device, network, NULL),
                                 path);
     if (!status)
@@ -285,9 +308,10 @@ static fal_status load(fal_model **loaded, fal_device *device,
     if (!status)
         status = fal_tensor_list_load(&model->tensors, file, 1);
     if (!status)
-        status = load_scales(model, file, path);
+        status = fal_model_facts_read(&facts, model, file);
     if (!status)
-        status = load_meaning(model, file, path);
+        status = in_file(fal_model_facts_take(model, &facts), path);
+    fal_model_facts_release(&facts);
     if (status)
         fal_model_destroy(model);
     else

@@ -2,8 +2,32 @@
 #ifndef FAL_MODEL_FILE_H
 #define FAL_MODEL_FILE_H
 
-#include "files/safetensors.h"
+#include "files/notes.h"
 #include "train/model.h"
+
+/* The metadata of a model's file. */
+void fal_model_note(const fal_model *model, fal_notes *notes);
+
+/* What that says beside network and input. */
+typedef struct fal_model_facts {
+    double *mean, *deviation; /* one block */
+    int standardized, real_targets;
+    const char *const *class_names; /* NULL: none */
+} fal_model_facts;
+
+/* For fal_model_facts_release, also after a failure. Errors: FORMAT, MEMORY. */
+fal_status fal_model_facts_read(fal_model_facts *facts, const fal_model *model,
+                                const fal_safetensors *file);
+
+/* Makes them the model's; all or nothing. */
+fal_status fal_model_facts_take(fal_model *model, fal_model_facts *facts);
+void fal_model_facts_release(fal_model_facts *facts);
+
+/* *sources, for fal_release, of all tensors of some lists, and room for `more` behind
+ * the *filled of them. */
+fal_status fal_tensor_sources(const fal_tensor_list *const *lists, size_t count,
+                              size_t more, fal_tensor_source **sources,
+                              size_t *filled);
 
 /* Writes lists of tensors with the model's metadata. */
 fal_status fal_model_write(const fal_model *model, const char *path,

@@ -9,6 +9,7 @@
 #include "train/events.h"
 #include "train/folder.h"
 #include "train/run_files.h"
+#include "train/run_lines.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,6 +133,32 @@ fal_status fal_run_open_numbered(fal_run **run, const char *prefix)
                     prefix);
 }
 
+static fal_status take_again(fal_run *run)
+{
+    int gone;
+    if (!fal_run_files_are_ours(run->folder))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "run folder '%s': there is no run, for it has no config.yaml "
+            "that falign wrote; name the folder of a run",
+            run->folder);
+    fal_status status = fal_folder_lock(run->folder, &run->lock, &gone);
+    return status ? status : fal_folder_hold(run->folder, &run->place);
+}
+
+fal_status fal_run_open_again(fal_run **run, const char *folder)
+{
+    fal_run *made = NULL;
+    fal_status status = run_allocate(&made, folder);
+    if (!status)
+        status = take_again(made);
+    if (!status)
+        *run = made;
+    else if (made)
+        fal_run_discard(made);
+    return status;
+}
+
 const char *fal_run_folder(const fal_run *run)
 {
     return run->folder;
@@ -192,6 +219,59 @@ fal_status fal_run_begin_events(fal_run *run)
     if (!status)
         status = fal_events_open(&run->events, path, (const char *)lines);
     fal_release(lines);
+    fal_release(path);
+    return status;
+}
+
+static const char checkpoint_name[] = "checkpoint.safetensors";
+
+int fal_run_has_checkpoint(const char *folder)
+{
+    char *path = fal_folder_path(folder, checkpoint_name);
+    int there = path && access(path, F_OK) == 0;
+    fal_release(path);
+    return there;
+}
+
+fal_status fal_run_resume(const fal_run *run, fal_trainer *trainer)
+{
+    char *path;
+    if (!fal_run_has_checkpoint(run->folder))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "run folder '%s': it has no %s yet; begin from its start with "
+            "--init %s, or anew with --out %s --force",
+            run->folder, checkpoint_name, run->folder, run->folder);
+    fal_status status = file_path(run, checkpoint_name, &path);
+    if (status)
+        return status;
+    status = fal_trainer_resume(trainer, path);
+    fal_release(path);
+    return status;
+}
+
+static fal_status cut_metrics(fal_run *run, const char *path, uint64_t step)
+{
+    unsigned char *text;
+    size_t size;
+    fal_status status = fal_file_read(path, SIZE_MAX, &text, &size);
+    if (status)
+        return status;
+    size_t kept = fal_run_lines_before((const char *)text, size, step);
+    fal_release(text);
+    status = fal_journal_open(&run->metrics, path);
+    return status ? status : fal_journal_cut(&run->metrics, kept);
+}
+
+fal_status fal_run_continue(fal_run *run, uint64_t step)
+{
+    char *path;
+    fal_status status = file_path(run, "metrics.jsonl", &path);
+    if (status)
+        return status;
+    status = fal_run_files_sweep(run->folder);
+    if (!status)
+        status = cut_metrics(run, path, step);
     fal_release(path);
     return status;
 }
@@ -284,17 +364,33 @@ fal_status fal_run_save_start(fal_run *run, fal_trainer *trainer)
     return status;
 }
 
-fal_status fal_run_save_model(fal_run *run, fal_model *model)
+/* The path of a file that says how far the run is: the metrics come before it. */
+static fal_status begin_saving(const fal_run *run, const char *name, char **path)
 {
-    char *path;
     fal_status status = fal_journal_flush(&run->metrics);
     if (!status)
         status = fal_journal_flush(&run->events);
-    if (!status)
-        status = file_path(run, "model.safetensors", &path);
+    return status ? status : file_path(run, name, path);
+}
+
+fal_status fal_run_save_model(fal_run *run, fal_model *model)
+{
+    char *path;
+    fal_status status = begin_saving(run, "model.safetensors", &path);
     if (status)
         return status;
     status = fal_model_save(model, path);
+    fal_release(path);
+    return status;
+}
+
+fal_status fal_run_save_checkpoint(fal_run *run, fal_trainer *trainer)
+{
+    char *path;
+    fal_status status = begin_saving(run, checkpoint_name, &path);
+    if (status)
+        return status;
+    status = fal_trainer_checkpoint(trainer, path);
     fal_release(path);
     return status;
 }

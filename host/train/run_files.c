@@ -22,6 +22,7 @@ const fal_run_file fal_run_files[] = {
     {FAL_EVENTS_NAME, "of --tensorboard: the numbers of metrics.jsonl, for "
                       "TensorBoard"},
     {"report.html", "of report: the run, or the comparison, as a page of figures"},
+    {"checkpoint.safetensors", "of every --checkpoint: all that --resume needs"},
     {"profile.json", "of train --profile: what each kernel took for each layer"},
     {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
                      "options, runs, and mean and deviation by rule"},
@@ -134,10 +135,15 @@ static int begins_with(const char *folder, const char *name, const char *mark)
     return strncmp(text, mark, strlen(mark)) == 0;
 }
 
+int fal_run_files_are_ours(const char *folder)
+{
+    return begins_with(folder, "config.yaml", FAL_CONFIG_MARK);
+}
+
 static fal_status check_file(const char *folder, const char *name, void *user)
 {
     (void)user;
-    if (begins_with(folder, "config.yaml", FAL_CONFIG_MARK) ||
+    if (fal_run_files_are_ours(folder) ||
         (strcmp(name, "compare.json") == 0 &&
          begins_with(folder, name, "{\"config\":{")) ||
         (strcmp(name, "report.html") == 0 &&
@@ -193,9 +199,14 @@ static fal_status remove_file(const char *folder, const char *name, void *user)
     return status;
 }
 
+fal_status fal_run_files_sweep(const char *folder)
+{
+    return visit_entries(folder, is_temporary, remove_file, NULL);
+}
+
 static fal_status clear_folder(const char *folder)
 {
-    fal_status status = visit_entries(folder, is_temporary, remove_file, NULL);
+    fal_status status = fal_run_files_sweep(folder);
     return status ? status : visit_files(folder, remove_file, NULL);
 }
 

@@ -30,6 +30,12 @@ fal_status fal_run_files_exist(const char *folder, int *exist);
  * be someone else's). */
 fal_status fal_run_files_check(const char *folder);
 
+/* Whether its config.yaml is one that falign wrote. */
+int fal_run_files_are_ours(const char *folder);
+
+/* Removes what a killed process was writing in their place. */
+fal_status fal_run_files_sweep(const char *folder);
+
 /* Removes them, and what a killed process was writing in their place; then the
  * folders of a comparison's runs that are empty. */
 fal_status fal_run_files_clear(const char *folder);

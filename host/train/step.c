@@ -246,8 +246,11 @@ fal_status fal_trainer_step(fal_trainer *t, const fal_arrays *given, double *los
         status = open_step_feed(t, &arrays);
     if (!status)
         status = fal_trainer_run(t, &t->step_feed, 0, arrays.count);
-    if (!status)
+    if (!status) {
         t->model->real_targets = arrays.targets != NULL;
+        if (t->goes_on) /* but not by this batch */
+            fal_trainer_leave_fit(t);
+    }
     /* without a loss to hand back, what the ring happens to know is enough */
     if (status || (!loss && !t->ring.diverged))
         return status;

@@ -16,15 +16,19 @@ void fal_trainer_options_init(fal_trainer_options *options, size_t size)
     fal_options_init(options, size, &defaults, sizeof defaults);
 }
 
+enum { OPTIMIZERS = 4 };
+
+const char *const fal_optimizer_names[OPTIMIZERS] = {"sgd", "adam", "adamw",
+                                                     "muon"};
+
 static fal_status find_optimizer(const char *name, fal_update_rule *optimizer)
 {
-    static const char *const known[] = {"sgd", "adam", "adamw", "muon"};
-    for (size_t i = 0; i < 4; i++)
-        if (strcmp(name, known[i]) == 0) {
+    for (size_t i = 0; i < OPTIMIZERS; i++)
+        if (strcmp(name, fal_optimizer_names[i]) == 0) {
             *optimizer = (fal_update_rule)i;
             return FAL_OK;
         }
-    return fal_fail_unknown("optimizer", name, known, 4);
+    return fal_fail_unknown("optimizer", name, fal_optimizer_names, OPTIMIZERS);
 }
 
 static fal_status check_optimizer(const fal_trainer_options *o,
@@ -353,13 +357,30 @@ static fal_status list_layer(fal_trainer *t, size_t index)
     return status;
 }
 
+/* Muon's matrices have no squares: their place there is room for a step. */
+static fal_status list_optimizer(fal_trainer *t, fal_layer layer)
+{
+    fal_tensor_list *list = &t->optimizer_tensors;
+    fal_status status = FAL_OK;
+    if (t->moments.count)
+        status = fal_tensor_add_layer(list, &t->moments, &layer, ".moment");
+    layer.has_weight = !fal_trainer_is_muons(t, &layer);
+    if (t->squares.count && !status)
+        status = fal_tensor_add_layer(list, &t->squares, &layer, ".square");
+    return status;
+}
+
 /* Frozen layers have neither gradient nor delta. */
 static fal_status list_tensors(fal_trainer *t)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < t->model->network.count && !status; i++)
-        if (fal_trainer_learns(t, &t->model->network.layers[i]))
-            status = list_layer(t, i);
+    for (size_t i = 0; i < t->model->network.count && !status; i++) {
+        if (!fal_trainer_learns(t, &t->model->network.layers[i]))
+            continue;
+        status = list_layer(t, i);
+        if (!status)
+            status = list_optimizer(t, t->model->network.layers[i]);
+    }
     return status;
 }
 
@@ -422,6 +443,8 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_tensor_list_release(&t->feedback_tensors);
     fal_tensor_list_release(&t->gradient_tensors);
     fal_tensor_list_release(&t->delta_tensors);
+    fal_tensor_list_release(&t->optimizer_tensors);
+    fal_trainer_leave_fit(t);
     fal_release(t->routes);
     fal_release(t->feedback_slots);
     fal_release(t);

@@ -2,6 +2,7 @@
 #ifndef FAL_TRAINER_H
 #define FAL_TRAINER_H
 
+#include "files/notes.h"
 #include "learn/schedule.h"
 #include "ops/clip.h"
 #include "ops/optimize.h"
@@ -9,6 +10,18 @@
 #include "train/ring.h"
 
 enum { FAL_PLAN_SIZES = 4 };
+
+/* Where a fit is, as its callbacks find it; after fal_trainer_resume, where the next
+ * fit goes on. */
+typedef struct fal_place {
+    const fal_arrays *data; /* trained on; NULL: no fit runs */
+    uint64_t last_epoch;    /* at the end of the fit; 0: no limit */
+    uint64_t batch;         /* of the epoch begun last: so many are done … */
+    uint64_t counted;       /* … and it is among the epochs completed */
+    double seconds;         /* of training, now and when the sums of … */
+    double log_seconds, epoch_seconds; /* … the ring began */
+    double measuring;                  /* seconds */
+} fal_place;
 
 struct fal_trainer {
     fal_model *model;
@@ -27,6 +40,7 @@ struct fal_trainer {
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
+    fal_tensor_list optimizer_tensors; /* what it keeps from step to step */
 
     fal_workspace workspace;
     fal_plan plans[FAL_PLAN_SIZES];
@@ -52,6 +66,11 @@ struct fal_trainer {
     double fixed_rate;        /* set by the user; below 0: none */
 
     const fal_dataset *validation; /* the caller's; NULL: none */
+
+    fal_place place;
+    int goes_on;          /* 1: the next fit does, from a checkpoint … */
+    fal_notes data_notes; /* … on these data; else those of the fit, once asked for */
+    char *resumed_from;   /* the checkpoint's name */
 };
 
 /* host/train/feedback.c: routes, feedback tensors and their random values. */
@@ -61,6 +80,8 @@ fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule);
  * matrices, those of all hidden layers; and the launches that update them. */
 int fal_trainer_is_muons(const fal_trainer *trainer, const fal_layer *layer);
 fal_status fal_trainer_make_muon(fal_trainer *trainer);
+
+extern const char *const fal_optimizer_names[]; /* by fal_update_rule */
 
 /* Whether a layer's parameters change; and the factor of clipped gradients, or no
  * buffer. */
@@ -75,6 +96,13 @@ fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
  * trainer's callback. */
 fal_status fal_trainer_measure_feed(fal_trainer *trainer, fal_feed *feed,
                                     size_t start, size_t rows);
+/* Whether the fit that is to go on was trained on these data; any other may train on
+ * all. */
+fal_status fal_trainer_check_data(const fal_trainer *trainer,
+                                  const fal_arrays *data);
+
+/* host/train/checkpoint.c: forgets the fit that runs or is to go on. */
+void fal_trainer_leave_fit(fal_trainer *trainer);
 
 /* Launches of one step. */
 fal_status fal_trainer_launches(fal_trainer *trainer, size_t *launches);

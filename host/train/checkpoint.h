@@ -1,0 +1,32 @@
+/* What a checkpoint says beside its tensors, as texts in the file's metadata: what it
+ * belongs to, and how far that has come. */
+#ifndef FAL_CHECKPOINT_H
+#define FAL_CHECKPOINT_H
+
+#include "files/notes.h"
+#include "train/trainer.h"
+
+/* What must be the same where it is resumed: rule, optimizer, their numbers, seeds. */
+void fal_checkpoint_describe(const fal_trainer *trainer, fal_notes *notes);
+
+/* The same of the data that a fit trains on. */
+void fal_checkpoint_describe_data(const fal_arrays *data, fal_notes *notes);
+
+/* Whether a file has these texts. Errors: ARGUMENT (names the first that differs, as
+ * "rule: the checkpoint has fa, this run dfa"). */
+fal_status fal_checkpoint_compare(const fal_safetensors *file,
+                                  const fal_notes *notes);
+
+/* Counters, sums and times of a trainer. */
+enum { FAL_CHECKPOINT_WHOLES = 12, FAL_CHECKPOINT_REALS = 9 };
+
+typedef struct fal_counters {
+    uint64_t wholes[FAL_CHECKPOINT_WHOLES];
+    double reals[FAL_CHECKPOINT_REALS];
+} fal_counters;
+
+void fal_counters_note(const fal_trainer *trainer, fal_notes *notes);
+fal_status fal_counters_read(fal_counters *counters, const fal_safetensors *file);
+void fal_counters_take(fal_trainer *trainer, const fal_counters *counters);
+
+#endif
