@@ -185,7 +185,7 @@ static void force_replaces_a_comparison(void **state)
     assert_string_equal(tool_list("out"), run_files);
     assert_good("compare --data $D --net mlp-1x8 --rules bp --steps 1 --quiet "
                 "--out out --force");
-    assert_string_equal(tool_list("out"), "bp-1 compare.json");
+    assert_string_equal(tool_list("out"), "bp-1 compare.json config.yaml");
 }
 
 /* ---- several processes in one folder ------------------------------------- */
@@ -450,8 +450,7 @@ static void a_run_ends_when_its_folder_vanishes(void **state)
     assert_int_equal(rename("out", "elsewhere"), 0);
     assert_int_equal(tool_wait(child), 1);
     char *error = tool_read("errors");
-    if (!strstr(error, "writing file 'out/model.safetensors': No such file"))
-        assert_has(error, "run folder 'out': it was removed, moved or replaced");
+    assert_has(error, "run folder 'out': it was removed, moved or replaced");
     free(error);
     assert_good("evaluate elsewhere --data $D --quiet");
     unlink("errors");

@@ -23,7 +23,8 @@ const cli_command cli_commands[] = {
          "Writes a run folder: config.yaml, metrics.jsonl, start.safetensors "
          "(weights and feedback before the first step) and "
          "model.safetensors, which is rewritten after each epoch. Ctrl-C "
-         "finishes the step and saves.\n\n"
+         "finishes the step and saves; --resume goes on, to the same bytes as "
+         "if nothing had happened.\n\n"
          "FILE.yaml holds options, a line each, as 'batch: 64' or "
          "'no-shuffle: true': any of those below but --json, --quiet and --help; "
          "null stands for the default, paths start from the current folder. "
@@ -33,7 +34,8 @@ const cli_command cli_commands[] = {
      .examples = "train --data fashion-mnist --net mlp-2x512 --rule dfa\n"
                  "train --data fashion-mnist --net 'dense 256, tanh, dense 10'\n"
                  "train --data DIR --net mlp-1x64 --epochs 20 --out runs/mine\n"
-                 "train runs/mine/config.yaml --out runs/again\n",
+                 "train runs/mine/config.yaml --out runs/again\n"
+                 "train --resume runs/mine\n",
      .bit = CLI_TRAIN,
      .arguments = 1,
      .run = cli_train},
@@ -42,9 +44,11 @@ const cli_command cli_commands[] = {
      .summary = "several learning rules from one start",
      .details = "Every rule starts from the same weights and sees the samples in "
                 "the same order. Ends with a table; writes compare.json and a run "
-                "folder RULE-SEED for each run.",
+                "folder RULE-SEED for each run. --resume keeps runs that are "
+                "finished, goes on with one that was stopped and makes the rest.",
      .examples = "compare --data fashion-mnist --net mlp-2x512 --seeds 3\n"
-                 "compare --data fashion-mnist --net mlp-2x512 --rules bp,dfa\n",
+                 "compare --data fashion-mnist --net mlp-2x512 --rules bp,dfa\n"
+                 "compare --resume runs/mine\n",
      .bit = CLI_COMPARE,
      .run = cli_compare},
     {.name = "evaluate",

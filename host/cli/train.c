@@ -97,7 +97,6 @@ static void add_figures(fal_json *json, const cli_job *job, const char *data,
 static fal_status print_json(const cli_job *job, const fal_run *folder)
 {
     const fal_progress *p = &job->epoch;
-    int trained = p->step > 0;
     fal_json json = FAL_JSON;
     fal_json_begin_object(&json);
     cli_json_text(&json, "folder", fal_run_folder(folder));

@@ -373,15 +373,20 @@ static fal_status begin_saving(const fal_run *run, const char *name, char **path
     return status ? status : file_path(run, name, path);
 }
 
+/* Where the folder went meanwhile, that is why a file could not be written. */
+static fal_status end_saving(const fal_run *run, char *path, fal_status status)
+{
+    fal_release(path);
+    return status == FAL_ERROR_FILE && check_place(run) ? FAL_ERROR_FILE : status;
+}
+
 fal_status fal_run_save_model(fal_run *run, fal_model *model)
 {
     char *path;
     fal_status status = begin_saving(run, "model.safetensors", &path);
     if (status)
         return status;
-    status = fal_model_save(model, path);
-    fal_release(path);
-    return status;
+    return end_saving(run, path, fal_model_save(model, path));
 }
 
 fal_status fal_run_save_checkpoint(fal_run *run, fal_trainer *trainer)
@@ -390,9 +395,7 @@ fal_status fal_run_save_checkpoint(fal_run *run, fal_trainer *trainer)
     fal_status status = begin_saving(run, checkpoint_name, &path);
     if (status)
         return status;
-    status = fal_trainer_checkpoint(trainer, path);
-    fal_release(path);
-    return status;
+    return end_saving(run, path, fal_trainer_checkpoint(trainer, path));
 }
 
 /* ---- closing ------------------------------------------------------------- */
