@@ -339,6 +339,12 @@ static void unfinished_comparison_is_drawn(void **state)
     write_run("c/notes-1", "bp", 2, 0.5);
     assert_page("c", "c/report.html", "c: no compare.json: the comparison has not");
     assert_page("c", "c/report.html", "<span>1 run</span>");
+    write_in("c", "config.yaml", "# falign 0\nrules: bp,fa\n"); /* of all runs */
+    assert_page("c", "c/report.html", "c: no compare.json: the comparison has not");
+    assert_page("c", "c/report.html", "<span>1 run</span>");
+    write_in("c", "compare.json",
+             "{\"config\":{},\"runs\":[{\"folder\":\"bp-1\"}]}");
+    assert_page("c", "c/report.html", "<span>1 run</span>");
 }
 
 static void lost_runs_are_noted(void **state)

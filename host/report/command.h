@@ -5,8 +5,8 @@
 #include "report/input.h"
 
 /* "falign train …" with the options that are not what would be taken without them, in
- * lines that a shell takes as one. *text is for free(); NULL: the options are not those of
- * this falign. Errors: MEMORY. */
+ * lines that a shell takes as one. *text is for free(); NULL: the options are not
+ * those of this falign. Errors: MEMORY. */
 fal_status report_command_of_run(const report_run *run, char **text);
 
 /* "falign compare …", likewise; NULL also where there is no compare.json. */

@@ -5,7 +5,8 @@
 
 #include "report/block.h"
 
-/* Nothing, where the group has no value. `low` and `high`: the values of the lightest and the darkest cell. */
+/* Nothing, where the group has no value. `low` and `high`: the values of the lightest
+ * and the darkest cell. */
 void report_heat_print(FILE *out, const report_block *block, size_t group,
                        double low, double high);
 

@@ -1,4 +1,5 @@
 #include "report/input.h"
+#include "cli/config.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "files/atomic.h"
@@ -188,10 +189,27 @@ static fal_status check_folder(const char *folder)
                     folder);
 }
 
+/* A comparison's folder may have a config.yaml too, with its rules. What is wrong with
+ * a run's is said where that is read. */
+static fal_status find_kind(const char *folder, int *is_run)
+{
+    char *rules = NULL;
+    *is_run = report_run_is_there(folder);
+    if (!*is_run)
+        return FAL_OK;
+    fal_status status = cli_config_text(folder, "rules", &rules);
+    *is_run = rules == NULL;
+    fal_release(rules);
+    return status == FAL_ERROR_MEMORY ? status : FAL_OK;
+}
+
 static fal_status add_folder(report_input *input, const char *folder)
 {
+    int is_run = 0;
     fal_status status = check_folder(folder);
-    if (status || report_run_is_there(folder))
+    if (!status)
+        status = find_kind(folder, &is_run);
+    if (status || is_run)
         return status ? status : add_run(input, folder);
     char *path = fal_folder_path(folder, "compare.json");
     if (!path)

@@ -55,8 +55,8 @@ int report_series_is(const report_series *series, const char *name,
 const report_series *report_run_series(const report_run *run, const char *name,
                                        const char *layer, int epoch);
 
-/* 1: it has the line of the last step that its options ask for. `epoch_steps`: of an epoch, 0 where
- * not even a run of the same options has ended one. */
+/* 1: it has the line of the last step that its options ask for. `epoch_steps`: of an
+ * epoch, 0 where not even a run of the same options has ended one. */
 int report_run_ended(const report_run *run, uint64_t epoch_steps);
 
 /* Fills the series of a run from its metrics.jsonl. */
