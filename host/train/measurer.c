@@ -151,6 +151,8 @@ void fal_measurer_destroy(fal_measurer *m)
     fal_workspace_release(&m->workspace);
     fal_arena_release(&m->statistics);
     fal_release(m->reference);
+    fal_release(m->room[0]);
+    fal_release(m->room[1]);
     fal_release(m);
 }
 

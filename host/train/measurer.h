@@ -14,6 +14,8 @@ typedef struct fal_measurer {
     size_t next_plan;        /* the one to be replaced next */
     fal_tensor_list tensors; /* "layer.carried", "layer.reference_delta" */
     size_t last_rows;        /* of the last batch; 0: there was none */
+    float *room[2];          /* on the host, for metrics */
+    size_t room_floats;      /* of each */
     fal_arena projections;   /* direct rules: B_{l-1}^T B_l of hidden layers … */
     fal_slot *projection_slots; /* … by weight layer number − 1; count 0: none */
     fal_launches projecting;    /* … and the launches that make them */

@@ -85,22 +85,31 @@ typedef struct view {
     float *first, *second;
 } view;
 
+/* It stays for the next measurement: new memory costs more than all the sums. */
+static fal_status make_room(fal_measurer *m, size_t floats)
+{
+    for (size_t i = 0; i < 2 && m->room_floats < floats; i++) {
+        float *grown = fal_resize(m->room[i], floats, sizeof *grown);
+        if (!grown)
+            return FAL_ERROR_MEMORY;
+        m->room[i] = grown;
+    }
+    if (m->room_floats < floats)
+        m->room_floats = floats;
+    return FAL_OK;
+}
+
 static fal_status open_view(view *v, fal_measurer *measurer,
                             fal_metric_table *table, size_t floats)
 {
+    fal_status status = make_room(measurer, floats);
     *v = (view){.measurer = measurer,
                 .network = &measurer->trainer->model->network,
                 .table = table,
-                .rows = measurer->last_rows};
-    v->first = fal_allocate(floats, sizeof *v->first);
-    v->second = fal_allocate(floats, sizeof *v->second);
-    return v->first && v->second ? FAL_OK : FAL_ERROR_MEMORY;
-}
-
-static void close_view(view *v)
-{
-    fal_release(v->first);
-    fal_release(v->second);
+                .rows = measurer->last_rows,
+                .first = measurer->room[0],
+                .second = measurer->room[1]};
+    return status;
 }
 
 static size_t hidden_layers(const view *v)
@@ -261,7 +270,6 @@ fal_status fal_metrics_of_batch(fal_measurer *measurer, int whole,
         status = find_dead_units(&v);
     if (!status && whole)
         status = fal_metrics_of_grams(measurer, table);
-    close_view(&v);
     return status;
 }
 
@@ -340,6 +348,5 @@ fal_status fal_metrics_of_weights(fal_measurer *measurer, fal_metric_table *tabl
         status = fal_launches_run(&measurer->projecting);
     if (!status)
         status = add_weight_alignment(&v);
-    close_view(&v);
     return status;
 }

@@ -51,8 +51,13 @@ static fal_status want(const batch_grams *b, fal_gram *gram, fal_slot first,
                        .rows = b->rows,
                        .columns = width,
                        .by_column = by_column};
-    gram->out = fal_allocate(side_of(gram) * side_of(gram), sizeof *gram->out);
-    return gram->out ? FAL_OK : FAL_ERROR_MEMORY;
+    size_t side = side_of(gram);
+    gram->out = fal_allocate(side, side * sizeof *gram->out);
+    return gram->out ? FAL_OK
+                     : fal_fail(FAL_ERROR_MEMORY,
+                                "measuring a batch of %zu: no host memory for a "
+                                "matrix of %zu x %zu; use a smaller batch",
+                                b->rows, side, side);
 }
 
 static int is_output(const batch_grams *b, const fal_layer *layer)
