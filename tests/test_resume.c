@@ -1,0 +1,387 @@
+/* Runs that go on: killed at any moment, stopped by Ctrl-C, on another number of
+ * threads; they come to the bytes of a run that was never stopped, times apart. */
+#include "tool.h"
+
+#include "files/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static pid_t child; /* 0: none runs */
+
+static int leave(void **state)
+{
+    if (child > 0) { /* a test that failed leaves it running */
+        kill(child, SIGKILL);
+        tool_wait(child);
+    }
+    child = 0;
+    return tool_leave(state);
+}
+
+static void pause_us(long us)
+{
+    struct timespec time = {us / 1000000, us % 1000000 * 1000};
+    nanosleep(&time, NULL);
+}
+
+/* ---- what is compared ---------------------------------------------------- */
+
+static void expect_same_files(const char *one, const char *other, const char *name)
+{
+    char a[128], b[128];
+    snprintf(a, sizeof a, "%s/%s", one, name);
+    snprintf(b, sizeof b, "%s/%s", other, name);
+    if (!tool_same(a, b))
+        fail_msg("%s and %s differ", a, b);
+}
+
+static void expect_same_lines(const char *one, const char *other)
+{
+    char a[128], b[128];
+    snprintf(a, sizeof a, "%s/metrics.jsonl", one);
+    snprintf(b, sizeof b, "%s/metrics.jsonl", other);
+    char *x = tool_read_untimed(a), *y = tool_read_untimed(b);
+    assert_has(x, "\"train_loss\":");
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+}
+
+static fal_safetensors *open_checkpoint(const char *folder)
+{
+    char path[128];
+    fal_safetensors *file = NULL;
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder);
+    if (fal_safetensors_open(&file, path))
+        fail_msg("%s", fal_error_message());
+    return file;
+}
+
+/* All but the times, and the sum that is over them too. */
+static void expect_same_checkpoints(const char *one, const char *other)
+{
+    static const char *const keys[] = {
+        "network",      "rule",          "optimizer", "step",          "epoch",
+        "data_samples", "data_checksum", "log_loss",  "epoch_correct", "measured",
+        "epochs_begun", "epoch_batches", "mean",      "within_fit"};
+    fal_safetensors *a = open_checkpoint(one), *b = open_checkpoint(other);
+    assert_int_equal(fal_safetensors_count(a), fal_safetensors_count(b));
+    for (size_t i = 0; i < fal_safetensors_count(a); i++) {
+        const fal_tensor_view *t = fal_safetensors_at(a, i);
+        const fal_tensor_view *u = fal_safetensors_find(b, t->name);
+        if (!u || t->bytes != u->bytes ||
+            (strcmp(t->name, "checksum") != 0 &&
+             memcmp(t->data, u->data, t->bytes) != 0))
+            fail_msg("%s and %s: %s differs", one, other, t->name);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_string_equal(fal_safetensors_metadata(a, keys[i]),
+                            fal_safetensors_metadata(b, keys[i]));
+    fal_safetensors_close(a);
+    fal_safetensors_close(b);
+}
+
+static void expect_same_run(const char *one, const char *other)
+{
+    expect_same_files(one, other, "config.yaml");
+    expect_same_files(one, other, "start.safetensors");
+    expect_same_files(one, other, "model.safetensors");
+    expect_same_lines(one, other);
+    expect_same_checkpoints(one, other);
+    assert_null(strstr(tool_list(other), ".tmp-"));
+    assert_null(strstr(tool_list(other), "lock"));
+}
+
+/* ---- killed runs --------------------------------------------------------- */
+
+static int is_there(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* The tool is killed so much later than its run has its folder's `file`. */
+static void kill_after(const char *line, const char *file, long us)
+{
+    child = tool_start(line, -1);
+    for (int i = 0; i < 20000 && !is_there(file); i++)
+        pause_us(500);
+    pause_us(us);
+    kill(child, SIGKILL);
+    tool_wait(child);
+    child = 0;
+}
+
+static const char *const kinds[] = {
+    "--rule fa --optimizer adam",
+    "--rule dfa --optimizer sgd --nesterov --clip 0.5 --measure 5",
+    "--rule bp --optimizer muon --norm batch --measure epoch",
+    "--rule shallow --optimizer adamw --weight-decay 0.01 --warmup 3",
+    "--rule fa --optimizer sgd --schedule step --milestones 1,2 --validation 0.2",
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+#define SMALL                                                                      \
+    "train --data $D --samples 700 --net mlp-2x16 --batch 32 --epochs 3 --log 3 "  \
+    "--checkpoint 2 --quiet "
+
+/* Checkpoints come so often that most kills hit one that is being written; some runs
+ * are killed several times, and all come to the same end. */
+static void killed_at_any_moment(void **state)
+{
+    unsigned noise = 7;
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        char line[512];
+        snprintf(line, sizeof line, SMALL "%s --out whole --force", kinds[k]);
+        assert_good(line);
+        for (int i = 0; i < 4; i++) {
+            snprintf(line, sizeof line, SMALL "%s --out part --force", kinds[k]);
+            for (int again = 0; again <= i % 3; again++) {
+                noise = noise * 1103515245 + 12345;
+                kill_after(again ? "train --resume part --quiet" : line,
+                           "part/checkpoint.safetensors",
+                           (long)(noise / 65536 % 120000));
+            }
+            assert_good("train --resume part --quiet");
+            expect_same_run("whole", "part");
+            assert_int_equal(system("rm -r part"), 0);
+        }
+    }
+}
+
+/* Half a line, and whole ones of steps that are not in the checkpoint. */
+static void lines_are_cut_back(void **state)
+{
+    static const char more[] = "{\"type\":\"step\",\"step\":999999,\"epoch\":9}\n"
+                               "{\"type\":\"st";
+    (void)state;
+    assert_good(SMALL "--checkpoint epoch --epochs 40 --out whole");
+    kill_after(SMALL "--checkpoint epoch --epochs 40 --out part",
+               "part/checkpoint.safetensors", 1000);
+    FILE *file = fopen("part/metrics.jsonl", "a");
+    assert_non_null(file);
+    fputs(more, file);
+    fclose(file);
+    assert_good("train --resume part --quiet");
+    expect_same_run("whole", "part");
+}
+
+/* ---- Ctrl-C -------------------------------------------------------------- */
+
+static void ctrl_c_goes_on(void **state)
+{
+    (void)state;
+    assert_good("$T --net mlp-2x16 --batch 8 --epochs 4 --checkpoint 100000 --out "
+                "whole");
+    for (int i = 0; i < 3; i++) {
+        child = tool_start("$T --net mlp-2x16 --batch 8 --epochs 4 --checkpoint "
+                           "100000 --out part",
+                           -1);
+        for (int n = 0; n < 20000 && !is_there("part/start.safetensors"); n++)
+            pause_us(500);
+        pause_us(40000 * (i + 1));
+        kill(child, SIGINT);
+        int code = tool_wait(child);
+        child = 0;
+        assert_true(code == 130 || code == 0);
+        assert_good("train --resume part --quiet");
+        expect_same_run("whole", "part");
+        assert_int_equal(system("rm -r part"), 0);
+    }
+}
+
+/* ---- another machine ----------------------------------------------------- */
+
+static void on_other_threads(void **state)
+{
+    (void)state;
+    assert_good(SMALL "--rule fa --out whole");
+    for (int i = 0; i < 2; i++) {
+        kill_after(SMALL "--rule fa --out part", "part/checkpoint.safetensors",
+                   9000);
+        const struct tool *tool = tool_run_with(
+            "POCL_MAX_PTHREAD_COUNT", i ? "1" : "2", "train --resume part --quiet");
+        assert_int_equal(tool->code, 0);
+        expect_same_run("whole", "part");
+        assert_int_equal(system("rm -r part"), 0);
+    }
+}
+
+/* ---- what is refused ----------------------------------------------------- */
+
+static void expect_refused(const char *line, int code, const char *part)
+{
+    const struct tool *tool = tool_run(line);
+    if (tool->code != code)
+        fail_msg("%s: %d: %s", line, tool->code, tool->error);
+    assert_has(tool->error, part);
+}
+
+static void differences_are_named(void **state)
+{
+    (void)state;
+    kill_after(SMALL "--epochs 100000 --rule fa --out run",
+               "run/checkpoint.safetensors", 1000);
+    char *before = tool_read("run/metrics.jsonl");
+    expect_refused("train --resume run --rule dfa", 2,
+                   "option --rule: \"dfa\" here, but the run in 'run' has \"fa\";");
+    expect_refused("train --resume run --net mlp-1x8", 2,
+                   "option --net: \"mlp-1x8\"");
+    expect_refused("train --resume run --seed 2", 2,
+                   "option --seed: 2 here, but the run in 'run' has 1;");
+    expect_refused(
+        "train --resume run --epochs 200000", 2,
+        "option --epochs: 200000 here, but the run in 'run' has 100000;");
+    expect_refused("train --resume run --samples 500", 2, "option --samples: 500");
+    expect_refused("train --resume run --lr 0.5", 2, "option --lr: 0.5 here");
+    expect_refused("train --resume run --init x", 2, "option --init: \"x\" here");
+    expect_refused("train --resume run --out x", 2,
+                   "option --out: is for a new run");
+    expect_refused("train --resume run --force", 2, "option --force: is for a new");
+    expect_refused("train --resume run --dry-run", 2, "option --dry-run: is for");
+    expect_refused("train x.yaml --resume run", 2, "argument 'x.yaml': --resume");
+    expect_refused(
+        "compare --resume run", 2,
+        "'run' is the folder of a run; go on with falign train --resume");
+    expect_refused("train --resume nowhere", 2, "'nowhere' has no config.yaml");
+    expect_refused("train --resume .", 2, "'.' has no config.yaml");
+    char *after = tool_read("run/metrics.jsonl");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    expect_refused("train --resume run --data other", 2, "other");
+}
+
+static void broken_folders_are_refused(void **state)
+{
+    (void)state;
+    assert_good(SMALL "--steps 9 --out run");
+    assert_good(SMALL "--steps 9 --rule dfa --out other");
+    assert_int_equal(system("cp -r run cut && truncate -s -7 "
+                            "cut/checkpoint.safetensors"),
+                     0);
+    expect_refused("train --resume cut", 1, "cut/checkpoint.safetensors");
+    assert_int_equal(system("cp other/checkpoint.safetensors cut"), 0);
+    expect_refused("train --resume cut", 2,
+                   "rule: the checkpoint has dfa, this run bp;");
+    assert_int_equal(system("cp run/model.safetensors "
+                            "cut/checkpoint.safetensors"),
+                     0);
+    expect_refused("train --resume cut", 1, "it is no checkpoint");
+    assert_int_equal(unlink("cut/checkpoint.safetensors"), 0);
+    expect_refused(
+        "train --resume cut", 2,
+        "it has no checkpoint.safetensors yet; begin from its start with "
+        "--init cut, or anew with --out cut --force");
+    tool_write("cut/config.yaml", "data: x\nnet: mlp-1x8\n", 21);
+    expect_refused("train --resume cut", 2, "that falign wrote");
+    /* A finished one says so. */
+    const struct tool *tool = tool_run("train --resume run");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "resumed  after step 9 of 9: it is finished\n");
+}
+
+static void one_process_at_a_time(void **state)
+{
+    (void)state;
+    kill_after(SMALL "--epochs 100000 --out run", "run/checkpoint.safetensors",
+               1000);
+    child = tool_start("train --resume run --quiet", -1);
+    pause_us(100000);
+    for (int i = 0; i < 100 && tool_run("train --resume run --rule bp")->code != 2;
+         i++)
+        pause_us(10000);
+    assert_has(tool_run("train --resume run")->error,
+               "another process is writing there");
+    kill(child, SIGINT);
+    assert_int_equal(tool_wait(child), 130);
+    child = 0;
+}
+
+/* ---- comparisons --------------------------------------------------------- */
+
+static void strip_times(cJSON *json)
+{
+    cJSON_DeleteItemFromObject(json, "seconds");
+    cJSON_DeleteItemFromObject(json, "samples_per_second");
+    for (cJSON *item = json->child; item; item = item->next)
+        strip_times(item);
+}
+
+static char *untimed(const char *path)
+{
+    char *text = tool_read(path);
+    cJSON *json = cJSON_Parse(text);
+    free(text);
+    assert_non_null(json);
+    strip_times(json);
+    text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    return text;
+}
+
+#define COMPARE                                                                    \
+    "compare --data $D --samples 700 --net mlp-1x16 --rules bp,fa --seeds 2 "      \
+    "--data-seed 5 --batch 32 --epochs 6 --checkpoint 3 --measure epoch --quiet "
+
+static void comparisons_go_on(void **state)
+{
+    static const char *const runs[] = {"bp-1", "bp-2", "fa-1", "fa-2"};
+    static const char *const moments[] = {"part/bp-1/start.safetensors",
+                                          "part/fa-1/checkpoint.safetensors",
+                                          "part/bp-2/checkpoint.safetensors"};
+    (void)state;
+    assert_good(COMPARE "--out whole");
+    char *whole = untimed("whole/compare.json");
+    for (int i = 0; i < 3; i++) {
+        kill_after(COMPARE "--out part", moments[i], 1000);
+        assert_good("compare --resume part --quiet");
+        char *part = untimed("part/compare.json");
+        assert_string_equal(whole, part);
+        free(part);
+        for (int r = 0; r < 4; r++) {
+            char a[32], b[32];
+            snprintf(a, sizeof a, "whole/%s", runs[r]);
+            snprintf(b, sizeof b, "part/%s", runs[r]);
+            expect_same_run(a, b);
+        }
+        assert_int_equal(system("cp -r part kept"), 0);
+        assert_good("compare --resume part --quiet"); /* all are finished */
+        expect_same_files("kept", "part", "fa-2/metrics.jsonl");
+        expect_same_files("kept", "part", "fa-2/checkpoint.safetensors");
+        assert_int_equal(system("rm -r part kept"), 0);
+    }
+    free(whole);
+    expect_refused(
+        "train --resume whole", 2,
+        "'whole' is the folder of a comparison; go on with falign compare");
+    expect_refused(
+        "compare --resume whole --rules bp", 2,
+        "option --rules: \"bp\" here, but the run in 'whole' has \"bp,fa\"");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(killed_at_any_moment),  TEST(lines_are_cut_back),
+        TEST(ctrl_c_goes_on),        TEST(on_other_threads),
+        TEST(differences_are_named), TEST(broken_folders_are_refused),
+        TEST(one_process_at_a_time), TEST(comparisons_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
