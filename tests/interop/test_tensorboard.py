@@ -2,7 +2,7 @@
 
     python3 test_tensorboard.py FALIGN_BINARY DATA_FOLDER
 
-Trains, compares, interrupts and cuts, and compares every scalar that TensorBoard
+Trains, compares, interrupts, cuts and resumes, and compares every scalar that TensorBoard
 finds with metrics.jsonl. Prints `ok NAME` for each check.
 """
 
@@ -85,7 +85,7 @@ def check_same(name, folder, accumulator=None):
     lines = wanted(read_lines(folder))
     scalars = found(accumulator)
     check(f"{name}: scalars are those of metrics.jsonl", lines and scalars == lines,
-          difference(scalars, lines))
+          str(difference(scalars, lines))[:500])
 
 
 def check_train(falign, data, folder):
@@ -127,7 +127,7 @@ def check_repeat(falign, folder, again):
     check_same("repeated", again)
     first, second = (untimed(found(read_events(one))) for one in (folder, again))
     check("repeated: the same, times apart", first == second,
-          difference(first, second))
+          str(difference(first, second))[:500])
     names = [name for name in os.listdir(again) if "tfevents" in name]
     check("repeated: one event file", names == [EVENTS], names)
 
@@ -149,6 +149,32 @@ def check_interrupted(falign, data, folder):
     process.send_signal(signal.SIGINT)
     check("interrupted: exit", process.wait() == 130, process.returncode)
     check_same("interrupted", folder)
+
+
+def check_resumed(falign, data, folder):
+    """Killed, its event file cut or lost, and resumed: as a run never stopped."""
+    words = ("train", "--data", data, "--net", "mlp-1x8", "--steps", "400", "--log",
+             "3", "--measure", "50", "--checkpoint", "20", "--tensorboard", "--quiet")
+    whole = os.path.join(folder, "whole")
+    run(falign, *words, "--out", whole)
+    first = untimed(found(read_events(whole)))
+    for name, change in (
+        ("killed", lambda path: None),
+        ("killed and cut", lambda path: os.truncate(path, os.path.getsize(path) - 7)),
+        ("killed and lost", os.remove),
+    ):
+        out = os.path.join(folder, name)
+        process = subprocess.Popen([falign, *words, "--out", out])
+        while (not os.path.exists(os.path.join(out, "checkpoint.safetensors"))
+               and process.poll() is None):
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        change(os.path.join(out, EVENTS))
+        run(falign, "train", "--resume", out)
+        check_same(f"{name}, resumed", out)
+        check(f"{name}, resumed: as if never stopped",
+              untimed(found(read_events(out))) == first)
 
 
 def check_cut(folder):
@@ -177,6 +203,7 @@ def main():
         check_compare(falign, data, all_)
         check_interrupted(falign, data, cut)
         check_cut(cut)
+        check_resumed(falign, data, folder)
     sys.exit(1 if failures else 0)
 
 
