@@ -150,8 +150,8 @@ static void run_of_the_tool_is_drawn(void **state)
     assert_string_equal(tool->out, "report of 1 run in run/report.html\n");
     assert_string_equal(tool->error, "");
     assert_string_equal(tool_list("run"),
-                        "config.yaml metrics.jsonl model.safetensors report.html "
-                        "start.safetensors");
+                        "checkpoint.safetensors config.yaml metrics.jsonl "
+                        "model.safetensors report.html start.safetensors");
     char *page = tool_read("run/report.html");
     assert_has(page, "<th>test accuracy %</th>");
     assert_int_equal(count(page, "<svg class=\"plot\""), 2);
@@ -328,7 +328,7 @@ static void comparison_is_drawn(void **state)
     assert_good(
         "compare --data $D --net mlp-1x8 --rules bp --epochs 1 --out c --force "
         "--quiet");
-    assert_string_equal(tool_list("c"), "bp-1 compare.json");
+    assert_string_equal(tool_list("c"), "bp-1 compare.json config.yaml");
 }
 
 static void unfinished_comparison_is_drawn(void **state)

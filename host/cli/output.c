@@ -165,9 +165,6 @@ static void open_missing_streams(void)
 
 #if FAL_OPENBLAS
 void openblas_set_num_threads(int threads);
-
-/* What OpenBLAS with threads of its own calls before a fork. */
-int blas_thread_shutdown_(void) __attribute__((weak));
 #endif
 
 void cli_begin(void)
@@ -178,9 +175,6 @@ void cli_begin(void)
     /* More would spin beside the device's, and round by their number: host/analysis/
      * rank.h. */
     openblas_set_num_threads(1);
-    /* Those that it began with do not block what we wait for below. */
-    if (blas_thread_shutdown_)
-        blas_thread_shutdown_();
 #endif
     /* The calls that write then fail, and say why. */
     sigaction(SIGPIPE, &ignore, NULL);
