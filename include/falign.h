@@ -554,7 +554,9 @@ FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name
  * are passed); C_l stands in for W_l on the way down. Values are computed in double
  * from arrays of float32, by layer with weights, 1 … L; L is the output layer, hidden
  * are 1 … L − 1. A rank lies between 1 and the matrix's shorter side; built without
- * LAPACK, falign leaves ranks out.
+ * LAPACK, falign leaves ranks out. Where OpenBLAS is the LAPACK, call its
+ * openblas_set_num_threads(1) before: more threads spin beside the device's, and ranks
+ * depend on their number in the last digits. The library leaves that to you.
  *
  *   gradient_alignment  hidden: mean over samples of the cosine, with its sign, of
  *                       their rows of delta_l and delta*_l; samples with a row of
