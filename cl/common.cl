@@ -28,6 +28,10 @@ typedef CONCAT(int, VW) intv;
 typedef CONCAT(uint, VW) uintv;
 #define vloadv CONCAT(vload, VW)
 #define vstorev CONCAT(vstore, VW)
+#define to_floatv CONCAT(convert_float, VW)
+#define as_intv CONCAT(as_int, VW)
+#define as_uintv CONCAT(as_uint, VW)
+#define as_floatv CONCAT(as_float, VW)
 #endif
 
 #define ALL _Pragma("unroll")
@@ -46,14 +50,21 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
     ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
 }
 
+/* Lane numbers; vectors of half as many lanes, twice as wide, and SPREAD (below) */
 #if VW == 1
 #define LANES 0
 #elif VW == 16
 #define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define SPREAD (widev)(0, 4, 1, 5, 2, 6, 3, 7)
+typedef ulong8 widev;
 #elif VW == 8
 #define LANES (intv)(0, 1, 2, 3, 4, 5, 6, 7)
+#define SPREAD (widev)(0, 2, 1, 3)
+typedef ulong4 widev;
 #else
 #define LANES (intv)(0, 1, 2, 3)
+#define SPREAD (widev)(0, 1)
+typedef ulong2 widev;
 #endif
 
 #if CPU_LIKE
@@ -157,7 +168,7 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
  *         m <- .9 m + .1 g; v <- .999 v + .001 g^2
  *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
  *   muon, where it leaves parameters to adamw: with .95, .05, third and 1e-10
- * with step = (rate, first, second, third). */
+ * with what changes each step (host/ops/optimize.h: fal_update_step). */
 #define SGD 0
 #define ADAM 1
 #define ADAMW 2
@@ -175,41 +186,46 @@ typedef struct optimizer {
     float momentum, decay;
 } optimizer;
 
+typedef struct update_step {
+    float rate, first, second, third;
+    uint draw; /* of random operands that are drawn anew each step */
+} update_step;
+
 typedef struct parameter {
     floatv w, m, v;
 } parameter;
 
-INLINE parameter sgd(parameter p, floatv g, optimizer o, float4 step)
+INLINE parameter sgd(parameter p, floatv g, optimizer o, update_step step)
 {
     g += o.decay * p.w;
     if (o.parts & MOMENT) {
         p.m = o.momentum * p.m + g;
         g = o.parts & NESTEROV ? g + o.momentum * p.m : p.m;
     }
-    p.w -= step.x * g;
+    p.w -= step.rate * g;
     return p;
 }
 
-INLINE parameter adam(parameter p, floatv g, optimizer o, float4 step)
+INLINE parameter adam(parameter p, floatv g, optimizer o, update_step step)
 {
     if (o.rule == ADAM)
         g += o.decay * p.w;
     else
-        p.w *= 1.0f - step.x * o.decay;
+        p.w *= 1.0f - step.rate * o.decay;
     p.m = 0.9f * p.m + 0.1f * g;
     if (o.rule == MUON) {
         p.v = 0.95f * p.v + 0.05f * (g * g);
-        p.w -= step.x * step.y * (p.m / (sqrt(p.v) * step.w + 1e-10f));
+        p.w -= step.rate * step.first * (p.m / (sqrt(p.v) * step.third + 1e-10f));
         return p;
     }
     p.v = 0.999f * p.v + 0.001f * (g * g);
-    p.w -= step.x * step.y * (p.m / (sqrt(p.v) * step.z + 1e-8f));
+    p.w -= step.rate * step.first * (p.m / (sqrt(p.v) * step.second + 1e-8f));
     return p;
 }
 
 /* The first n of VW neighbouring parameters, with what the rule keeps for each */
 INLINE void improve(__global float *w, __global float *m, __global float *v,
-                    floatv g, ulong n, optimizer o, float4 step)
+                    floatv g, ulong n, optimizer o, update_step step)
 {
     parameter p;
     p.w = vloadv(0, w), p.m = 0, p.v = 0;
@@ -224,6 +240,113 @@ INLINE void improve(__global float *w, __global float *m, __global float *v,
     if (o.rule != SGD)
         store_lanes(v, p.v, n);
 }
+
+/* ---- random numbers ---------------------------------------------------------- */
+
+/* A stream of Philox4x32-10 (Salmon et al. 2011): counter i = (i low, i high, draw,
+ * stream) and the key give the four words of elements 4i ... 4i + 3. Uniform numbers
+ * take one rounding and no addition: the same bits everywhere. Of normal ones a pair
+ * of words gives a pair, by Box and Muller. */
+#define UNIFORM 1
+typedef struct numbers {
+    int distribution;
+    float scale; /* the bound / 2^23 of uniform numbers, the deviation of normal ones */
+    uint key_low, key_high, draw, stream;
+} numbers;
+
+#define PHILOX_A 0xD2511F53u
+#define PHILOX_B 0xCD9E8D57u
+#define WEYL_A 0x9E3779B9u
+#define WEYL_B 0xBB67AE85u
+
+#if CPU_LIKE
+#define DRAWN (2 * VW) /* elements a draw */
+#define LOW (widev)(0xFFFFFFFFu)
+
+/* A word in each lane twice as wide, whose upper half means nothing: the product of
+ * two words is one multiplication then */
+INLINE void philox(widev x[4], uint k, uint l)
+{
+    ALL for (int round = 0; round < 10; round++) {
+        const widev p = (x[0] & LOW) * PHILOX_A, q = (x[2] & LOW) * PHILOX_B;
+        x[0] = (q >> 32) ^ x[1] ^ k;
+        x[1] = q;
+        x[2] = (p >> 32) ^ x[3] ^ l;
+        x[3] = p;
+        k += WEYL_A;
+        l += WEYL_B;
+    }
+}
+
+INLINE void normal_pair(uintv a, uintv b, float scale, floatv *x, floatv *y)
+{
+    const floatv u = (to_floatv(a >> 9) + 0.5f) * 0x1p-23f;
+    const floatv angle = to_floatv(b >> 8) * 0x1p-23f;
+    const floatv radius = sqrt(-2.0f * log(u)) * scale;
+    *x = radius * cospi(angle);
+    *y = radius * sinpi(angle);
+}
+
+/* The elements of VW / 2 counters, in order: counters are SPREAD over the lanes such
+ * that pairs of lanes change places in the end, no more */
+INLINE void draw(numbers of, ulong counter, floatv v[2])
+{
+    widev x[4], w[2];
+    x[0] = counter + SPREAD;
+    x[1] = x[0] >> 32, x[2] = of.draw, x[3] = of.stream;
+    philox(x, of.key_low, of.key_high);
+    const widev a = (x[0] & LOW) | (x[1] << 32), b = (x[2] & LOW) | (x[3] << 32);
+    w[0].even = a.even, w[0].odd = b.even;
+    w[1].even = a.odd, w[1].odd = b.odd;
+    if (of.distribution == UNIFORM) {
+        ALL for (int i = 0; i < 2; i++)
+            v[i] = to_floatv(as_intv(w[i]) >> 8) * of.scale;
+        return;
+    }
+    const uintv first = as_uintv(w[0]), second = as_uintv(w[1]);
+    uintv radii, angles;
+    floatv c, s;
+    radii.lo = first.even, radii.hi = second.even;
+    angles.lo = first.odd, angles.hi = second.odd;
+    normal_pair(radii, angles, of.scale, &c, &s);
+    v[0].even = c.lo, v[0].odd = s.lo;
+    v[1].even = c.hi, v[1].odd = s.hi;
+}
+#else
+#define DRAWN 4
+
+INLINE uint4 philox(uint4 x, uint k, uint l)
+{
+    const uint high = mul_hi(PHILOX_A, x.x), low = PHILOX_A * x.x;
+    return (uint4)(mul_hi(PHILOX_B, x.z) ^ x.y ^ k, PHILOX_B * x.z, high ^ x.w ^ l,
+                   low);
+}
+
+/* Not a loop: see cl/gemm_tile.cl */
+INLINE uint4 five_rounds(uint4 x, uint k, uint l)
+{
+    x = philox(x, k, l);
+    x = philox(x, k + WEYL_A, l + WEYL_B);
+    x = philox(x, k + 2 * WEYL_A, l + 2 * WEYL_B);
+    x = philox(x, k + 3 * WEYL_A, l + 3 * WEYL_B);
+    return philox(x, k + 4 * WEYL_A, l + 4 * WEYL_B);
+}
+
+/* The elements of a counter */
+INLINE float4 draw(numbers of, ulong counter)
+{
+    uint4 x = (uint4)((uint)counter, (uint)(counter >> 32), of.draw, of.stream);
+    x = five_rounds(x, of.key_low, of.key_high);
+    x = five_rounds(x, of.key_low + 5 * WEYL_A, of.key_high + 5 * WEYL_B);
+    if (of.distribution == UNIFORM)
+        return convert_float4(as_int4(x) >> 8) * of.scale;
+    const float2 u = (convert_float2(x.s02 >> 9) + 0.5f) * 0x1p-23f;
+    const float2 angle = convert_float2(x.s13 >> 8) * 0x1p-23f;
+    const float2 radius = sqrt(-2.0f * log(u)) * of.scale;
+    const float2 c = radius * cospi(angle), s = radius * sinpi(angle);
+    return (float4)(c.s0, s.s0, c.s1, s.s1);
+}
+#endif
 
 /* ---- products: what cl/gemm.cl and cl/gemm_tile.cl share -------------------- */
 
@@ -243,6 +366,26 @@ typedef struct operand {
     int source;
     uint ones; /* the row of ones; past the last: none */
 } operand;
+
+/* What the elements of B are, beside what is stored (host/ops/gemm.h: fal_values).
+ * Bits of `kind` */
+#define SIGNED 1     /* only the signs of what is stored count, 0 is 0 */
+#define MAGNITUDES 2 /* times |magnitude|, another matrix laid out so; else `scale` */
+#define RANDOM 4     /* times |random number|; not SIGNED: the number itself */
+#define REDRAWN 8    /* `draw` is the step's */
+typedef struct values {
+    int kind;
+    float scale;
+    numbers random; /* element k * N + n at [k][n] */
+    place magnitude;
+} values;
+
+/* |m| with the sign of w, which may be 0; NaN passes */
+INLINE floatv give_sign(floatv m, floatv w)
+{
+    m = fabs(m);
+    return w > (floatv)0 ? m : w < (floatv)0 ? -m : w;
+}
 
 /* Bits of `parts`: what there is beside the sum (host/ops/gemm.c: PART_...) */
 #define ADDS_OLD 1
@@ -269,6 +412,7 @@ typedef struct job {
     uint top, rows, columns, kc, mc, nb; /* cl/gemm.cl: from row `top` on, a group's
                                           * rectangle and blocks */
     operand a, b;
+    values is; /* B's */
     place c, bias, other, scale, moment, squares, halted;
     epilogue e;
 } job;
@@ -317,10 +461,20 @@ INLINE epilogue find_epilogue(buffers in, const job *j)
     return e;
 }
 
+/* What B's elements are, at this step */
+INLINE values find_values(const job *j, update_step step)
+{
+    values is = j->is;
+    if (is.kind & REDRAWN)
+        is.random.draw = step.draw;
+    is.kind &= ~REDRAWN;
+    return is;
+}
+
 /* What becomes of the first n of VW neighbouring sums v, of which number `diagonal`,
  * if there is such, lies on C's diagonal. The result, which is stored */
 INLINE floatv finish(floatv v, target t, ulong n, int diagonal, epilogue e,
-                     float4 step)
+                     update_step step)
 {
     if (e.parts & UPDATES) {
         improve(t.c, t.moment, t.squares, v, n, e.update, step);

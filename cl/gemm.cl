@@ -14,7 +14,8 @@
  *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
  *
  * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows
- * what an operand is (`source`); a new source is one more case of it. All reads of
+ * what an operand is: how it is stored (`source`), and for B whether that are values
+ * or signs, with magnitudes stored beside it or drawn there (`values`). All reads of
  * the tile have constant offsets from one pointer, so no row pointers spill, and
  * PITCH is no multiple of 4096 bytes. What becomes of a sum is a run-time switch
  * in a loop that is not unrolled: one tile, compiled once, serves every product.
@@ -111,7 +112,8 @@ INLINE void fill_ones(writable row, uint columns)
     ROLL for (uint j = 0; j < columns; j += VW) vstorev((floatv)1, 0, row + j);
 }
 
-/* What is filled next: rows x columns of an operand, from [row][column] on */
+/* What is filled next: rows x columns of an operand, from [row][column] on. The last
+ * are B's: its elements, magnitudes stored beside it, a panel for those, and N */
 typedef struct part {
     operand of;
     readable from;
@@ -119,29 +121,72 @@ typedef struct part {
     int pitch;
     uint row, column;
     int rows, columns;
+    values is;
+    readable beside;
+    writable spare;
+    uint wide;
 } part;
+
+/* What goes with row i of a panel: drawn from the counter on that its first element is
+ * of, stored, or the same everywhere */
+INLINE void find_magnitudes(part p, int i, floatv m[NV])
+{
+    const ulong first = (p.row + i) * (ulong)p.wide + p.column;
+    const uint skip = p.is.kind & RANDOM ? first & 3 : 0;
+    float drawn[NR + DRAWN];
+    if (p.is.kind & RANDOM)
+        ROLL for (uint j = 0; j < NR + skip; j += DRAWN) {
+            floatv v[2];
+            draw(p.is.random, (first + j) / 4, v);
+            vstorev(v[0], 0, drawn + j);
+            vstorev(v[1], 1, drawn + j);
+        }
+    ALL for (int j = 0; j < NV; j++)
+        m[j] = p.is.kind & RANDOM       ? vloadv(j, drawn + skip)
+               : p.is.kind & MAGNITUDES ? vloadv(j, p.spare + i * NR)
+                                        : (floatv)p.is.scale;
+}
+
+/* A panel of signs, or of nothing yet, becomes one of values */
+INLINE void finish_panel(part p)
+{
+    ROLL for (int i = 0; i < p.rows; i++) {
+        const writable row = p.to + i * NR;
+        floatv m[NV];
+        find_magnitudes(p, i, m);
+        ALL for (int j = 0; j < NV; j++)
+            vstorev(p.is.kind & SIGNED ? give_sign(m[j], vloadv(j, row)) : m[j], j,
+                    row);
+    }
+}
 
 INLINE void fill(part p)
 {
     const size_t ld = p.of.in.pitch;
     if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
-    else
+    else if (p.is.kind != RANDOM)
         copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
+    if (p.is.kind != 0)
+        finish_panel(p);
     if (p.of.ones - p.row < (uint)p.rows)
         fill_ones(p.to + (p.of.ones - p.row) * p.pitch, p.columns);
 }
 
-/* A's block if wanted, then panels of B. In one loop, because a second call of
- * `fill` would be compiled a second time, which takes half a second on PoCL */
+/* A's block if wanted, then panels of B, each after a panel of magnitudes if those are
+ * stored. In one loop, because a second call of `fill` would be compiled a second
+ * time, which takes half a second on PoCL */
 INLINE void fill_blocks(int with_a, part block, part panels)
 {
-    for (int j = with_a ? -NR : 0; j < panels.columns; j += NR) {
-        part panel = panels;
-        panel.to += j * KC, panel.column += j;
-        panel.columns = min(panels.columns - j, NR);
-        fill(j < 0 ? block : panel);
-    }
+    for (int j = with_a ? -NR : 0; j < panels.columns; j += NR)
+        for (int i = j >= 0 && panels.is.kind & MAGNITUDES ? 0 : 1; i < 2; i++) {
+            part panel = panels;
+            panel.to += j * KC, panel.column += j;
+            panel.columns = min(panels.columns - j, NR);
+            if (i == 0)
+                panel.from = panels.beside, panel.to = panels.spare, panel.is.kind = 0;
+            fill(j < 0 ? block : panel);
+        }
 }
 
 /* ---- register tile ----------------------------------------------------------- */
@@ -226,7 +271,7 @@ INLINE void mirror(const float *done, writable c, spot s, size_t pitch)
 
 /* C's part at one tile and one panel; t is the whole C */
 INLINE void product(tile a, readable b, uint kn, target t, spot s, epilogue e,
-                    float4 step)
+                    update_step step)
 {
     floatv done[MR * NV];
     const target from = move(t, s.row, s.column, e.pitch);
@@ -281,7 +326,7 @@ INLINE tile tile_in_place(const job *j, readable A, uint r, uint k)
 }
 
 /* The part of C that is share number `share` */
-INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
+INLINE void work(const job *j, uint share, buffers in, update_step step, writable a)
 {
     const uint across = (j->N + j->columns - 1) / j->columns;
     const uint m0 = j->top + share / across * j->rows, m1 = min(m0 + j->rows, j->M);
@@ -291,16 +336,20 @@ INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
     const readable A = find(in, j->a.in), B = find(in, j->b.in);
     const target whole = find_target(in, j);
     const epilogue all = find_epilogue(in, j);
+    const values is = find_values(j, step), as_stored = {0};
+    const readable beside = find(in, is.magnitude);
     for (uint m = m0; m < m1; m += j->mc)
         for (uint k = 0; k < j->K; k += j->kc) {
             const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
             const epilogue e = at_block(all, k == 0, k + kn == j->K);
             const uint placed = rows_in_place(j, m, mend);
             const part block = {j->a,       A, a + placed * PITCH, PITCH,
-                                m + placed, k, mend - m - placed,  kn};
+                                m + placed, k, mend - m - placed,  kn,
+                                as_stored,  A, a, 0};
             for (uint n = n0; n < end_at(j, mend, n1); n += j->nb) {
                 const uint nend = min(n + j->nb, n1);
-                const part panels = {j->b, B, b, NR, k, n, kn, nend - n};
+                const part panels = {j->b, B, b, NR, k, n, kn, nend - n, is, beside,
+                                     b + j->nb * KC, j->N};
                 fill_blocks(n == n0 && block.rows, block, panels);
                 for (uint r = m; r < mend; r += MR) {
                     const tile filled = {a + (r - m) * PITCH, PITCH, 1};
@@ -320,7 +369,7 @@ INLINE void work(const job *j, uint share, buffers in, float4 step, writable a)
 /* ---- entry ------------------------------------------------------------------- */
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1,
+gemm(__global const job *jobs, uint count, update_step step, writable p0, writable p1,
      writable p2, writable p3, writable p4, writable p5, writable p6, writable p7,
      ulong scratch_pitch, writable scratch)
 {

@@ -9,6 +9,7 @@ __kernel void gemm_end(epilogue e, __global float *c, ulong c_at,
                        __global const float *output, ulong output_at, ulong columns,
                        ulong n, ulong span)
 {
+    const update_step none = {0, 0, 0, 0, 0};
     const target whole = {c + c_at, bias + bias_at, output + output_at, 0, 0};
     const ulong wide = (columns + VW - 1) / VW;
 #if CPU_LIKE
@@ -21,6 +22,6 @@ __kernel void gemm_end(epilogue e, __global float *c, ulong c_at,
     for (ulong i = first; i < end; i += stride) {
         const ulong column = i % wide * VW;
         const target t = move(whole, i / wide, column, e.pitch);
-        finish(vloadv(0, t.c), t, columns - column, -1, e, (float4)0);
+        finish(vloadv(0, t.c), t, columns - column, -1, e, none);
     }
 }

@@ -12,9 +12,10 @@
  *        | b[k][n] |  |     for 16 multiplications; a row is longer by 4 so that
  *        +---------+--+     what arrives along k goes into more of the banks.
  *
- * Past the edges zeros are loaded and nothing is stored. Only `load` knows what an
- * operand is (`source`). The sums leave through local memory too, a quarter of the
- * rows at a time: neighbouring items then finish neighbouring floats.
+ * Past the edges zeros are loaded and nothing is stored. Only `load` knows how an
+ * operand is stored (`source`), and `load_values` what B's elements are (`values`).
+ * The sums leave through local memory too, a quarter of the rows at a time:
+ * neighbouring items then finish neighbouring floats.
  *
  * `side` is a constant wherever it stands; two kernels have blocks of TILE and, for
  * few or thin products, of half of it. Neither changes a bit: the sum over k goes in
@@ -49,6 +50,25 @@ INLINE float4 load(operand of, readable from, uint row, uint rows, uint column,
     return lane == of.ones ? (float4)1 : v;
 }
 
+/* Four neighbours of a row of random numbers, from number `first` on */
+INLINE float4 draw_four(numbers of, ulong first)
+{
+    const uint skip = first & 3;
+    const float4 a = draw(of, first / 4);
+    if (skip == 0)
+        return a;
+    const float4 b = draw(of, first / 4 + 1);
+    return skip == 1   ? (float4)(a.s123, b.s0)
+           : skip == 2 ? (float4)(a.s23, b.s01)
+                       : (float4)(a.s3, b.s012);
+}
+
+INLINE float4 give_signs(float4 m, float4 w)
+{
+    return (float4)(give_sign(m.s0, w.s0), give_sign(m.s1, w.s1),
+                    give_sign(m.s2, w.s2), give_sign(m.s3, w.s3));
+}
+
 /* What an item loads of a chunk and where it puts that: `along` the block's side and
  * k. Neighbouring items load neighbours of a stored row. */
 typedef struct spot {
@@ -69,6 +89,53 @@ INLINE float4 fetch(operand of, readable from, spot s, uint first, uint end, uin
 {
     return s.along_k ? load(of, from, first + s.along, end, k + s.k, K)
                      : load(of, from, k + s.k, K, first + s.along, end);
+}
+
+/* B, [K][N] */
+typedef struct right {
+    operand of;
+    values is;
+    readable from, magnitude;
+    uint K, N;
+} right;
+
+INLINE right find_right(__global const job *j, buffers in, update_step step)
+{
+    const job copy = *j;
+    const values is = find_values(&copy, step);
+    const right b = {copy.b, is, find(in, copy.b.in), find(in, is.magnitude),
+                     copy.K, copy.N};
+    return b;
+}
+
+/* Its random elements at [row][column] and behind it in that row; the signs of a row
+ * are stored in a column */
+INLINE float4 load_random(right b, uint row, uint column)
+{
+    if (row >= b.K || column >= b.N)
+        return 0;
+    const float4 m = draw_four(b.is.random, row * (ulong)b.N + column);
+    if (!(b.is.kind & SIGNED))
+        return m;
+    const uint4 n = min(column + (uint4)(0, 1, 2, 3), b.N - 1);
+    const size_t ld = b.of.in.pitch;
+    const readable w = b.from + row;
+    return give_signs(m, (float4)(w[n.s0 * ld], w[n.s1 * ld], w[n.s2 * ld],
+                                  w[n.s3 * ld]));
+}
+
+INLINE float4 load_values(right b, spot s, uint n, uint k)
+{
+    const operand beside = {b.is.magnitude, b.of.source, b.of.ones};
+    if (b.is.kind & RANDOM)
+        return load_random(b, k + s.k, n + s.along);
+    const float4 v = fetch(b.of, b.from, s, n, b.N, k, b.K);
+    if (!(b.is.kind & SIGNED))
+        return v;
+    const float4 m = b.is.kind & MAGNITUDES
+                         ? fetch(beside, b.magnitude, s, n, b.N, k, b.K)
+                         : (float4)(b.is.scale);
+    return give_signs(m, v);
 }
 
 INLINE void put(const uint side, shared to, spot s, float4 v)
@@ -117,7 +184,7 @@ INLINE void chunk(const uint side, float4 sum[4], shared a, shared b)
 /* C's block from [m][n] on: every fourth row, then the next of each four; what lies
  * below a symmetric C's diagonal is stored above it too */
 INLINE void finish_block(const uint side, __global const job *of, uint m, uint n,
-                         const float4 sum[4], buffers in, float4 step, shared rows)
+                         const float4 sum[4], buffers in, update_step step, shared rows)
 {
     const job j = *of;
     const target whole = find_target(in, &j);
@@ -142,28 +209,30 @@ INLINE void finish_block(const uint side, __global const job *of, uint m, uint n
 }
 
 /* This group's block of its job; nobody needs those above a symmetric C's diagonal */
-INLINE void work(const uint side, __global const job *j, buffers in, float4 step,
+INLINE void work(const uint side, __global const job *j, buffers in, update_step step,
                  shared a, shared b)
 {
     const uint share = get_group_id(0) - j->first, item = get_local_id(0);
     const uint M = j->M, N = j->N, K = j->K;
     const uint wide = (N + 4 * side - 1) / (4 * side);
     const uint m = share / wide * 4 * side, n = share % wide * 4 * side;
-    const operand of_a = j->a, of_b = j->b;
-    const readable A = find(in, of_a.in), B = find(in, of_b.in);
+    const operand of_a = j->a;
+    const readable A = find(in, of_a.in);
+    const right B = find_right(j, in, step);
     const spot at_a = find_spot(side, of_a.source == FROM_ROWS);
-    const spot at_b = find_spot(side, of_b.source == FROM_COLUMNS);
+    const spot at_b = find_spot(side, B.of.source == FROM_COLUMNS &&
+                                          !(B.is.kind & RANDOM));
     if ((j->e.parts & SYMMETRIC) && m < n)
         return;
     float4 next_a = fetch(of_a, A, at_a, m, M, 0, K);
-    float4 next_b = fetch(of_b, B, at_b, n, N, 0, K);
+    float4 next_b = load_values(B, at_b, n, 0);
     float4 sum[4] = {0, 0, 0, 0};
     for (uint k = 0; k < K; k += side) {
         put(side, a, at_a, next_a);
         put(side, b, at_b, next_b);
         barrier(CLK_LOCAL_MEM_FENCE);
         next_a = fetch(of_a, A, at_a, m, M, k + side, K);
-        next_b = fetch(of_b, B, at_b, n, N, k + side, K);
+        next_b = load_values(B, at_b, n, k + side);
         chunk(side, sum, a + item / side, b + item % side);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
@@ -186,7 +255,7 @@ INLINE __global const job *find_job(__global const job *jobs, uint count)
 /* ---- entries ----------------------------------------------------------------- */
 
 __kernel __attribute__((reqd_work_group_size(SIDE *SIDE, 1, 1))) void
-gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1,
+gemm(__global const job *jobs, uint count, update_step step, writable p0, writable p1,
      writable p2, writable p3, writable p4, writable p5, writable p6, writable p7)
 {
     __local float4 a[SIDE * PITCH(SIDE)], b[SIDE * PITCH(SIDE)];
@@ -197,7 +266,7 @@ gemm(__global const job *jobs, uint count, float4 step, writable p0, writable p1
 }
 
 __kernel __attribute__((reqd_work_group_size(SMALL_SIDE *SMALL_SIDE, 1, 1))) void
-gemm_small(__global const job *jobs, uint count, float4 step, writable p0,
+gemm_small(__global const job *jobs, uint count, update_step step, writable p0,
            writable p1, writable p2, writable p3, writable p4, writable p5,
            writable p6, writable p7)
 {

@@ -33,7 +33,7 @@ typedef struct learner {
     __global float *w, *m, *v;
     uint parts;
     optimizer how;
-    float4 step;
+    update_step step;
 } learner;
 
 /* The first n of VW gradients g of the parameters from `at` on */
@@ -46,7 +46,7 @@ INLINE void learn(learner l, ulong at, floatv g, ulong n)
 }
 
 #define LEARNER_ARGUMENTS                                                          \
-    optimizer how, float4 step, __global float *target, ulong target_at,           \
+    optimizer how, update_step step, __global float *target, ulong target_at,      \
         __global float *moment, ulong moment_at, __global float *squares,          \
         ulong squares_at, __global const int *halted, ulong halted_at
 #define LEARNER                                                                    \

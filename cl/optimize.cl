@@ -4,7 +4,7 @@
  *
  * CPU-like: group g does elements [g*span, (g + 1)*span), span a multiple of VW.
  * GPU-like: an element an item, in strides of the grid. */
-__kernel void update(optimizer o, float4 step, __global float *weights,
+__kernel void update(optimizer o, update_step step, __global float *weights,
                      ulong weights_at, __global const float *gradient,
                      ulong gradient_at, __global float *moment, ulong moment_at,
                      __global float *squares, ulong squares_at,

@@ -407,6 +407,12 @@ typedef struct fal_trainer fal_trainer;
  *   dfa      direct feedback alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed
  *            random B_l [outputs][units of l]; the signal enters after the
  *            nonlinearity of layer l, phi' below it is exact
+ *   usf      signs: (s sign W_{l+1})^T carries the error down, sign(0) = 0, s the
+ *            standard deviation of the feedback law
+ *   brsf     signs with random magnitudes: (|R_t| ∘ sign W_{l+1})^T, R_t in W's
+ *            shape, drawn anew for each step, a function of the feedback seed and
+ *            the steps done before
+ *   frsf     the same with one R that stays
  *   shallow  only the output layer learns; running statistics move all the same
  *
  * The output layer learns by its exact gradient under every rule. A norm between a
@@ -425,7 +431,8 @@ typedef struct fal_trainer_options {
     const char *schedule;  /* "cosine" (NULL) to 0, "constant", or "step": times
                             * decay after each epoch of milestones */
     const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
-                               * for fa) or "units", U(±1/√units) (NULL for dfa) */
+                               * layer to layer) or "units", U(±1/√units) (NULL for
+                               * dfa) */
     const char *standardize;  /* "channel" (NULL), "global", "none" */
     double learning_rate;     /* 0: sgd .01, adam and adamw .001, muon .02 */
     double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
@@ -459,12 +466,15 @@ typedef struct fal_trainer_options {
      * last, on the batch that another step would take. No bit of training changes. */
     uint64_t measure_steps; /* N; 0: not by steps */
     int measure_epochs;     /* 1: before the first step of each epoch */
+    const char *feedback; /* random feedback: "stored" (NULL), or "regenerated" from
+                           * its seed whenever it is read: the same numbers and no
+                           * memory, uniform laws only */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0                 \
+            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL           \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -534,11 +544,12 @@ FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
  * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
  *   "dense1.delta" [rows of the last batch][units],
- *   "dense2.feedback": fa [out][in]; dfa, hidden layers: [outputs][units]
+ *   "dense2.feedback": fa's B, brsf's and frsf's R [out][in]; dfa, hidden layers:
+ *   B [outputs][units]. Of brsf the R of the next step.
  * and of hidden layers, as of the last measurement, [rows of its batch][units]:
  *   "dense1.carried": the error that the rule hands the layer, before phi'
  *   "dense1.reference_delta": the true delta_l
- * Only feedback can be set. */
+ * Only stored feedback can be set. */
 FAL_API fal_status fal_trainer_tensor_shape(const fal_trainer *trainer,
                                             const char *name, size_t shape[4],
                                             size_t *dimensions);
@@ -620,8 +631,9 @@ FAL_API fal_status fal_trainer_on_metric(fal_trainer *trainer,
 /* Weights and feedback in one safetensors file, as `fal_model_save`. */
 FAL_API fal_status fal_trainer_save(fal_trainer *trainer, const char *path);
 
-/* Feedback from a file that fal_trainer_save wrote; what the file lacks stays. Errors
- * as fal_model_load; nothing has changed then. */
+/* Feedback from a file that fal_trainer_save wrote; what the file lacks stays, and
+ * brsf, which draws its own, takes none. Errors as fal_model_load, and ARGUMENT
+ * (regenerated feedback); nothing has changed then. */
 FAL_API fal_status fal_trainer_load_feedback(fal_trainer *trainer,
                                              const char *path);
 
@@ -658,6 +670,7 @@ typedef struct fal_footprint {
     uint64_t parameter_bytes, gradient_bytes, optimizer_bytes, feedback_bytes;
     uint64_t activation_bytes;
     size_t launches;
+    uint64_t feedback_bytes_saved; /* random feedback that is drawn where it is read */
 } fal_footprint;
 FAL_API fal_status fal_trainer_footprint(fal_trainer *trainer,
                                          fal_footprint *footprint);

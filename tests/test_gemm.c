@@ -83,6 +83,8 @@ typedef struct shape {
     size_t wider, offset;
     int accumulate, bias, output;
     fal_phi activation, derivative;
+    fal_values_kind values; /* of b */
+    fal_distribution distribution;
 } shape;
 
 /* A matrix in the middle of a guarded array. */
@@ -119,7 +121,8 @@ static array make_array(size_t rows, size_t columns, const shape *s)
 
 typedef struct problem {
     shape s;
-    array a, b, c, bias, output;
+    array a, b, magnitude, c, bias, output;
+    float *elements; /* of b */
     double *expected, *bound;
     float *result; /* all of C's array */
 } problem;
@@ -129,6 +132,18 @@ static fal_activation phi(fal_phi kind)
     return (fal_activation){kind, 0.1f};
 }
 
+static fal_values values_of(const shape *s)
+{
+    return (fal_values){.kind = s->values,
+                        .scale = .75f,
+                        .random = {.distribution = s->distribution,
+                                   .scale = .75f,
+                                   .seed = 0xfedcba9876543210,
+                                   .purpose = 2,
+                                   .layer = 3,
+                                   .draw = 4}};
+}
+
 static void fill_problem(problem *p, shape s)
 {
     int ta = s.a != FAL_SOURCE_ROWS, tb = s.b != FAL_SOURCE_ROWS;
@@ -136,24 +151,41 @@ static void fill_problem(problem *p, shape s)
     p->s = s;
     p->a = make_array(ta ? s.k : s.m, ta ? stored : s.k, &s);
     p->b = make_array(tb ? s.n : s.k, tb ? s.k : s.n, &s);
+    p->magnitude = make_array(s.n, s.k, &s);
+    p->elements = fal_allocate(s.k * s.n, sizeof(float));
     p->c = make_array(s.m, s.n, &s);
     p->output = make_array(s.m, s.n, &s);
     p->bias = make_array(1, s.n, &s);
     p->expected = fal_allocate(s.m * s.n, sizeof(double));
     p->bound = fal_allocate(s.m * s.n, sizeof(double));
     p->result = fal_allocate(p->c.length, sizeof(float));
-    assert_true(p->expected && p->bound && p->result);
+    assert_true(p->expected && p->bound && p->result && p->elements);
+    for (size_t i = 0; i < s.n && s.values; i += 3)
+        p->b.at[i % p->b.rows * p->b.pitch + i % p->b.columns] = i % 2 ? 0.f : -0.f;
+}
+
+static fal_reference_operand right_of(const problem *p)
+{
+    const fal_values values = values_of(&p->s);
+    fal_reference_operand stored = {p->b.at, p->b.pitch, p->s.b};
+    if (p->s.values == FAL_VALUES_STORED)
+        return stored;
+    fal_reference_values(&values, stored, p->magnitude.at, p->s.k, p->s.n,
+                         p->elements);
+    return (fal_reference_operand){p->elements, p->s.n, FAL_SOURCE_ROWS};
 }
 
 static void expect_problem(problem *p)
 {
     const shape *s = &p->s;
+    const fal_values values = values_of(s);
     fal_reference_gemm(
         &(fal_reference_product){.m = s->m,
                                  .n = s->n,
                                  .k = s->k,
                                  .a = {p->a.at, p->a.pitch, s->a},
-                                 .b = {p->b.at, p->b.pitch, s->b},
+                                 .b = right_of(p),
+                                 .b_units = fal_reference_values_units(&values),
                                  .pitch = p->c.pitch,
                                  .old = s->accumulate ? p->c.at : NULL,
                                  .bias = s->bias ? p->bias.at : NULL,
@@ -165,8 +197,8 @@ static void expect_problem(problem *p)
 
 static void release_problem(problem *p)
 {
-    float *arrays[] = {p->a.all,    p->b.all,      p->c.all,
-                       p->bias.all, p->output.all, p->result};
+    float *arrays[] = {p->a.all,    p->b.all,      p->magnitude.all, p->c.all,
+                       p->bias.all, p->output.all, p->result,        p->elements};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         fal_release(arrays[i]);
     fal_release(p->expected);
@@ -187,25 +219,33 @@ static void run_problem(fal_device *device, problem *p)
     fal_view a = put_array(device, &p->a), b = put_array(device, &p->b);
     fal_view c = put_array(device, &p->c), bias = put_array(device, &p->bias);
     fal_view output = put_array(device, &p->output), none = {NULL, 0};
+    fal_view magnitude = put_array(device, &p->magnitude);
     fal_launches list = {.device = device};
-    must(fal_gemm_add(&list,
-                      &(fal_product){.m = s->m,
-                                     .n = s->n,
-                                     .k = s->k,
-                                     .a = {s->a, a, p->a.pitch},
-                                     .b = {s->b, b, p->b.pitch},
-                                     .c = c,
-                                     .pitch = p->c.pitch,
-                                     .accumulate = s->accumulate,
-                                     .bias = s->bias ? bias : none,
-                                     .activation = phi(s->activation),
-                                     .output = s->output ? output : none,
-                                     .derivative = phi(s->derivative)},
-                      1));
+    fal_values values = values_of(s);
+    if (s->values == FAL_VALUES_MAGNITUDE_SIGN)
+        values.magnitude = magnitude;
+    must(fal_gemm_add(
+        &list,
+        &(fal_product){
+            .m = s->m,
+            .n = s->n,
+            .k = s->k,
+            .a = {s->a, a, p->a.pitch},
+            .b = {s->b, s->values == FAL_VALUES_RANDOM ? none : b, p->b.pitch},
+            .values = values,
+            .c = c,
+            .pitch = p->c.pitch,
+            .accumulate = s->accumulate,
+            .bias = s->bias ? bias : none,
+            .activation = phi(s->activation),
+            .output = s->output ? output : none,
+            .derivative = phi(s->derivative)},
+        1));
     must(fal_launches_run(&list));
     must(fal_read(device, c.buffer, 0, p->c.length * 4, p->result));
     fal_launches_release(&list);
-    cl_mem buffers[] = {a.buffer, b.buffer, c.buffer, bias.buffer, output.buffer};
+    cl_mem buffers[] = {a.buffer,    b.buffer,      c.buffer,
+                        bias.buffer, output.buffer, magnitude.buffer};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         fal_buffer_destroy(device, buffers[i]);
 }
@@ -214,12 +254,12 @@ static void complain(const problem *p, const char *name, size_t at)
 {
     const shape *s = &p->s;
     size_t from = at - p->c.offset;
-    fail_msg(
-        "%s, %zu x %zu x %zu, sources %d %d, +%zu pitch, offset %zu, parts %d %d "
-        "%d %d %d: float %zu (row %zu, column %zu) is %.9g",
-        name, s->m, s->n, s->k, s->a, s->b, s->wider, s->offset, s->accumulate,
-        s->bias, s->output, s->activation, s->derivative, at, from / p->c.pitch,
-        from % p->c.pitch, (double)p->result[at]);
+    fail_msg("%s, %zu x %zu x %zu, sources %d %d %d, +%zu pitch, offset %zu, parts "
+             "%d %d "
+             "%d %d %d: float %zu (row %zu, column %zu) is %.9g",
+             name, s->m, s->n, s->k, s->a, s->b, s->values, s->wider, s->offset,
+             s->accumulate, s->bias, s->output, s->activation, s->derivative, at,
+             from / p->c.pitch, from % p->c.pitch, (double)p->result[at]);
 }
 
 static int agrees(double value, double expected, double bound)
@@ -269,6 +309,16 @@ static void check_shape(shape s)
     release_problem(&p);
 }
 
+/* Half of the products have a stored B; each way to make one suits one source. */
+static fal_values_kind varied_values(unsigned turn, fal_source b)
+{
+    static const fal_values_kind of_columns[] = {
+        FAL_VALUES_SIGN, FAL_VALUES_MAGNITUDE_SIGN, FAL_VALUES_RANDOM_SIGN};
+    if (turn % 17 % 2)
+        return FAL_VALUES_STORED;
+    return b == FAL_SOURCE_ROWS ? FAL_VALUES_RANDOM : of_columns[turn % 19 % 3];
+}
+
 /* A shape with everything else going round, so that neighbours differ. */
 static shape varied(size_t m, size_t n, size_t k, unsigned turn)
 {
@@ -284,7 +334,9 @@ static shape varied(size_t m, size_t n, size_t k, unsigned turn)
                    turn % 11 % 2,
                    turn % 13 % 2,
                    turn % 5,
-                   turn / 5 % 5};
+                   turn / 5 % 5,
+                   varied_values(turn, turn / 3 % 2),
+                   turn % 23 == 0 ? FAL_NORMAL : FAL_UNIFORM};
 }
 
 /* ---- sizes --------------------------------------------------------------- */
@@ -425,10 +477,10 @@ static void every_epilogue(void **state)
         for (unsigned activation = 0; activation < 5; activation++)
             for (unsigned derivative = 0; derivative < 5; derivative++)
                 for (unsigned k = 0; k < 2; k++)
-                    check_shape((shape){13, 37, k ? 300 : 20, parts % 3,
-                                        parts / 3 % 2, 3, 5, parts & 1,
-                                        parts >> 1 & 1, parts >> 2 & 1, activation,
-                                        derivative});
+                    check_shape((shape){
+                        13, 37, k ? 300 : 20, parts % 3, parts / 3 % 2, 3, 5,
+                        parts & 1, parts >> 1 & 1, parts >> 2 & 1, activation,
+                        derivative, FAL_VALUES_STORED, FAL_UNIFORM});
 }
 
 /* Weights move as optimize.c in the references has it, with the moments; halted,
@@ -587,6 +639,13 @@ static void impossible_sizes_are_refused(void **state)
     p.symmetric = 1;
     assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
     assert_non_null(strstr(fal_error_message(), "as many rows as columns"));
+    p = small_product((fal_view){NULL, 0});
+    p.values.kind = FAL_VALUES_SIGN;
+    assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
+    p.b.source = FAL_SOURCE_COLUMNS;
+    p.values.kind = FAL_VALUES_RANDOM;
+    assert_int_equal(fal_gemm_add(&list, &p, 1), FAL_ERROR_ARGUMENT);
+    assert_non_null(strstr(fal_error_message(), "signs are read from"));
     assert_int_equal(list.count, 0);
     fal_launches_release(&list);
 }

@@ -241,12 +241,14 @@ static const fal_reference_layer normed[] = {
      .activations = {{FAL_TANH, 0}}},
     {.in = 13, .out = 5, .has_bias = 1}};
 
-static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
+static const char *const rules[] = {"bp",   "fa",   "dfa",    "usf",
+                                    "brsf", "frsf", "shallow"};
+enum { RULES = sizeof rules / sizeof *rules, LEARNING = RULES - 1 };
 
 static void deltas_and_gradients_of_every_rule(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 4; r++) {
+    for (size_t r = 0; r < RULES; r++) {
         twin t = twin_open(odd, 3, plain(rules[r], "sgd"),
                            random_arrays(23, 33, 5, 0));
         step(&t);
@@ -258,7 +260,7 @@ static void deltas_and_gradients_of_every_rule(void **state)
 static void deltas_and_gradients_through_norms(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 8; r++) {
+    for (size_t r = 0; r < 2 * RULES; r++) {
         fal_trainer_options options = plain(rules[r / 2], "sgd");
         options.keep_gradients = 1;
         twin t = twin_open(normed, 5, options,
@@ -272,7 +274,7 @@ static void deltas_and_gradients_through_norms(void **state)
 static void deltas_and_gradients_of_thin_and_single(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 4; r++) {
+    for (size_t r = 0; r < RULES; r++) {
         fal_trainer_options options = plain(rules[r], "adam");
         options.loss = "mse";
         twin t = twin_open(thin, 4, options, random_arrays(127, 3, 127, 1));
@@ -293,7 +295,7 @@ static void feedback_enters_after_all_activations(void **state)
                                     layer(21, 15, FAL_RELU, FAL_TANH),
                                     layer(15, 7, FAL_LINEAR, FAL_LINEAR)};
     (void)state;
-    for (size_t r = 0; r < 3; r++) {
+    for (size_t r = 0; r < LEARNING; r++) {
         twin t = twin_open(layers, 3, plain(rules[r], "sgd"),
                            random_arrays(17, 9, 7, 0));
         step(&t);
@@ -346,6 +348,13 @@ static void rows_of_several_rules(void **state)
     /* above a direct layer: nothing comes from it */
     check_mixed("fa", "bp", 2);
     check_mixed("fa", "bp", 4);
+    /* signs above and below others; R stands where B does */
+    check_mixed("fa", "frsf", 2);
+    check_mixed("fa", "brsf", 3);
+    check_mixed("frsf", "fa", 4);
+    check_mixed("frsf", "usf", 3);
+    check_mixed("usf", "bp", 3);
+    check_mixed("brsf", "bp", 2);
     /* frozen: cuts off what is below, but not what is direct */
     check_mixed("bp", "shallow", 2);
     check_mixed("fa", "shallow", 3);
@@ -539,7 +548,7 @@ static void golden_run(const fal_reference_layer *layers, size_t count,
 static void twenty_states_one_step_each(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 6; r++)
+    for (size_t r = 0; r < 2 * LEARNING; r++)
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
             golden_run(odd, 3, rules[r / 2], &ways[i], r % 2, 20);
 }
@@ -547,7 +556,7 @@ static void twenty_states_one_step_each(void **state)
 static void clipped_steps_of_every_rule(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 8; r++)
+    for (size_t r = 0; r < 2 * RULES; r++)
         for (size_t i = 0; i < sizeof clipped / sizeof *clipped; i++)
             golden_run(odd, 3, rules[r / 2], &clipped[i], r % 2, 6);
 }
@@ -557,7 +566,7 @@ static void clipped_steps_of_every_rule(void **state)
 static void normed_steps_of_every_rule(void **state)
 {
     (void)state;
-    for (size_t r = 0; r < 8; r++)
+    for (size_t r = 0; r < 2 * RULES; r++)
         for (size_t i = 0; i < 9; i++) {
             way w = i < 6 ? ways[i] : clipped[2 * (i - 6)];
             w.bound *= 10; /* as gradients through norms do */
@@ -576,7 +585,7 @@ static void twenty_states_of_muon(void **state)
         {.in = 1, .out = 30, .has_bias = 1, .activations = {{FAL_TANH, 0}}},
         {.in = 30, .out = 5, .has_bias = 1}};
     (void)state;
-    for (size_t r = 0; r < 8; r++)
+    for (size_t r = 0; r < 2 * RULES; r++)
         for (size_t i = 0; i < 3; i++) {
             golden_run(odd, 3, rules[r / 2], &muons[i], r % 2, 20);
             golden_run(shapes, 5, rules[r / 2], &muons[i], r % 2, 20);

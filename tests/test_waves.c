@@ -52,6 +52,7 @@ static void touch_product(size_t i, const fal_product *p)
           p->b.source == FAL_SOURCE_ROWS ? extent(p->k, p->n, p->b.pitch)
                                          : extent(p->n, p->k, p->b.pitch),
           "B");
+    touch(i, 0, p->values.magnitude, extent(p->n, p->k, p->b.pitch), "magnitude");
     touch(i, 0, p->bias, p->n, "bias");
     touch(i, 0, p->output, c, "output");
     touch(i, 1, p->c, c, "C");
@@ -273,7 +274,9 @@ static void draw_network(char text[1024])
     sprintf(text + used, ", dense %d%s", OUTPUTS, below(3) ? "" : " nobias");
 }
 
-static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
+static const char *const rules[] = {"bp",   "fa",   "dfa",    "usf",
+                                    "brsf", "frsf", "shallow"};
+enum { SHALLOW = 6 };
 
 /* What two trainers must share to do the same. */
 struct mixture {
@@ -286,7 +289,8 @@ static void draw_mixture(struct mixture *m, int freezes)
 {
     draw_network(m->network);
     for (size_t i = 0; i < sizeof m->rules; i++)
-        m->rules[i] = (unsigned char)(freezes && !below(8) ? 3 : below(3));
+        m->rules[i] = (unsigned char)(freezes && !below(8) ? SHALLOW
+                                                           : below(SHALLOW));
 }
 
 static void mix(fal_trainer *t, const struct mixture *m)
@@ -295,6 +299,8 @@ static void mix(fal_trainer *t, const struct mixture *m)
     for (size_t i = 0; i < count; i++) {
         must(fal_rule_find(rules[m->rules[i]], &t->routes[i].rule));
         t->routes[i].feedback = m->feedback;
+        t->routes[i].magnitude = .2f;
+        t->routes[i].random = (fal_random){FAL_UNIFORM, .2f, 1, 2, 1, 0, 1};
     }
     fal_routes_freeze(t->routes, count);
 }
@@ -367,9 +373,9 @@ static void products_of_a_launch_are_independent(void **state)
 /* Of a network of 5 layers: bp's wait for each other, dfa's only for the output. */
 static void pure_rules_take_few_launches(void **state)
 {
-    static const size_t expected[] = {5, 5, 2, 1};
+    static const size_t expected[] = {5, 5, 2, 5, 5, 5, 1};
     (void)state;
-    for (size_t r = 0; r < 4; r++)
+    for (size_t r = 0; r <= SHALLOW; r++)
         for (int keep = 0; keep < 2; keep++) {
             fal_trainer_options options = constant("adam", 20, keep);
             options.rule = rules[r];

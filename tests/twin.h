@@ -131,17 +131,25 @@ static inline void give_weights(twin *t)
     }
 }
 
-/* fa has B of layers 2 … L, [out][in]; dfa of 1 … L − 1, [outputs][units]. */
+/* fa has B, brsf and frsf R of layers 2 … L, [out][in]; dfa B of 1 … L − 1,
+ * [outputs][units]; usf has one number for each of layers 2 … L, here by the law
+ * xavier. Of brsf it is the R of the next step. */
+static inline int has_feedback(fal_reference_rule rule, size_t l, size_t count)
+{
+    int is_layered = rule == FAL_REFERENCE_FA || rule == FAL_REFERENCE_BRSF ||
+                     rule == FAL_REFERENCE_FRSF;
+    return (is_layered && l > 0) || (rule == FAL_REFERENCE_DFA && l + 1 < count);
+}
+
 static inline void take_feedback(twin *t, fal_reference_rule rule)
 {
     size_t outputs = t->net.layers[t->net.count - 1].out, shape[4], dimensions;
     for (size_t l = 0; l < t->net.count; l++) {
         fal_reference_layer *own = &t->net.layers[l];
         const char *name = tensor_name(l + 1, "feedback");
-        int has = (rule == FAL_REFERENCE_FA && l > 0) ||
-                  (rule == FAL_REFERENCE_DFA && l + 1 < t->net.count);
         size_t n;
-        if (!has) {
+        own->magnitude = sqrt(2. / (double)(own->in + own->out));
+        if (!has_feedback(rule, l, t->net.count)) {
             assert_int_equal(
                 fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions),
                 FAL_ERROR_ARGUMENT);
@@ -149,11 +157,11 @@ static inline void take_feedback(twin *t, fal_reference_rule rule)
         }
         must(fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions));
         assert_int_equal(dimensions, 2);
-        int is_fa = rule == FAL_REFERENCE_FA;
-        assert_int_equal(shape[0], is_fa ? own->out : outputs);
-        assert_int_equal(shape[1], is_fa ? own->in : own->out);
+        int direct = rule == FAL_REFERENCE_DFA;
+        assert_int_equal(shape[0], direct ? outputs : own->out);
+        assert_int_equal(shape[1], direct ? own->out : own->in);
         float *b = trainer_floats(t->trainer, name, &n);
-        put(b, shape[0], shape[1], is_fa, own->feedback);
+        put(b, shape[0], shape[1], !direct, own->feedback);
         fal_release(b);
     }
 }
@@ -202,8 +210,9 @@ static inline void draw_vectors(twin *t)
 
 static inline fal_reference_rule rule_number(const char *name)
 {
-    static const char *const names[] = {"bp", "fa", "dfa", "shallow"};
-    for (size_t i = 0; i < 4; i++)
+    static const char *const names[] = {"bp",   "fa",   "dfa",    "usf",
+                                        "brsf", "frsf", "shallow"};
+    for (size_t i = 0; i < 7; i++)
         if (strcmp(name, names[i]) == 0)
             return (fal_reference_rule)i;
     fail_msg("no rule %s", name);
@@ -328,6 +337,8 @@ static inline void expect_same_step(twin *t, double bound)
 /* One step of both on the twin's numbers; the losses must agree. */
 static inline void step(twin *t)
 {
+    if (t->net.layers[0].rule == FAL_REFERENCE_BRSF)
+        take_feedback(t, FAL_REFERENCE_BRSF);
     double loss = 0, expected = fal_reference_network_forward(&t->net, &t->batch);
     must(fal_trainer_step(t->trainer, &t->arrays, &loss));
     fal_reference_network_backward(&t->net, &t->batch);

@@ -80,13 +80,13 @@ static const struct bench {
     {"gemm",
      run_gemm,
      3,
-     {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_EPILOGUE, CLI_OPTIONS}},
+     {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_EPILOGUE, CLI_SOURCE, CLI_OPTIONS}},
     {"muon", run_muon, 2, {CLI_ROWS, CLI_COLUMNS, CLI_OPTIONS}},
     {"step",
      run_step,
      1,
      {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NORM, CLI_NO_BIAS,
-      CLI_RULE_NAME, CLI_OPTIMIZER, CLI_BATCH, CLI_OPTIONS}},
+      CLI_RULE_NAME, CLI_FEEDBACK, CLI_OPTIMIZER, CLI_BATCH, CLI_OPTIONS}},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 

@@ -23,7 +23,7 @@ fal_status fal_bench_random(fal_device *device, size_t count, cl_mem *buffer)
     return status;
 }
 
-enum { BUFFERS = 6 };
+enum { BUFFERS = 7 };
 
 /* A product and all its memory; `status` is the first failure. */
 struct bench_product {
@@ -57,6 +57,27 @@ static void make_sizes(struct bench_product *b, const cli_options *options)
                          matrix(b, m * k), ta ? m : k};
     p->b = (fal_operand){tb ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS,
                          matrix(b, k * n), tb ? k : n};
+}
+
+/* What carries errors down: "redrawn" has the signs of the stored matrix, as brsf. */
+static void make_source(struct bench_product *b, const char *name)
+{
+    static const struct {
+        const char *name;
+        fal_values_kind kind;
+    } kinds[] = {{"stored", FAL_VALUES_STORED},
+                 {"sign", FAL_VALUES_SIGN},
+                 {"magnitude", FAL_VALUES_MAGNITUDE_SIGN},
+                 {"regenerated", FAL_VALUES_RANDOM},
+                 {"redrawn", FAL_VALUES_RANDOM_SIGN}};
+    fal_product *p = &b->product;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(name, kinds[i].name) == 0)
+            p->values.kind = kinds[i].kind;
+    p->values.scale = .5f;
+    p->values.random = (fal_random){.distribution = FAL_UNIFORM, .scale = .5f};
+    if (p->values.kind == FAL_VALUES_MAGNITUDE_SIGN)
+        p->values.magnitude = matrix(b, p->k * p->n);
 }
 
 /* What a training step does with a product's sums. */
@@ -100,6 +121,7 @@ fal_status cli_bench_gemm(fal_device *device, const cli_options *options,
     make_sizes(&b, options);
     double flops = 2. * (double)b.product.m * (double)b.product.n *
                    (double)b.product.k;
+    make_source(&b, cli_text(options, CLI_SOURCE));
     make_epilogue(&b, cli_text(options, CLI_EPILOGUE));
     fal_status status = time_product(&b, &figures->timing);
     while (b.count > 0)

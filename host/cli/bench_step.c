@@ -88,6 +88,7 @@ static void trainer_options(fal_trainer_options *trainer,
 {
     *trainer = (fal_trainer_options)FAL_TRAINER_OPTIONS;
     trainer->rule = cli_text(options, CLI_RULE_NAME);
+    trainer->feedback = cli_text(options, CLI_FEEDBACK);
     trainer->optimizer = cli_text(options, CLI_OPTIMIZER);
     trainer->schedule = "constant";
     trainer->learning_rate = 1e-6;

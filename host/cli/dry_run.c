@@ -48,6 +48,8 @@ static void print_text(const cli_job *job, const fal_footprint *f)
     print_bytes("gradients", f->gradient_bytes);
     print_bytes("optimizer", f->optimizer_bytes);
     print_bytes("feedback", f->feedback_bytes);
+    if (f->feedback_bytes_saved > 0)
+        print_bytes("  saved", f->feedback_bytes_saved);
     print_bytes("activations", f->activation_bytes);
     cli_print("%-12s %16zu a step\n", "launches", f->launches);
 }
@@ -82,6 +84,7 @@ static fal_status print_json(const cli_job *job, const fal_footprint *f)
     cli_json_count(&json, "gradient_bytes", f->gradient_bytes);
     cli_json_count(&json, "optimizer_bytes", f->optimizer_bytes);
     cli_json_count(&json, "feedback_bytes", f->feedback_bytes);
+    cli_json_count(&json, "feedback_bytes_saved", f->feedback_bytes_saved);
     cli_json_count(&json, "activation_bytes", f->activation_bytes);
     cli_json_count(&json, "launches", f->launches);
     fal_json_end_object(&json);

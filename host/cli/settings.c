@@ -138,8 +138,13 @@ static int law_goes_with(const char *law, const char *rule_name)
     if (!law || fal_rule_find(rule_name, &rule) != FAL_OK)
         return 1;
     int direct = rule->path == FAL_PATH_DIRECT;
-    return rule->carrier == FAL_CARRIER_FEEDBACK &&
-           strcmp(law, direct ? "weights" : "units") != 0;
+    return fal_rule_has_law(rule) && strcmp(law, direct ? "weights" : "units") != 0;
+}
+
+static int has_matrix(const char *rule_name)
+{
+    const fal_rule *rule;
+    return fal_rule_find(rule_name, &rule) != FAL_OK || fal_rule_has_matrix(rule);
 }
 
 void cli_runs_give_way(cli_options *options)
@@ -157,6 +162,9 @@ void cli_runs_give_way(cli_options *options)
         !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
                        cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK_LAW);
+    if (cli_in_words(options, CLI_RULE_NAME) &&
+        !has_matrix(cli_text(options, CLI_RULE_NAME)))
+        cli_drop_from_file(options, CLI_FEEDBACK);
     for (size_t i = 0; i < FILLINGS && cli_in_words(options, CLI_NET); i++)
         if (!has_preset(options))
             cli_drop_from_file(options, fillings[i]);
@@ -223,10 +231,12 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
     const fal_rule *rule;
     if (fal_rule_find(name, &rule) != FAL_OK)
         return;
-    /* A comparison's law is for those of its rules that have feedback. */
-    if (rule->carrier != FAL_CARRIER_FEEDBACK && comparing)
+    /* What a comparison says of feedback is for those of its rules that have it. */
+    if (!fal_rule_has_law(rule) && comparing)
         cli_unset(run, CLI_FEEDBACK_LAW);
-    if (rule->carrier != FAL_CARRIER_FEEDBACK || cli_flag(run, CLI_FEEDBACK_LAW))
+    if (!fal_rule_has_matrix(rule) && comparing)
+        cli_set_text(run, CLI_FEEDBACK, "stored");
+    if (!fal_rule_has_law(rule) || cli_flag(run, CLI_FEEDBACK_LAW))
         return;
     const char *law = rule->path == FAL_PATH_DIRECT ? "units" : "weights";
     if (rule->path != FAL_PATH_DIRECT && cli_flag(run, CLI_INIT))
@@ -290,6 +300,7 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->loss = cli_text(run, CLI_LOSS);
     trainer->schedule = cli_text(run, CLI_SCHEDULE);
     trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
+    trainer->feedback = cli_text(run, CLI_FEEDBACK);
     trainer->standardize = cli_text(run, CLI_STANDARDIZE);
     trainer->learning_rate = cli_real(run, CLI_RATE);
     if (cli_flag(run, CLI_RATE_ADAMW))

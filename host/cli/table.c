@@ -94,7 +94,12 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"feedback-law", "LAW", NULL, CLI_LAW_OF_FEEDBACK, NULL, CLI_RUNS, rule,
          RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "
-         "law (default of fa), or units: 1/sqrt(units) (of dfa)"},
+         "law (default layer to layer), or units: 1/sqrt(units) (of dfa)"},
+    [CLI_FEEDBACK] =
+        {"feedback", "stored|regenerated", "stored", CLI_CHOICE, NULL,
+         CLI_RUNS | CLI_BENCH, rule, RECORDED,
+         "random feedback lies in memory, or is drawn from its seed whenever it is "
+         "read: the same numbers, no memory; uniform laws only"},
     [CLI_OPTIMIZER] =
         {"optimizer", "sgd|adam|adamw|muon", "adam", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
@@ -217,6 +222,11 @@ const cli_option cli_table[CLI_OPTIONS] = {
                       NULL, CLI_BENCH, product, 0,
                       "what a step does with the sums: bias and relu, the "
                       "derivative of relu, or sgd with momentum"},
+    [CLI_SOURCE] =
+        {"source", "stored|sign|magnitude|regenerated|redrawn", "stored",
+         CLI_CHOICE, NULL, CLI_BENCH, product, 0,
+         "what the right matrix is: as it is stored; its signs times a number, a "
+         "stored or a random magnitude; or random numbers"},
     [CLI_ROWS] = {"rows", "R", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,
                   "rows of the matrix that Newton-Schulz makes orthogonal"},
     [CLI_COLUMNS] = {"cols", "C", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,

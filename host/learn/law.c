@@ -13,7 +13,8 @@ const fal_law_row fal_laws[] = {
     {"normal:SD", 0, "normal, standard deviation SD; biases 0"},
     {"uniform:BOUND", 0, "uniform, ±BOUND; biases 0"},
     {"zero", 0, "all 0"},
-    {"weights", 1, "the weight law of the run; fa's default, not for direct rules"},
+    {"weights", 1,
+     "the weight law of the run; the default layer to layer, not for direct rules"},
     {"units", 1,
      "uniform, ±1/sqrt(units of the layer); dfa's default, for direct "
      "rules only"},
@@ -95,4 +96,17 @@ fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out, size_t un
         break;
     }
     return random;
+}
+
+double fal_law_deviation(const fal_random *random)
+{
+    switch (random->distribution) {
+    case FAL_ZERO:
+        return 0;
+    case FAL_UNIFORM:
+        return (double)random->scale / sqrt(3);
+    case FAL_NORMAL:
+        break;
+    }
+    return (double)random->scale;
 }

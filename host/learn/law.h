@@ -42,4 +42,6 @@ void fal_law_print(char text[FAL_LAW_TEXT], fal_law law);
 fal_random fal_law_resolve(fal_law law, size_t fan_in, size_t fan_out,
                            size_t units);
 
+double fal_law_deviation(const fal_random *random);
+
 #endif

@@ -10,6 +10,12 @@ const fal_rule fal_rules[] = {
      "2016)"},
     {"dfa", FAL_PATH_DIRECT, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER,
      "fixed random matrices straight from the output (Nøkland 2016)"},
+    {"usf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN, FAL_LEARNS_NEVER,
+     "the weights' signs, all of one size (Liao 2016)"},
+    {"brsf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN_REDRAWN, FAL_LEARNS_NEVER,
+     "the weights' signs with random magnitudes, drawn anew each step (Liao 2016)"},
+    {"frsf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN_FIXED, FAL_LEARNS_NEVER,
+     "the weights' signs with fixed random magnitudes (Moskovitz 2018)"},
     {"shallow", FAL_PATH_NONE, FAL_CARRIER_NONE, FAL_LEARNS_NEVER,
      "nothing: only the output layer learns, the control every table needs"},
 };
@@ -37,4 +43,25 @@ fal_status fal_rule_find(const char *name, const fal_rule **rule)
         }
     }
     return fal_fail_unknown("rule", name, known, RULES);
+}
+
+int fal_rule_has_law(const fal_rule *rule)
+{
+    return rule->carrier != FAL_CARRIER_WEIGHTS &&
+           rule->carrier != FAL_CARRIER_NONE;
+}
+
+int fal_rule_has_matrix(const fal_rule *rule)
+{
+    return fal_rule_has_law(rule) && rule->carrier != FAL_CARRIER_SIGN;
+}
+
+int fal_rule_keeps_matrix(const fal_rule *rule)
+{
+    return fal_rule_has_matrix(rule) && rule->carrier != FAL_CARRIER_SIGN_REDRAWN;
+}
+
+int fal_rule_carries_by_weight(const fal_rule *rule)
+{
+    return rule->path != FAL_PATH_LAYERS || rule->carrier != FAL_CARRIER_FEEDBACK;
 }

@@ -14,7 +14,10 @@ typedef enum fal_path {
 /* What stands in place of W^T (layer to layer) or projects the output error. */
 typedef enum fal_carrier {
     FAL_CARRIER_WEIGHTS,
-    FAL_CARRIER_FEEDBACK, /* a random B of the trainer's */
+    FAL_CARRIER_FEEDBACK,     /* a random B of the trainer's */
+    FAL_CARRIER_SIGN,         /* sign W times the deviation of the feedback law */
+    FAL_CARRIER_SIGN_REDRAWN, /* |R| sign W, R drawn anew each step */
+    FAL_CARRIER_SIGN_FIXED,   /* |R| sign W */
     FAL_CARRIER_NONE
 } fal_carrier;
 
@@ -32,5 +35,14 @@ typedef struct fal_rule {
 extern const fal_rule fal_rules[]; /* fal_rule_count() */
 
 fal_status fal_rule_find(const char *name, const fal_rule **rule);
+
+/* Whether it has a feedback law; a random matrix by it; and one that stays. */
+int fal_rule_has_law(const fal_rule *rule);
+int fal_rule_has_matrix(const fal_rule *rule);
+int fal_rule_keeps_matrix(const fal_rule *rule);
+
+/* Whether W, or its sign, takes part in what carries the error down through a layer. A
+ * direct row's W does: what is below it may be of another row. */
+int fal_rule_carries_by_weight(const fal_rule *rule);
 
 #endif

@@ -13,23 +13,55 @@ void fal_routes_freeze(fal_route *routes, size_t count)
                             routes[i + 1].frozen);
 }
 
-/* What carries delta of the layer above down through it: B where its row has one of
- * W's shape, else W itself (also where that row is direct). Both [in][out], read
- * transposed. */
-static int carries_by_weight(const fal_route *above)
+/* ---- carriers ------------------------------------------------------------ */
+
+/* A random matrix, stored or drawn while it is read */
+static void read_random(const fal_route *route, fal_product *product)
 {
-    return above->rule->path != FAL_PATH_LAYERS ||
-           above->rule->carrier != FAL_CARRIER_FEEDBACK;
+    product->b.data = route->feedback;
+    if (route->feedback.buffer)
+        return;
+    product->b.source = FAL_SOURCE_ROWS;
+    product->values = (fal_values){.kind = FAL_VALUES_RANDOM,
+                                   .random = route->random};
 }
 
-static fal_operand carrier(const fal_plan_build *build, const fal_layer *above)
+/* The signs of the operand, which is W, and random magnitudes */
+static void read_signs(const fal_route *route, fal_product *product)
+{
+    int redrawn = route->rule->carrier == FAL_CARRIER_SIGN_REDRAWN;
+    fal_values_kind kind = route->rule->carrier == FAL_CARRIER_SIGN
+                               ? FAL_VALUES_SIGN
+                           : route->feedback.buffer && !redrawn
+                               ? FAL_VALUES_MAGNITUDE_SIGN
+                               : FAL_VALUES_RANDOM_SIGN;
+    product->values = (fal_values){.kind = kind,
+                                   .scale = route->magnitude,
+                                   .magnitude = route->feedback,
+                                   .random = route->random,
+                                   .redrawn = redrawn};
+}
+
+/* What carries the error down through a layer: W or what its row has in W's shape, all
+ * [in][out] and read transposed. */
+static void read_layer(const fal_plan_build *build, const fal_layer *above,
+                       fal_product *product)
 {
     const fal_route *route = &build->routes[above->number - 1];
-    return (fal_operand){FAL_SOURCE_COLUMNS,
-                         !carries_by_weight(route)
-                             ? route->feedback
-                             : fal_arena_view(build->parameters, above->weight),
-                         above->outputs};
+    product->b = (fal_operand){FAL_SOURCE_COLUMNS,
+                               fal_arena_view(build->parameters, above->weight),
+                               above->outputs};
+    if (!fal_rule_carries_by_weight(route->rule))
+        read_random(route, product);
+    else if (fal_rule_has_law(route->rule) && route->rule->path == FAL_PATH_LAYERS)
+        read_signs(route, product);
+}
+
+/* B straight from the output, [outputs][units] */
+static void read_direct(const fal_route *route, size_t units, fal_product *product)
+{
+    product->b = (fal_operand){FAL_SOURCE_ROWS, route->feedback, units};
+    read_random(route, product);
 }
 
 /* ---- deltas -------------------------------------------------------------- */
@@ -64,8 +96,6 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
         .a = {FAL_SOURCE_ROWS,
               fal_plan_delta(build, fal_network_index(network, from)),
               from->outputs},
-        .b = direct ? (fal_operand){FAL_SOURCE_ROWS, route->feedback, above->inputs}
-                    : carrier(build, above),
         .c = build->carried
                  ? fal_arena_view(&build->workspace->arena, build->carried[index])
                  : fal_plan_delta(build, index),
@@ -73,6 +103,10 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
         .layer = layer->name,
         .work = "delta",
     };
+    if (direct)
+        read_direct(route, above->inputs, product);
+    else
+        read_layer(build, above, product);
     if (network->layers[top].is_activation && !build->carried) {
         product->output = fal_plan_output(build, top);
         product->derivative = network->layers[top].activation;
@@ -162,7 +196,7 @@ static size_t schedule_gradients(const fal_plan_build *build, turn *turns)
             continue;
         int carries = build->update && i > 0 &&
                       routes[i - 1].rule->path == FAL_PATH_LAYERS &&
-                      carries_by_weight(&routes[i]);
+                      fal_rule_carries_by_weight(routes[i].rule);
         turns[i].gradient = 1 +
                             later(turns[i].delta, carries ? turns[i - 1].delta : 0);
         waves = later(waves, turns[i].gradient);

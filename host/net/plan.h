@@ -7,6 +7,7 @@
 #include "net/network.h"
 #include "ops/loss.h"
 #include "ops/optimize.h"
+#include "ops/random.h"
 
 /* To train; to evaluate; or to measure: as training, but without gradients or
  * updates, and beside the rule's deltas there are those of backpropagation. */
@@ -48,7 +49,10 @@ void fal_workspace_release(fal_workspace *workspace);
 typedef struct fal_route {
     const fal_rule *rule;
     int frozen;
-    fal_view feedback; /* B; layer to layer [in][out], direct [outputs][units] */
+    fal_view feedback; /* B or R; layer to layer [in][out], direct [outputs][units];
+                        * no buffer: drawn while it is read */
+    fal_random random; /* their law, seed and stream */
+    float magnitude;   /* of signs that have all the same */
 } fal_route;
 
 /* Sets `frozen` of every route from the rules: the output layer never is; a layer

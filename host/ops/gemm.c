@@ -27,7 +27,7 @@ enum {
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
 
-/* `place`, `operand`, `epilogue` and `job` of cl/common.cl */
+/* `place`, `operand`, `values`, `epilogue` and `job` of cl/common.cl */
 typedef struct kernel_place {
     cl_ulong at;
     cl_uint buffer, pitch;
@@ -38,6 +38,13 @@ typedef struct kernel_operand {
     cl_int source;
     cl_uint ones;
 } kernel_operand;
+
+typedef struct kernel_values {
+    cl_int kind;
+    cl_float scale;
+    fal_kernel_numbers random;
+    kernel_place magnitude;
+} kernel_values;
 
 typedef struct kernel_epilogue {
     cl_int parts, activation;
@@ -53,6 +60,7 @@ typedef struct kernel_job {
     cl_uint m, n, k, first, groups;
     cl_uint top, rows, columns, kc, mc, nb;
     kernel_operand a, b;
+    kernel_values values;
     kernel_place c, bias, other, scale, moment, squares, halted;
     kernel_epilogue epilogue;
 } kernel_job;
@@ -65,6 +73,14 @@ enum {
     PART_SYMMETRIC = 16,
     PART_MIX = 32,
     PART_SCALE = 64
+};
+
+/* Bits of `kind` */
+enum {
+    VALUES_SIGNED = 1,
+    VALUES_MAGNITUDES = 2,
+    VALUES_RANDOM = 4,
+    VALUES_REDRAWN = 8
 };
 
 /* Buffers of a launch; no product alone has more */
@@ -183,6 +199,14 @@ static size_t cut_cpu(const fal_product *p, const fal_device *device,
 /* Floats of scratch for a group of any product: the largest blocks */
 enum { SCRATCH = (A_ROWS + BESIDE) * (DEPTH + BESIDE) + (B_COLUMNS + 32) * DEPTH };
 
+/* Signs are read transposed, and where nothing is stored there is nothing to turn. */
+static int suits_source(const fal_product *p)
+{
+    return p->values.kind == FAL_VALUES_STORED ||
+           (p->b.source == FAL_SOURCE_ROWS) ==
+               (p->values.kind == FAL_VALUES_RANDOM);
+}
+
 static fal_status check(const fal_product *p)
 {
     if (p->m == 0 || p->n == 0 || p->k == 0)
@@ -204,6 +228,11 @@ static fal_status check(const fal_product *p)
                         "product %zu x %zu x %zu (m x n x k): an update needs k of "
                         "at most %d",
                         p->m, p->n, p->k, FAL_GEMM_DEPTH);
+    if (!suits_source(p))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "product %zu x %zu x %zu (m x n x k): signs are read from "
+                        "a matrix stored transposed, random numbers from none",
+                        p->m, p->n, p->k);
     if (p->symmetric && p->m != p->n)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "product %zu x %zu x %zu (m x n x k): a symmetric one has "
@@ -254,6 +283,20 @@ static kernel_operand operand(struct jobs *jobs, const fal_operand *of,
         of->source == FAL_SOURCE_COLUMNS_ONES ? ones : UINT32_MAX};
 }
 
+static kernel_values values(struct jobs *jobs, const fal_product *p)
+{
+    static const cl_int kinds[] = {
+        [FAL_VALUES_SIGN] = VALUES_SIGNED,
+        [FAL_VALUES_MAGNITUDE_SIGN] = VALUES_SIGNED | VALUES_MAGNITUDES,
+        [FAL_VALUES_RANDOM] = VALUES_RANDOM,
+        [FAL_VALUES_RANDOM_SIGN] = VALUES_SIGNED | VALUES_RANDOM,
+    };
+    const fal_values *of = &p->values;
+    return (kernel_values){kinds[of->kind] | (of->redrawn ? VALUES_REDRAWN : 0),
+                           of->scale, fal_random_describe(&of->random),
+                           place(jobs, of->magnitude, p->b.pitch)};
+}
+
 static int mixes(const fal_product *p)
 {
     return p->alpha != 0 || p->scale.buffer || p->other.buffer || p->identity != 0;
@@ -293,6 +336,7 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
     *job = (kernel_job){.m = (cl_uint)p->m, .n = (cl_uint)p->n, .k = (cl_uint)p->k};
     job->a = operand(jobs, &p->a, job->m - 1);
     job->b = operand(jobs, &p->b, UINT32_MAX);
+    job->values = values(jobs, p);
     job->c = place(jobs, p->c, p->pitch);
     job->bias = place(jobs, p->bias, 0);
     job->other = place(jobs, p->other.buffer ? p->other : p->output, p->pitch);
@@ -309,9 +353,11 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
 
 static int has_room(const kernel_job *job)
 {
-    const kernel_place *places[] = {&job->a.in,   &job->b.in,    &job->c,
-                                    &job->bias,   &job->other,   &job->scale,
-                                    &job->moment, &job->squares, &job->halted};
+    const kernel_place *places[] = {
+        &job->a.in,  &job->b.in,   &job->values.magnitude,
+        &job->c,     &job->bias,   &job->other,
+        &job->scale, &job->moment, &job->squares,
+        &job->halted};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (places[i]->buffer == BUFFERS)
             return 0;
@@ -392,13 +438,18 @@ static fal_status end_gpu(fal_launches *list, const struct jobs *jobs, size_t bl
 /* What a product reads and writes once, and its arithmetic. */
 static void note_work(fal_launches *list, const fal_product *p)
 {
+    static const double matrices[] = {[FAL_VALUES_STORED] = 1,
+                                      [FAL_VALUES_SIGN] = 1,
+                                      [FAL_VALUES_MAGNITUDE_SIGN] = 2,
+                                      [FAL_VALUES_RANDOM] = 0,
+                                      [FAL_VALUES_RANDOM_SIGN] = 1};
     double m = (double)p->m, n = (double)p->n, k = (double)p->k;
     const char *layer = list->layer;
     if (p->layer)
         list->layer = p->layer;
     fal_launch_work(list, p->work ? p->work : "",
                     (p->symmetric ? 1 : 2) * m * n * k,
-                    4 * (m * k + k * n + m * n));
+                    4 * (m * k + matrices[p->values.kind] * k * n + m * n));
     list->layer = layer;
 }
 
@@ -440,11 +491,12 @@ static fal_status add_own(fal_launches *list, const fal_product *products,
 
 /* ---- CLBlast ------------------------------------------------------------- */
 
-/* It reads no row of ones, and knows only C <- A B and C <- C + A B; one kernel of
- * ours may follow. */
+/* It reads no row of ones and no B but a stored one, and knows only C <- A B and
+ * C <- C + A B; one kernel of ours may follow. */
 static int suits_clblast(const fal_product *p)
 {
-    return p->a.source != FAL_SOURCE_COLUMNS_ONES && !p->update && !p->symmetric &&
+    return p->a.source != FAL_SOURCE_COLUMNS_ONES &&
+           p->values.kind == FAL_VALUES_STORED && !p->update && !p->symmetric &&
            !mixes(p);
 }
 

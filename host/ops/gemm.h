@@ -9,6 +9,7 @@
 #include "device/launch.h"
 #include "ops/activation.h"
 #include "ops/optimize.h"
+#include "ops/random.h"
 
 typedef enum fal_source {
     FAL_SOURCE_ROWS = 0,    /* stored as the product reads it: A [m][k], B [k][n] */
@@ -23,6 +24,25 @@ typedef struct fal_operand {
     size_t pitch; /* floats from one stored row to the next */
 } fal_operand;
 
+/* What B's elements are. The signs are those of what is stored, 0 of 0, and stored
+ * transposed (FAL_SOURCE_COLUMNS). */
+typedef enum fal_values_kind {
+    FAL_VALUES_STORED = 0,
+    FAL_VALUES_SIGN,           /* scale · sign */
+    FAL_VALUES_MAGNITUDE_SIGN, /* |magnitude| · sign */
+    FAL_VALUES_RANDOM,     /* [k][n] is element k·n of the product + n of a stream;
+                            * nothing is stored */
+    FAL_VALUES_RANDOM_SIGN /* the magnitude of that · sign */
+} fal_values_kind;
+
+typedef struct fal_values {
+    fal_values_kind kind;
+    float scale;
+    fal_view magnitude; /* laid out as B */
+    fal_random random;
+    int redrawn; /* its draw is the step's (fal_update_step) */
+} fal_values;
+
 /* The longest sum whose epilogue may be an update: one that is done in one piece. */
 enum { FAL_GEMM_DEPTH = 256 };
 
@@ -32,6 +52,7 @@ enum { FAL_GEMM_DEPTH = 256 };
 typedef struct fal_product {
     size_t m, n, k;
     fal_operand a, b;
+    fal_values values; /* of b */
     fal_view c;
     size_t pitch;  /* of C */
     int symmetric; /* the result is known to be: half of it is computed, stored twice

@@ -11,15 +11,16 @@ fal_update_step fal_update_at(uint64_t t, double rate)
     double first = 1 / (1 - pow(.9, (double)t));
     double second = 1 / sqrt(1 - pow(.999, (double)t));
     double third = 1 / sqrt(1 - pow(.95, (double)t));
-    return (fal_update_step){(float)rate, (float)first, (float)second,
-                             (float)third};
+    return (fal_update_step){(float)rate, (float)first, (float)second, (float)third,
+                             0};
 }
 
 static fal_status check(const fal_update *u)
 {
     if (u->rule != FAL_SGD && (!u->moment.buffer || !u->squares.buffer))
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "update by adam, adamw or muon: needs room for moments and squares");
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "update by adam, adamw or muon: needs room for moments and squares");
     if (u->rule == FAL_SGD && u->momentum != 0 && !u->moment.buffer)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "update by sgd: momentum %g needs room for moments",

@@ -30,11 +30,12 @@ typedef struct fal_update {
     fal_view scale;  /* one float: the gradient's factor; or no buffer: 1 */
 } fal_update;
 
-/* What changes each step, one kernel argument (a float4 in OpenCL). */
+/* What changes each step, one kernel argument (cl/common.cl: update_step). */
 typedef struct fal_update_step {
     float rate;
     float first, second; /* 1/(1−β1^t), 1/√(1−β2^t) */
     float third;         /* as second, with muon's β2 */
+    uint32_t draw;       /* of operands of products that are drawn anew each step */
 } fal_update_step;
 
 /* The step's numbers for update t = 1, 2, …, computed in double. */

@@ -4,6 +4,17 @@
 /* Numbers of one counter, and the most groups of a fill, below 65,536 */
 enum { WORDS = 4, MOST_GROUPS = 32768 };
 
+fal_kernel_numbers fal_random_describe(const fal_random *random)
+{
+    float unit = random->distribution == FAL_UNIFORM ? 8388608.0f : 1.0f;
+    return (fal_kernel_numbers){(cl_int)random->distribution,
+                                random->scale / unit,
+                                (cl_uint)random->seed,
+                                (cl_uint)(random->seed >> 32),
+                                random->draw,
+                                256 * random->layer + random->purpose};
+}
+
 static fal_status zero(fal_device *device, fal_view values, size_t count)
 {
     const float nothing = 0;
@@ -34,15 +45,10 @@ fal_status fal_random_fill(fal_device *device, const fal_random *random,
 {
     if (random->distribution == FAL_ZERO || rows == 0 || columns == 0)
         return zero(device, values, rows * columns);
-    float unit = random->distribution == FAL_UNIFORM ? 8388608.0f : 1.0f;
+    const fal_kernel_numbers numbers = fal_random_describe(random);
     fal_launches list = {.device = device, .evaluation = 1};
     fal_launch_begin(&list, "random_fill");
-    fal_launch_int(&list, (int32_t)random->distribution);
-    fal_launch_float(&list, random->scale / unit);
-    fal_launch_uint(&list, (uint32_t)random->seed);
-    fal_launch_uint(&list, (uint32_t)(random->seed >> 32));
-    fal_launch_uint(&list, random->draw);
-    fal_launch_uint(&list, 256 * random->layer + random->purpose);
+    fal_launch_bytes(&list, sizeof numbers, &numbers);
     fal_launch_ulong(&list, rows);
     fal_launch_ulong(&list, columns);
     fal_launch_int(&list, turned != 0);

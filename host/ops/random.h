@@ -19,6 +19,15 @@ typedef struct fal_random {
     uint32_t channels; /* of a turned tensor's rows, [position][channel]; 0: 1 */
 } fal_random;
 
+/* What kernels take of it: cl/common.cl, `numbers`. */
+typedef struct fal_kernel_numbers {
+    cl_int distribution;
+    cl_float scale;
+    cl_uint key_low, key_high, draw, stream;
+} fal_kernel_numbers;
+
+fal_kernel_numbers fal_random_describe(const fal_random *random);
+
 /* Fills values [rows][columns]. The element number of (r, c) is c·rows + r if
  * `turned` (our [in][out] numbered in PyTorch's order [out][in], images as
  * [channel][height][width]), else

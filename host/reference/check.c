@@ -174,6 +174,40 @@ static fal_status gemm(fal_device *device, double *worst)
     return status;
 }
 
+/* Products whose B is made while it is read: n divides by 4 or not */
+static fal_status carriers(fal_device *device, double *worst)
+{
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {17, 33, 65}, {61, 10, 97}, {128, 132, 300}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 8 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 8];
+        fal_product p = {.m = s[0], .n = s[1], .k = s[2]};
+        p.a.source = (fal_source)(i % 3);
+        p.values.kind = (fal_values_kind)(FAL_VALUES_SIGN + i % 4);
+        p.b.source = p.values.kind == FAL_VALUES_RANDOM ? FAL_SOURCE_ROWS
+                                                        : FAL_SOURCE_COLUMNS;
+        p.values.scale = .3f;
+        p.values.random = (fal_random){FAL_UNIFORM, .3f, 0x123456789abcdef0, 2, 7,
+                                       3,           1};
+        if (i / 4 % 2)
+            p.values.random.distribution = FAL_NORMAL;
+        p.values.redrawn = i % 8 == 3;
+        status = fal_check_gemm(device, &p, i % 5 == 0, worst);
+    }
+    return status;
+}
+
+static fal_status signs(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(COUNTS) && !status; i++)
+        status = fal_check_signs(device, COUNTS[i / 2], i % 2, i % 3 == 0, worst);
+    return status;
+}
+
 /* Of half of which is computed; and the epilogues of Newton-Schulz */
 static fal_status symmetric(fal_device *device, double *worst)
 {
@@ -246,6 +280,7 @@ static fal_status gram(fal_device *device, double *worst)
 
 const fal_check fal_checks[] = {
     {"gemm", gemm},
+    {"carriers", carriers},
     {"symmetric", symmetric},
     {"gemm_update", gemm_update},
     {"activation", activation},
@@ -259,6 +294,7 @@ const fal_check fal_checks[] = {
     {"newton_schulz", newton_schulz},
     {"update", update},
     {"random_fill", random_fill},
+    {"signs", signs},
     {"gather", gather},
     {"gram", gram},
 };

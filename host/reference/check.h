@@ -77,6 +77,10 @@ fal_status fal_check_newton_schulz(fal_device *device, const float *given,
 fal_status fal_check_random(fal_device *device, const fal_random *random,
                             size_t rows, size_t columns, int turned, double *worst);
 
+/* Signs of `count` numbers, with magnitudes or with one for all. */
+fal_status fal_check_signs(fal_device *device, size_t count, int with_magnitudes,
+                           int wild, double *worst);
+
 /* Labels if outputs is 0, else targets. */
 fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                             size_t width, size_t channels, size_t outputs,
@@ -86,7 +90,8 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
 fal_status fal_check_gram(fal_device *device, size_t rows, size_t columns,
                           int by_column, int symmetric, double *worst);
 
-/* `shape` says sizes, sources, accumulate, alpha (with a scale then), beta (with
+/* `shape` says sizes, sources, what B's values are (but no magnitudes), accumulate,
+ * alpha (with a scale then), beta (with
  * another matrix), identity, activation and derivative; with a stored output where
  * `with_output`, and with a bias unless symmetric: then B is A transposed. */
 fal_status fal_check_gemm(fal_device *device, const fal_product *shape,

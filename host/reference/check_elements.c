@@ -8,6 +8,8 @@
 #include "reference/checker.h"
 #include "reference/optimize.h"
 
+#include "ops/signs.h"
+
 #include <math.h>
 
 static const double U = 0x1p-24, TINY = 0x1p-120;
@@ -129,5 +131,32 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     for (int i = 0; i < 4 && !c.status; i++)
         if (halted || i == 3)
             compare_same(&c, u.count, from[i], to[i]);
+    return fal_checker_end(&c);
+}
+
+/* Exact: nothing is computed. */
+fal_status fal_check_signs(fal_device *device, size_t count, int with_magnitudes,
+                           int wild, double *worst)
+{
+    const float scale = .3f;
+    const fal_view none = {NULL, 0};
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    float *w = fal_checker_floats(&c, count, -1, 1);
+    float *m = fal_checker_floats(&c, count, -2, 2);
+    if (wild) {
+        fal_checker_spoil(&c, w, count, 3);
+        fal_checker_spoil(&c, m, count, 5);
+    }
+    fal_view from = fal_checker_put(&c, count, w);
+    fal_view size = with_magnitudes ? fal_checker_put(&c, count, m) : none;
+    fal_view to = fal_checker_put(&c, count, NULL);
+    fal_checker_run(&c, fal_signs_add(&c.launches, from, size, scale, to, count));
+    const float *got = fal_checker_get(&c, to);
+    for (size_t i = 0; got && i < count; i++) {
+        double magnitude = fabs((double)(with_magnitudes ? m[i] : scale));
+        double expected = w[i] > 0 ? magnitude : w[i] < 0 ? -magnitude : w[i];
+        fal_checker_note(&c, got[i], expected, 0);
+    }
     return fal_checker_end(&c);
 }

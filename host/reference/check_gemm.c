@@ -17,6 +17,47 @@ static fal_reference_operand operand(fal_checker *c, fal_operand *of, size_t row
     return (fal_reference_operand){values, of->pitch, of->source};
 }
 
+/* The draw of this step */
+enum { DRAW = 5 };
+
+/* A matrix of signs, with zeros; stored transposed. */
+static fal_reference_operand signs(fal_checker *c, fal_product *p)
+{
+    p->b.pitch = p->k + 3;
+    size_t count = p->n * p->b.pitch;
+    float *values = fal_checker_floats(c, count, -1, 1);
+    for (size_t i = 0; values && i < count; i += 5)
+        values[i] = i % 2 ? 0.f : -0.f;
+    p->b.data = fal_checker_put(c, count, values);
+    return (fal_reference_operand){values, p->b.pitch, p->b.source};
+}
+
+/* B as `values` says it is made: its elements as the reference takes them. */
+static fal_reference_operand made(fal_checker *c, fal_product *p)
+{
+    fal_reference_operand stored = {0};
+    const float *magnitude = NULL;
+    fal_values values = p->values;
+    if (values.redrawn)
+        values.random.draw = DRAW;
+    if (values.kind != FAL_VALUES_RANDOM)
+        stored = signs(c, p);
+    if (values.kind == FAL_VALUES_MAGNITUDE_SIGN) {
+        magnitude = fal_checker_floats(c, p->n * stored.pitch, -1, 1);
+        p->values.magnitude = fal_checker_put(c, p->n * stored.pitch, magnitude);
+    }
+    float *elements = fal_checker_room(c, p->k * p->n, sizeof *elements);
+    if (!c->status)
+        fal_reference_values(&values, stored, magnitude, p->k, p->n, elements);
+    return (fal_reference_operand){elements, p->n, FAL_SOURCE_ROWS};
+}
+
+static fal_reference_operand right(fal_checker *c, fal_product *p)
+{
+    return p->values.kind == FAL_VALUES_STORED ? operand(c, &p->b, p->k, p->n)
+                                               : made(c, p);
+}
+
 /* B as the same numbers as A, so that C is symmetric; so must be what is added. */
 static fal_reference_operand turned(fal_product *p, fal_reference_operand a)
 {
@@ -36,8 +77,9 @@ static fal_reference_product begin(fal_checker *c, fal_product *p)
         .n = p->n,
         .k = p->k,
         .a = a,
-        .b = p->symmetric ? turned(p, a) : operand(c, &p->b, p->k, p->n),
+        .b = p->symmetric ? turned(p, a) : right(c, p),
         .pitch = p->pitch,
+        .b_units = fal_reference_values_units(&p->values),
     };
 }
 
@@ -113,7 +155,11 @@ fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
     r.derivative = p.derivative;
     p.c = fal_checker_put(&c, cells, old);
     add_epilogue(&c, &p, with_output, &r);
-    fal_checker_run(&c, c.status ? c.status : fal_gemm_add(&c.launches, &p, 1));
+    fal_status status = c.status ? c.status : fal_gemm_add(&c.launches, &p, 1);
+    fal_update_step numbers = {.draw = DRAW};
+    if (!status)
+        status = fal_launches_step(&c.launches, sizeof numbers, &numbers);
+    fal_checker_run(&c, status);
     if (!c.status)
         fal_reference_gemm(&r, expected, bound);
     compare(&c, &r, old, p.c, expected, bound);

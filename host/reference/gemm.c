@@ -1,5 +1,6 @@
 #include "reference/gemm.h"
 #include "reference/activation.h"
+#include "reference/random.h"
 
 #include <math.h>
 
@@ -21,6 +22,39 @@ static double element(const fal_reference_operand *of, size_t rows, size_t row,
                                          : of->data[column * of->pitch + row];
 }
 
+static float sign(float m, float w)
+{
+    return w > 0 ? fabsf(m) : w < 0 ? -fabsf(m) : w;
+}
+
+void fal_reference_values(const fal_values *values, fal_reference_operand stored,
+                          const float *magnitude, size_t k, size_t n,
+                          float *elements)
+{
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < n; j++) {
+            size_t at = j * stored.pitch + i; /* signs are stored transposed */
+            float drawn = 0;
+            if (values->kind >= FAL_VALUES_RANDOM)
+                drawn = fal_reference_random(&values->random, k, n, 0, i, j);
+            float made[] = {[FAL_VALUES_SIGN] = values->scale,
+                            [FAL_VALUES_MAGNITUDE_SIGN] = magnitude ? magnitude[at]
+                                                                    : 0,
+                            [FAL_VALUES_RANDOM] = drawn,
+                            [FAL_VALUES_RANDOM_SIGN] = drawn};
+            float value = made[values->kind];
+            elements[i * n + j] = values->kind == FAL_VALUES_RANDOM
+                                      ? value
+                                      : sign(value, stored.data[at]);
+        }
+}
+
+double fal_reference_values_units(const fal_values *values)
+{
+    int random = values->kind >= FAL_VALUES_RANDOM;
+    return random && values->random.distribution == FAL_NORMAL ? 21 : 0;
+}
+
 static estimate sum(const fal_reference_product *p, size_t i, size_t j)
 {
     double value = 0, magnitude = 0;
@@ -30,13 +64,14 @@ static estimate sum(const fal_reference_product *p, size_t i, size_t j)
         magnitude += fabs(term);
     }
     double alpha = p->alpha == 0 ? 1 : p->alpha;
+    double off = fabs(alpha) * p->b_units * UNIT * magnitude;
     double old = p->old ? p->old[i * p->pitch + j] : 0;
     double other = p->other ? p->beta * p->other[i * p->pitch + j] : 0;
     double added = other + (i == j ? p->identity : 0) + (p->bias ? p->bias[j] : 0);
     magnitude = fabs(alpha) * (magnitude + fabs(old)) + fabs(other) +
                 (i == j ? fabs(p->identity) : 0) + (p->bias ? fabs(p->bias[j]) : 0);
     return (estimate){alpha * (value + old) + added,
-                      (double)(p->k + 12) * (UNIT * magnitude + TINY)};
+                      (double)(p->k + 12) * (UNIT * magnitude + TINY) + off};
 }
 
 /* No phi is steeper than 1 or its slope; exp and tanh are good to 5 units. */

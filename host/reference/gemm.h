@@ -18,8 +18,18 @@ typedef struct fal_reference_product {
     size_t pitch;
     const float *old, *other, *bias, *output;
     double alpha, beta, identity; /* alpha with what `scale` says; 0: 1 */
+    double b_units; /* units of 2^-24 that elements of B may be off by */
     fal_activation activation, derivative;
 } fal_reference_product;
+
+/* The elements [k][n] of a B that is made of what is stored and of `magnitude`, laid out
+ * so; either may be missing where `values` reads none. */
+void fal_reference_values(const fal_values *values, fal_reference_operand stored,
+                          const float *magnitude, size_t k, size_t n,
+                          float *elements);
+
+/* Units that they may be off by: of normal numbers only. */
+double fal_reference_values_units(const fal_values *values);
 
 /* c [m][n] is the exact result, bound [m][n] (may be NULL) the largest difference
  * that float32 arithmetic in any order explains: (k + 8) units of 2^-24 of the sum

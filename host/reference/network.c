@@ -245,17 +245,52 @@ double fal_reference_network_evaluate(fal_reference_network *network,
     return run(network, batch, 1);
 }
 
-/* signal[r][i] = Σ_j error[r][j] C[i][j] (layer to layer, C as W), or
- * Σ_j error[r][j] B[j][i] (direct). */
-static void carry(const double *error, size_t from, const double *matrix,
-                  int direct, double *signal, size_t to, size_t rows)
+/* What stands in for W[i][j] of the layer above, at i·out + j. */
+static double carrier(const fal_reference_layer *above, size_t at)
 {
+    double w = above->weight[at];
+    double sign = w > 0 ? 1 : w < 0 ? -1 : 0;
+    switch (above->rule) {
+    case FAL_REFERENCE_FA:
+        return above->feedback[at];
+    case FAL_REFERENCE_USF:
+        return above->magnitude * sign;
+    case FAL_REFERENCE_BRSF:
+    case FAL_REFERENCE_FRSF:
+        return fabs(above->feedback[at]) * sign;
+    case FAL_REFERENCE_BP:
+    case FAL_REFERENCE_DFA:
+    case FAL_REFERENCE_SHALLOW:
+        break;
+    }
+    return w;
+}
+
+/* signal[r][i] = Σ_j delta of above[r][j] C[i][j], C as W */
+static void carry_down(const fal_reference_layer *above, double *signal,
+                       size_t rows)
+{
+    size_t from = above->out, to = above->in;
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < to; i++) {
             double sum = 0;
             for (size_t j = 0; j < from; j++)
-                sum += error[r * from + j] *
-                       matrix[direct ? j * to + i : i * from + j];
+                sum += above->delta[r * from + j] * carrier(above, i * from + j);
+            signal[r * to + i] = sum;
+        }
+}
+
+/* signal[r][i] = Σ_j e[r][j] B[j][i] */
+static void carry_directly(const fal_reference_layer *output,
+                           const fal_reference_layer *layer, double *signal,
+                           size_t rows)
+{
+    size_t from = output->out, to = layer->out;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < to; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < from; j++)
+                sum += output->delta[r * from + j] * layer->feedback[j * to + i];
             signal[r * to + i] = sum;
         }
 }
@@ -264,15 +299,12 @@ static void carry(const double *error, size_t from, const double *matrix,
  * stands in for its W. */
 static void find_delta(fal_reference_network *network, size_t l, size_t rows)
 {
-    fal_reference_layer *layer = &network->layers[l], *above = layer + 1;
-    const fal_reference_layer *output = &network->layers[network->count - 1];
+    fal_reference_layer *layer = &network->layers[l];
     if (layer->rule == FAL_REFERENCE_DFA)
-        carry(output->delta, output->out, layer->feedback, 1, layer->delta,
-              layer->out, rows);
+        carry_directly(&network->layers[network->count - 1], layer, layer->delta,
+                       rows);
     else
-        carry(above->delta, above->out,
-              above->rule == FAL_REFERENCE_FA ? above->feedback : above->weight, 0,
-              layer->delta, layer->out, rows);
+        carry_down(layer + 1, layer->delta, rows);
     for (size_t i = 0; i < rows * layer->out; i++)
         for (size_t s = FAL_REFERENCE_STAGES; s-- > 0;)
             layer->delta[i] *= phi_derivative(layer->activations[s],

@@ -11,6 +11,9 @@ typedef enum fal_reference_rule {
     FAL_REFERENCE_BP,
     FAL_REFERENCE_FA,
     FAL_REFERENCE_DFA,
+    FAL_REFERENCE_USF,
+    FAL_REFERENCE_BRSF, /* the caller draws R before each step */
+    FAL_REFERENCE_FRSF,
     FAL_REFERENCE_SHALLOW
 } fal_reference_rule;
 
@@ -37,7 +40,10 @@ typedef struct fal_reference_layer {
      * their gradients. A bias that the layer has not stays 0. */
     double *weight, *bias, *gain, *shift;
     double *weight_gradient, *bias_gradient, *gain_gradient, *shift_gradient;
-    double *feedback; /* fa: [in][out]; dfa: [outputs][out]; room for the larger */
+    double
+        *feedback; /* fa, brsf, frsf: [in][out]; dfa: [outputs][out]; room for the
+                       * larger */
+    double magnitude;                         /* usf's s; the caller's */
     double *values[FAL_REFERENCE_STAGES + 1]; /* [rows][out]: a, then each output */
     double *normed;                           /* [rows][out], with a norm */
     double *mean, *variance;                  /* of the batch's groups, biased */

@@ -1,56 +1,133 @@
-/* Feedback: which layers have a B, of which shape and law, and its random values.
- */
+/* Feedback: which layers have a B or an R, of which shape and law, and its random
+ * values: stored, or drawn by the products that read them. */
 #include "data/random.h"
 #include "device/memory.h"
 #include "train/model_file.h"
 #include "train/trainer.h"
 
-#include <stdio.h>
+#include <string.h>
 
 static int is_direct(const fal_route *route)
 {
     return route->rule->path == FAL_PATH_DIRECT;
 }
 
-/* B of layer l: in W_l's shape where l hands the error down (l ≥ 2),
- * [outputs][units] where l receives it from the output (l < L). */
-static int has_feedback(const fal_trainer *trainer, unsigned number)
+/* The law of layer l counts where l hands the error down (l ≥ 2), or where it receives
+ * it from the output (l < L). */
+int fal_trainer_has_law(const fal_trainer *trainer, unsigned number)
 {
     const fal_route *route = &trainer->routes[number - 1];
-    if (route->rule->carrier != FAL_CARRIER_FEEDBACK)
+    if (!fal_rule_has_law(route->rule))
         return 0;
     return is_direct(route) ? number < trainer->model->network.weights : number > 1;
 }
 
-static fal_status resolve_law(const fal_trainer *trainer, const fal_layer *layer,
-                              int direct, fal_random *random)
+/* A matrix in W_l's shape; or [outputs][units], direct. */
+static int has_matrix(const fal_trainer *trainer, unsigned number)
 {
-    fal_law law = trainer->feedback_law;
-    size_t outputs = trainer->model->network.outputs;
+    return fal_trainer_has_law(trainer, number) &&
+           fal_rule_has_matrix(trainer->routes[number - 1].rule);
+}
+
+static int is_stored(const fal_trainer *trainer, unsigned number)
+{
+    return has_matrix(trainer, number) && !trainer->regenerates &&
+           fal_rule_keeps_matrix(trainer->routes[number - 1].rule);
+}
+
+/* ---- options ------------------------------------------------------------- */
+
+static fal_status find_feedback(const char *name, int *regenerates)
+{
+    static const char *const known[] = {"stored", "regenerated"};
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name ? name : known[0], known[i]) == 0) {
+            *regenerates = i;
+            return FAL_OK;
+        }
+    return fal_fail_unknown("feedback", name, known, 2);
+}
+
+fal_status fal_trainer_find_feedback(fal_trainer *t, const fal_rule *rule)
+{
+    const fal_trainer_options *o = &t->options;
+    fal_status status = find_feedback(o->feedback, &t->regenerates);
+    if (status)
+        return status;
+    if (o->feedback_law && !fal_rule_has_law(rule))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "feedback law '%s': the rule %s has no random feedback",
+                        o->feedback_law, rule->name);
+    if (t->regenerates && !fal_rule_has_matrix(rule))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "feedback 'regenerated': the rule %s has no random feedback; "
+            "leave it out",
+            rule->name);
+    return FAL_OK;
+}
+
+/* ---- laws ---------------------------------------------------------------- */
+
+static fal_status find_law(const fal_trainer *trainer, int direct, fal_law *law)
+{
+    *law = trainer->feedback_law;
     if (!trainer->has_feedback_law)
-        law.kind = direct ? FAL_LAW_UNITS : FAL_LAW_WEIGHTS;
-    if (direct ? law.kind == FAL_LAW_WEIGHTS : law.kind == FAL_LAW_UNITS)
+        law->kind = direct ? FAL_LAW_UNITS : FAL_LAW_WEIGHTS;
+    if (direct ? law->kind == FAL_LAW_WEIGHTS : law->kind == FAL_LAW_UNITS)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
             "feedback law '%s' is not for %s rules; use '%s' or a law of its own "
             "such as xavier",
             direct ? "weights" : "units", direct ? "direct" : "layer-to-layer",
             direct ? "units" : "weights");
-    if (law.kind == FAL_LAW_WEIGHTS)
-        law = trainer->model->weight_law;
-    *random = direct ? fal_law_resolve(law, outputs, layer->outputs, layer->outputs)
-                     : fal_law_resolve(law, layer->inputs, layer->outputs,
-                                       layer->outputs);
-    random->seed = trainer->options.feedback_seed;
-    random->purpose = FAL_PURPOSE_FEEDBACK;
-    random->layer = layer->number;
-    random->channels = (uint32_t)layer->in.channels;
+    if (law->kind == FAL_LAW_WEIGHTS)
+        *law = trainer->model->weight_law;
     return FAL_OK;
 }
 
+static fal_status check_law(const fal_trainer *trainer, const fal_route *route,
+                            fal_law law)
+{
+    if (trainer->regenerates && route->random.distribution != FAL_UNIFORM)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "feedback 'regenerated': the law '%s' is not uniform, only "
+                        "such numbers are the same each time; use another law, or "
+                        "--feedback stored",
+                        fal_laws[law.kind].name);
+    if (!fal_rule_has_matrix(route->rule) && !(route->magnitude > 0))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "feedback law '%s': the rule %s takes its deviation as "
+                        "size of all signs, and that is 0; use another law",
+                        fal_laws[law.kind].name, route->rule->name);
+    return FAL_OK;
+}
+
+static fal_status resolve_law(fal_trainer *trainer, const fal_layer *layer)
+{
+    fal_route *route = &trainer->routes[layer->number - 1];
+    size_t units = layer->outputs, outputs = trainer->model->network.outputs;
+    int direct = is_direct(route);
+    fal_law law;
+    fal_status status = find_law(trainer, direct, &law);
+    if (status)
+        return status;
+    route->random = direct ? fal_law_resolve(law, outputs, units, units)
+                           : fal_law_resolve(law, layer->inputs, units, units);
+    route->random.seed = trainer->options.feedback_seed;
+    route->random.purpose = FAL_PURPOSE_FEEDBACK;
+    route->random.layer = layer->number;
+    route->random.channels = (uint32_t)layer->in.channels;
+    route->magnitude = (float)fal_law_deviation(&route->random);
+    return check_law(trainer, route, law);
+}
+
+/* ---- matrices ------------------------------------------------------------ */
+
 static fal_status place(fal_trainer *trainer, const fal_layer *layer)
 {
-    int direct = is_direct(&trainer->routes[layer->number - 1]);
+    const fal_route *route = &trainer->routes[layer->number - 1];
+    int direct = is_direct(route);
     size_t outputs = trainer->model->network.outputs;
     fal_slot *slot = &trainer->feedback_slots[layer->number - 1];
     fal_tensor tensor = {.arena = &trainer->feedback, .dimensions = 2};
@@ -58,33 +135,60 @@ static fal_status place(fal_trainer *trainer, const fal_layer *layer)
     tensor.shape[1] = direct ? layer->outputs : layer->inputs;
     tensor.turned = !direct;
     tensor.channels = layer->in.channels;
-    fal_status status = fal_arena_place(
-        &trainer->feedback, (uint64_t)tensor.shape[0] * tensor.shape[1], slot);
+    fal_status status = FAL_OK;
+    if (is_stored(trainer, layer->number))
+        status = fal_arena_place(&trainer->feedback,
+                                 (uint64_t)tensor.shape[0] * tensor.shape[1], slot);
+    else
+        tensor.random = &route->random;
     tensor.slot = *slot;
     return status ? status
                   : fal_tensor_add(&trainer->feedback_tensors, tensor, layer->name,
                                    "feedback");
 }
 
-static fal_status draw(fal_trainer *trainer, const fal_layer *layer)
+fal_status fal_trainer_draw(fal_trainer *trainer, unsigned number, fal_view view)
 {
-    fal_route *route = &trainer->routes[layer->number - 1];
+    const fal_layer *layer = fal_network_weight_layer(&trainer->model->network,
+                                                      number);
+    const fal_route *route = &trainer->routes[number - 1];
     int direct = is_direct(route);
-    fal_random random;
-    fal_status status = resolve_law(trainer, layer, direct, &random);
-    if (status)
-        return status;
-    route->feedback = fal_arena_view(&trainer->feedback,
-                                     trainer->feedback_slots[layer->number - 1]);
     size_t rows = direct ? trainer->model->network.outputs : layer->inputs;
-    return fal_random_fill(trainer->model->device, &random, route->feedback, rows,
+    return fal_random_fill(trainer->model->device, &route->random, view, rows,
                            layer->outputs, !direct);
+}
+
+static fal_status place_all(fal_trainer *trainer)
+{
+    const fal_network *network = &trainer->model->network;
+    fal_status status = FAL_OK;
+    for (unsigned l = 1; l <= network->weights && !status; l++) {
+        const fal_layer *layer = fal_network_weight_layer(network, l);
+        if (fal_trainer_has_law(trainer, l))
+            status = resolve_law(trainer, layer);
+        if (!status && has_matrix(trainer, l))
+            status = place(trainer, layer);
+    }
+    return status ? status : fal_arena_make(&trainer->feedback);
+}
+
+static fal_status draw_all(fal_trainer *trainer)
+{
+    const fal_network *network = &trainer->model->network;
+    fal_status status = FAL_OK;
+    for (unsigned l = 1; l <= network->weights && !status; l++)
+        if (is_stored(trainer, l)) {
+            fal_route *route = &trainer->routes[l - 1];
+            route->feedback = fal_arena_view(&trainer->feedback,
+                                             trainer->feedback_slots[l - 1]);
+            status = fal_trainer_draw(trainer, l, route->feedback);
+        }
+    return status;
 }
 
 fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule)
 {
-    const fal_network *network = &trainer->model->network;
-    unsigned count = (unsigned)network->weights;
+    unsigned count = (unsigned)trainer->model->network.weights;
     trainer->routes = fal_allocate(count, sizeof *trainer->routes);
     trainer->feedback_slots = fal_allocate(count, sizeof *trainer->feedback_slots);
     if (!trainer->routes || !trainer->feedback_slots)
@@ -93,23 +197,34 @@ fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule)
         trainer->routes[i].rule = rule;
     fal_routes_freeze(trainer->routes, count);
     fal_arena_begin(&trainer->feedback, trainer->model->device, "feedback");
-    fal_status status = FAL_OK;
-    for (unsigned l = 1; l <= count && !status; l++)
-        if (has_feedback(trainer, l))
-            status = place(trainer, fal_network_weight_layer(network, l));
-    if (!status)
-        status = fal_arena_make(&trainer->feedback);
-    for (unsigned l = 1; l <= count && !status; l++)
-        if (has_feedback(trainer, l))
-            status = draw(trainer, fal_network_weight_layer(network, l));
-    return status;
+    fal_status status = place_all(trainer);
+    return status ? status : draw_all(trainer);
 }
+
+void fal_trainer_redraw(fal_trainer *trainer)
+{
+    for (size_t i = 0; i < trainer->model->network.weights; i++)
+        if (trainer->routes[i].rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
+            trainer->routes[i].random.draw = (uint32_t)trainer->step;
+}
+
+uint64_t fal_trainer_saved_bytes(const fal_trainer *trainer)
+{
+    uint64_t floats = 0;
+    for (size_t i = 0; i < trainer->feedback_tensors.count; i++)
+        if (trainer->feedback_tensors.items[i].random)
+            floats += fal_tensor_floats(&trainer->feedback_tensors.items[i]);
+    return floats * sizeof(float);
+}
+
+/* ---- files --------------------------------------------------------------- */
 
 fal_status fal_trainer_save(fal_trainer *trainer, const char *path)
 {
     if (!trainer || !path)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_trainer_save: needs a trainer and a path");
+    fal_trainer_redraw(trainer);
     const fal_tensor_list *const lists[] = {&trainer->model->tensors,
                                             &trainer->feedback_tensors};
     return fal_model_write(trainer->model, path, lists, 2);
@@ -122,6 +237,15 @@ fal_status fal_trainer_load_feedback(fal_trainer *trainer, const char *path)
                         "fal_trainer_load_feedback: needs a trainer and a path");
     fal_safetensors *file = NULL;
     char *name = NULL;
+    if (trainer->regenerates)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "feedback of '%s': it cannot be taken where feedback is "
+            "regenerated from its seed; use --feedback stored, or leave "
+            "it by --fresh-feedback",
+            path);
+    if (trainer->routes[0].rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
+        return FAL_OK;
     fal_status status = fal_model_path(path, "start.safetensors", &name);
     if (!status)
         status = fal_safetensors_open(&file, name);

@@ -66,6 +66,7 @@ static fal_status set_update(fal_trainer *t, const fal_plan *plan)
     if (t->optimizer == FAL_MUON)
         others = rate_now(t, o->learning_rate_adamw);
     fal_update_step now = fal_update_at(t->step + 1, others);
+    now.draw = (uint32_t)t->step;
     fal_status status = fal_launches_step(&plan->launches, sizeof now, &now);
     if (!status)
         status = fal_launches_step(&t->update, sizeof now, &now);

@@ -49,19 +49,38 @@ static fal_status check_values(const fal_tensor *tensor, const float *values,
                     tensor->name, fal_tensor_floats(tensor), count);
 }
 
+/* As it is stored, or would be */
+static fal_status read_stored(const fal_tensor *tensor, float *values, size_t count)
+{
+    fal_slot slot = tensor->slot;
+    slot.count = count;
+    if (!tensor->random)
+        return fal_arena_read(tensor->arena, slot, values);
+    fal_device *device = tensor->arena->device;
+    size_t columns = tensor->shape[tensor->turned ? 0 : 1];
+    fal_view view = {NULL, 0};
+    fal_status status = fal_buffer_create(device, count * sizeof *values,
+                                          tensor->arena->what, &view.buffer);
+    if (!status)
+        status = fal_random_fill(device, tensor->random, view, count / columns,
+                                 columns, tensor->turned);
+    if (!status)
+        status = fal_read(device, view.buffer, 0, count * sizeof *values, values);
+    fal_buffer_destroy(device, view.buffer);
+    return status;
+}
+
 fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count)
 {
     fal_status status = check_values(tensor, values, count);
     if (status)
         return status;
-    fal_slot slot = tensor->slot;
-    slot.count = count;
     if (!tensor->turned)
-        return fal_arena_read(tensor->arena, slot, values);
+        return read_stored(tensor, values, count);
     float *stored = fal_allocate(count, sizeof *stored);
     if (!stored)
         return FAL_ERROR_MEMORY;
-    status = fal_arena_read(tensor->arena, slot, stored);
+    status = read_stored(tensor, stored, count);
     if (!status)
         turn(tensor, stored, values, 1);
     fal_release(stored);

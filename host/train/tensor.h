@@ -3,6 +3,7 @@
 #define FAL_TENSOR_H
 
 #include "net/network.h"
+#include "ops/random.h"
 
 /* One tensor of an arena. `turned`: stored [in][out], outside [out][in]; where `in` is
  * an image it is stored [height][width][channels], outside [channels][height][width]. */
@@ -13,6 +14,8 @@ typedef struct fal_tensor {
     size_t shape[4], dimensions; /* outside */
     int turned;
     size_t channels; /* of a turned tensor's input */
+    const fal_random
+        *random; /* it lies nowhere, and is drawn to be read; or NULL */
 } fal_tensor;
 
 size_t fal_tensor_floats(const fal_tensor *tensor);

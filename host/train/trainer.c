@@ -96,7 +96,7 @@ static fal_status keep_standardize(fal_trainer_options *o)
         if (strcmp(given, known[i]) == 0) {
             o->standardize = known[i];
             o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law =
-                o->milestones = NULL;
+                o->milestones = o->feedback = NULL;
             return FAL_OK;
         }
     return fal_fail_unknown("standardisation", given, known, 3);
@@ -150,10 +150,8 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
                                &t->feedback_law);
     if (!status)
         status = check_numbers(o, t->optimizer);
-    if (!status && o->feedback_law && (*rule)->carrier != FAL_CARRIER_FEEDBACK)
-        status = fal_fail(FAL_ERROR_ARGUMENT,
-                          "feedback law '%s': the rule %s has no random feedback",
-                          o->feedback_law, (*rule)->name);
+    if (!status)
+        status = fal_trainer_find_feedback(t, *rule);
     t->loss = (fal_loss)loss;
     t->has_feedback_law = o->feedback_law != NULL;
     fill_defaults(o, t->optimizer);
@@ -434,6 +432,7 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_workspace_release(&t->workspace);
     fal_arena_release(&t->gradients);
     fal_arena_release(&t->feedback);
+    fal_arena_release(&t->carriers);
     fal_arena_release(&t->moments);
     fal_arena_release(&t->squares);
     fal_arena_release(&t->norm);
@@ -447,6 +446,7 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_trainer_leave_fit(t);
     fal_release(t->routes);
     fal_release(t->feedback_slots);
+    fal_release(t->carrier_slots);
     fal_release(t);
 }
 
@@ -499,6 +499,10 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
                         "tensor %s: this trainer keeps no gradients; make it with "
                         "options.keep_gradients = 1",
                         name);
+    if (list == &t->feedback_tensors && list->count == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "tensor %s: the rule %s has no random feedback", name,
+                        t->routes[0].rule->name);
     fal_status status = fal_tensor_find(list, name, &found);
     if (status)
         return status;
@@ -526,7 +530,10 @@ fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name, float *val
 {
     fal_tensor tensor;
     fal_status status = find_tensor(trainer, name, &tensor);
-    return status ? status : fal_tensor_read(&tensor, values, count);
+    if (status)
+        return status;
+    fal_trainer_redraw(trainer);
+    return fal_tensor_read(&tensor, values, count);
 }
 
 fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
@@ -537,6 +544,15 @@ fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
     if (!status && tensor.arena != &trainer->feedback)
         status = fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: only feedback can be set",
                           name);
+    if (!status && tensor.random)
+        status = fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "tensor %s: it is drawn from its seed whenever it is read, "
+            "so it cannot be set; %s",
+            name,
+            fal_rule_keeps_matrix(trainer->routes[0].rule)
+                ? "train with --feedback stored"
+                : "that is the rule");
     return status ? status : fal_tensor_write(&tensor, values, count);
 }
 
@@ -565,6 +581,7 @@ fal_status fal_trainer_footprint(fal_trainer *t, fal_footprint *footprint)
                            fal_arena_bytes(&t->squares) +
                            fal_arena_bytes(&t->muon_room),
         .feedback_bytes = fal_arena_bytes(&t->feedback),
+        .feedback_bytes_saved = fal_trainer_saved_bytes(t),
         .activation_bytes = fal_arena_bytes(&t->workspace.arena) +
                             fal_arena_bytes(&t->statistics),
     };

@@ -31,6 +31,7 @@ struct fal_trainer {
     fal_update_rule optimizer;
     fal_law feedback_law;
     int has_feedback_law; /* given, not the rule's default */
+    int regenerates;      /* feedback is drawn where it is read */
 
     fal_route *routes; /* by weight layer number − 1 */
     fal_arena gradients, feedback, moments, squares;
@@ -38,7 +39,10 @@ struct fal_trainer {
     fal_arena norm;       /* of the gradients, where they are clipped */
     fal_arena muon_room;  /* of Newton-Schulz */
     fal_slot square_sums, scale;
-    fal_slot *feedback_slots; /* by weight layer number − 1; count 0: none */
+    fal_slot *feedback_slots; /* by weight layer number − 1; count 0: not stored */
+    fal_arena carriers;       /* room for matrices that steps do not need … */
+    fal_slot
+        *carrier_slots; /* … by weight layer number − 1; NULL: none was asked */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
     fal_tensor_list optimizer_tensors; /* what it keeps from step to step */
 
@@ -73,8 +77,31 @@ struct fal_trainer {
     char *resumed_from;   /* the checkpoint's name */
 };
 
-/* host/train/feedback.c: routes, feedback tensors and their random values. */
+/* host/train/feedback.c: what the options say of feedback; routes, feedback tensors and
+ * their random values. */
+fal_status fal_trainer_find_feedback(fal_trainer *trainer, const fal_rule *rule);
 fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule);
+
+/* Whether the feedback law of a layer counts: it hands the error down by it, or
+ * receives it. */
+int fal_trainer_has_law(const fal_trainer *trainer, unsigned number);
+
+/* Sets the draw of an R that is the step's, before it is read; B or R as it is or would
+ * be stored; the bytes of those that are not. */
+void fal_trainer_redraw(fal_trainer *trainer);
+fal_status fal_trainer_draw(fal_trainer *trainer, unsigned number, fal_view view);
+uint64_t fal_trainer_saved_bytes(const fal_trainer *trainer);
+
+/* host/train/carrier.c: matrices on the device, W and stored feedback where they lie,
+ * others in room of their own until the next call for that layer; no buffer where the
+ * rule has none there. Enqueued, not waited for.
+ * B or R of layer `number`, [in][out], or direct [outputs][units]; and what the next
+ * step carries the error down with, in place of W [in][out]: layers from 2 on, rules
+ * from layer to layer. */
+fal_status fal_trainer_feedback(fal_trainer *trainer, unsigned number,
+                                fal_view *view);
+fal_status fal_trainer_carrier(fal_trainer *trainer, unsigned number,
+                               fal_view *view);
 
 /* host/train/muon.c: whether the optimizer is Muon and this weight one of its
  * matrices, those of all hidden layers; and the launches that update them. */
