@@ -62,20 +62,28 @@ static int has_projection(const fal_trainer *t, unsigned number)
 }
 
 /* B_{l-1}^T B_l, in W_l's shape. */
-static fal_product projection(const fal_measurer *m, unsigned number)
+static fal_status projection(const fal_measurer *m, unsigned number,
+                             fal_product *product)
 {
-    const fal_trainer *t = m->trainer;
+    fal_trainer *t = m->trainer;
     const fal_layer *layer = fal_network_weight_layer(&t->model->network, number);
-    return (fal_product){
+    fal_view below, own;
+    fal_status status = fal_trainer_feedback(t, number - 1, &below);
+    if (!status)
+        status = fal_trainer_feedback(t, number, &own);
+    if (status)
+        return status;
+    *product = (fal_product){
         .m = layer->inputs,
         .n = layer->outputs,
         .k = t->model->network.outputs,
-        .a = {FAL_SOURCE_COLUMNS, t->routes[number - 2].feedback, layer->inputs},
-        .b = {FAL_SOURCE_ROWS, t->routes[number - 1].feedback, layer->outputs},
+        .a = {FAL_SOURCE_COLUMNS, below, layer->inputs},
+        .b = {FAL_SOURCE_ROWS, own, layer->outputs},
         .c = fal_arena_view(&m->projections, m->projection_slots[number - 1]),
         .pitch = layer->outputs,
         .layer = layer->name,
         .work = "projection"};
+    return FAL_OK;
 }
 
 static fal_status add_projections(fal_measurer *m)
@@ -83,14 +91,14 @@ static fal_status add_projections(fal_measurer *m)
     unsigned count = (unsigned)m->trainer->model->network.weights;
     size_t used = 0;
     fal_product *products = fal_allocate(count, sizeof *products);
-    if (!products)
-        return FAL_ERROR_MEMORY;
-    for (unsigned l = 2; l < count; l++)
+    fal_status status = products ? FAL_OK : FAL_ERROR_MEMORY;
+    for (unsigned l = 2; l < count && !status; l++)
         if (has_projection(m->trainer, l))
-            products[used++] = projection(m, l);
+            status = projection(m, l, &products[used++]);
     m->projecting = (fal_launches){
         .device = m->trainer->model->device, .layer = "measure", .evaluation = 1};
-    fal_status status = fal_gemm_add(&m->projecting, products, used);
+    if (!status)
+        status = fal_gemm_add(&m->projecting, products, used);
     fal_release(products);
     return status;
 }
@@ -196,6 +204,9 @@ fal_status fal_measurer_run(fal_measurer *m, fal_feed *feed, size_t start,
     fal_status status = find_plan(m, rows, feed->data.targets != NULL, &plan);
     if (!status)
         status = fal_feed_batch_to(feed, &m->workspace, start, rows);
+    const fal_update_step now = {.draw = (uint32_t)m->trainer->step};
+    if (!status)
+        status = fal_launches_step(&plan->launches, sizeof now, &now);
     if (!status)
         status = fal_plan_run(plan, 0);
     if (!status)

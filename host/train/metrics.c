@@ -283,14 +283,25 @@ static void turn(const float *from, size_t rows, size_t columns, float *to)
             to[c * rows + r] = from[r * columns + c];
 }
 
+static fal_status read_view(const view *v, fal_view at, const fal_layer *layer,
+                            float *values)
+{
+    return fal_read(v->measurer->trainer->model->device, at.buffer,
+                    at.offset * sizeof *values,
+                    layer->weight.count * sizeof *values, values);
+}
+
 /* The output layer's under a direct rule: B_{L-1}^T. */
 static fal_status read_turned(const view *v, size_t number, float *carrier)
 {
-    const fal_trainer *t = v->measurer->trainer;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
-    fal_status status = fal_arena_read(&t->feedback, t->feedback_slots[number - 2],
-                                       v->first);
-    turn(v->first, layer->outputs, layer->inputs, carrier);
+    fal_view below;
+    fal_status status = fal_trainer_feedback(v->measurer->trainer,
+                                             (unsigned)number - 1, &below);
+    if (!status)
+        status = read_view(v, below, layer, v->first);
+    if (!status)
+        turn(v->first, layer->outputs, layer->inputs, carrier);
     return status;
 }
 
@@ -298,17 +309,15 @@ static fal_status read_turned(const view *v, size_t number, float *carrier)
 static fal_status read_carrier(const view *v, size_t number, float *carrier)
 {
     const fal_measurer *m = v->measurer;
-    const fal_trainer *t = m->trainer;
-    const fal_rule *rule = t->routes[number - 1].rule;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
-    if (rule->path == FAL_PATH_DIRECT)
+    fal_view own;
+    if (m->trainer->routes[number - 1].rule->path == FAL_PATH_DIRECT)
         return number == v->network->weights
                    ? read_turned(v, number, carrier)
                    : fal_arena_read(&m->projections,
                                     m->projection_slots[number - 1], carrier);
-    if (rule->carrier == FAL_CARRIER_FEEDBACK)
-        return fal_arena_read(&t->feedback, t->feedback_slots[number - 1], carrier);
-    return fal_arena_read(&t->model->parameters, layer->weight, carrier);
+    fal_status status = fal_trainer_carrier(m->trainer, (unsigned)number, &own);
+    return status ? status : read_view(v, own, layer, carrier);
 }
 
 static fal_status add_weight_alignment(const view *v)
