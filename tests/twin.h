@@ -319,9 +319,7 @@ static inline void expect_same_step(twin *t, double bound)
         }
         expect_tensor(t, tensor_name(l + 1, "delta"), 0, own->delta, rows, own->out,
                       bound, 1e-9);
-        double floor = 1e-9;
-        if (own->norm)
-            floor += bound * norm(own->delta, rows * own->out);
+        double vanishing = bound * norm(own->delta, rows * own->out);
         piece list[4];
         size_t count = t->keeps_gradients ? pieces_of(&t->net, l, list) : 0;
         for (size_t i = 0; i < count; i++) {
@@ -329,7 +327,8 @@ static inline void expect_same_step(twin *t, double bound)
             snprintf(name, sizeof name, "%.63s.gradient", list[i].name);
             expect_tensor(t, name, list[i].turned,
                           own->weight_gradient + list[i].at, list[i].rows,
-                          list[i].columns, bound, floor);
+                          list[i].columns, bound,
+                          1e-9 + (own->norm || i > 0 ? vanishing : 0));
         }
     }
 }

@@ -27,26 +27,34 @@ static float sign(float m, float w)
     return w > 0 ? fabsf(m) : w < 0 ? -fabsf(m) : w;
 }
 
+/* B's element [i][j]; signs and magnitudes are stored transposed. */
+static float made(const fal_values *values, fal_reference_operand stored,
+                  const float *magnitude, size_t k, size_t n, size_t i, size_t j)
+{
+    const size_t at = j * stored.pitch + i;
+    switch (values->kind) {
+    case FAL_VALUES_SIGN:
+        return sign(values->scale, stored.data[at]);
+    case FAL_VALUES_MAGNITUDE_SIGN:
+        return sign(magnitude[at], stored.data[at]);
+    case FAL_VALUES_RANDOM:
+        return fal_reference_random(&values->random, k, n, 0, i, j);
+    case FAL_VALUES_RANDOM_SIGN:
+        return sign(fal_reference_random(&values->random, k, n, 0, i, j),
+                    stored.data[at]);
+    case FAL_VALUES_STORED:
+        break;
+    }
+    return stored.data[i * stored.pitch + j];
+}
+
 void fal_reference_values(const fal_values *values, fal_reference_operand stored,
                           const float *magnitude, size_t k, size_t n,
                           float *elements)
 {
     for (size_t i = 0; i < k; i++)
-        for (size_t j = 0; j < n; j++) {
-            size_t at = j * stored.pitch + i; /* signs are stored transposed */
-            float drawn = 0;
-            if (values->kind >= FAL_VALUES_RANDOM)
-                drawn = fal_reference_random(&values->random, k, n, 0, i, j);
-            float made[] = {[FAL_VALUES_SIGN] = values->scale,
-                            [FAL_VALUES_MAGNITUDE_SIGN] = magnitude ? magnitude[at]
-                                                                    : 0,
-                            [FAL_VALUES_RANDOM] = drawn,
-                            [FAL_VALUES_RANDOM_SIGN] = drawn};
-            float value = made[values->kind];
-            elements[i * n + j] = values->kind == FAL_VALUES_RANDOM
-                                      ? value
-                                      : sign(value, stored.data[at]);
-        }
+        for (size_t j = 0; j < n; j++)
+            elements[i * n + j] = made(values, stored, magnitude, k, n, i, j);
 }
 
 double fal_reference_values_units(const fal_values *values)
@@ -64,7 +72,7 @@ static estimate sum(const fal_reference_product *p, size_t i, size_t j)
         magnitude += fabs(term);
     }
     double alpha = p->alpha == 0 ? 1 : p->alpha;
-    double off = fabs(alpha) * p->b_units * UNIT * magnitude;
+    double off = p->b_units > 0 ? fabs(alpha) * p->b_units * UNIT * magnitude : 0;
     double old = p->old ? p->old[i * p->pitch + j] : 0;
     double other = p->other ? p->beta * p->other[i * p->pitch + j] : 0;
     double added = other + (i == j ? p->identity : 0) + (p->bias ? p->bias[j] : 0);
