@@ -190,7 +190,7 @@ static void bad_options_are_refused(void **state)
     o.field = value;                                                               \
     refuse(model, &o, part)
     REFUSE(rule, "dfaa",
-           "unknown rule 'dfaa'; known: bp, fa, dfa, shallow; did "
+           "unknown rule 'dfaa'; known: bp, fa, dfa, usf, brsf, frsf, shallow; did "
            "you mean 'dfa'?");
     REFUSE(optimizer, "sdg",
            "unknown optimizer 'sdg'; known: sgd, adam, adamw, muon");
@@ -342,12 +342,12 @@ static fal_model *trained(const fal_dataset *data, const char *rule,
 /* A device whose largest buffer is small splits every arena. */
 static void arenas_of_several_buffers(void **state)
 {
-    static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
+    static const char *const rules[] = {"bp", "fa", "dfa", "frsf", "shallow"};
     fal_arrays arrays = random_arrays(100, 20, 5, 0);
     fal_dataset *data = dataset_of(&arrays);
     uint64_t largest = device->facts.allocation;
     (void)state;
-    for (size_t r = 0; r < 4; r++) {
+    for (size_t r = 0; r < 5; r++) {
         size_t whole, parts;
         fal_model *a = trained(data, rules[r], &whole);
         device->facts.allocation = 128 + 4 * 4096;

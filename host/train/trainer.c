@@ -499,7 +499,7 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
                         "tensor %s: this trainer keeps no gradients; make it with "
                         "options.keep_gradients = 1",
                         name);
-    if (list == &t->feedback_tensors && list->count == 0)
+    if (list->count == 0 && ends_with(name, ".feedback"))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "tensor %s: the rule %s has no random feedback", name,
                         t->routes[0].rule->name);
