@@ -102,6 +102,7 @@ static fal_status compose(fal_trainer *t, unsigned char **bytes, size_t *size)
     fal_counters_note(t, &notes);
     if (!status)
         status = notes.status;
+    fal_trainer_redraw(t);
     if (!status)
         status = compose_from(t, &notes, bytes, size);
     fal_notes_release(&notes);
@@ -280,10 +281,13 @@ static fal_status from_device(const struct reading *r, const fal_tensor *tensor,
     return fal_tensor_read(tensor, values, fal_tensor_floats(tensor));
 }
 
+/* What is drawn whenever it is read needs no writing. */
 static fal_status to_device(const struct reading *r, const fal_tensor *tensor,
                             float *values)
 {
     (void)r;
+    if (tensor->random)
+        return FAL_OK;
     return fal_tensor_write(tensor, values, fal_tensor_floats(tensor));
 }
 

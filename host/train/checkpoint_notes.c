@@ -14,6 +14,7 @@ static void note_feedback(const fal_trainer *t, fal_notes *notes)
     if (t->has_feedback_law)
         fal_law_print(law, t->feedback_law);
     fal_notes_text(notes, "feedback_law", law);
+    fal_notes_text(notes, "feedback", t->regenerates ? "regenerated" : "stored");
 }
 
 /* "30,60"; "" of other schedules. */
