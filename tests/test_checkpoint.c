@@ -189,6 +189,9 @@ static void every_rule_and_optimizer_goes_on(void **state)
             const struct moment *m = &moments[next % MOMENTS];
             check_moment(&options, m->event, m->step, fal_rule_name(r));
         }
+    fal_trainer_options options = options_of("frsf", "adam");
+    options.feedback = "regenerated";
+    check_moment(&options, FAL_STEP, 3, "regenerated");
 }
 
 static void every_moment_will_do(void **state)
