@@ -82,41 +82,48 @@ static void evaluate_knows_what_was_split_off(void **state)
 
 /* Weights and feedback are those at the end of the run, wherever they come from: their
  * alignment is the last that the run measured. */
+static void assert_measured(const char *folder, const char *options)
+{
+    char line[128];
+    snprintf(line, sizeof line, "evaluate %s --data $D --measure --json", folder);
+    const struct tool *tool = tool_run(line);
+    assert_int_equal(tool->code, 0);
+    cJSON *json = cJSON_Parse(tool->out);
+    assert_true(number(json, "samples") == 500);
+    double here = number(cJSON_GetObjectItem(json, "weight_alignment"), "total");
+    double there = last_metric(folder, "weight_alignment", "total");
+    if (!(fabs(here - there) <= 1e-9))
+        fail_msg("%s: weight alignment %.12g, not %.12g", options, here, there);
+    const cJSON *cosines = cJSON_GetObjectItem(json, "gradient_alignment");
+    assert_true(number(cosines, "dense1") <= 1 + 1e-12);
+    assert_null(cJSON_GetObjectItem(cosines, "dense3"));
+    cJSON_Delete(json);
+}
+
 static void measures_with_the_feedback_of_the_run(void **state)
 {
     static const char *const options[] = {
-        "--rule fa",
         "--rule dfa --norm batch --loss mse --batch 50 --validation 0.5",
         "--rule bp",
         "--rule fa --init other/start.safetensors --feedback-seed 9",
     };
+    enum { RUNS = sizeof options / sizeof *options };
+    char line[256], folder[32];
     (void)state;
     assert_good(
         "$T --rule fa --net mlp-2x8 --steps 1 --feedback-seed 5 --out other");
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        char line[256], folder[32];
+    for (size_t i = 0; i < RUNS; i++) {
         snprintf(folder, sizeof folder, "run%zu", i);
         snprintf(line, sizeof line,
                  "$T --net mlp-2x8 --epochs 2 --measure epoch %s --out %s",
                  options[i], folder);
         assert_good(line);
-        snprintf(line, sizeof line, "evaluate %s --data $D --measure --json",
-                 folder);
-        const struct tool *tool = tool_run(line);
-        assert_int_equal(tool->code, 0);
-        cJSON *json = cJSON_Parse(tool->out);
-        assert_true(number(json, "samples") == 500);
-        const cJSON *cosines = cJSON_GetObjectItem(json, "weight_alignment");
-        double here = number(cosines, "total"),
-               there = last_metric(folder, "weight_alignment", "total");
-        if (!(fabs(here - there) <= 1e-9))
-            fail_msg("%s: weight alignment %.12g, not %.12g", options[i], here,
-                     there);
-        cosines = cJSON_GetObjectItem(json, "gradient_alignment");
-        assert_true(number(cosines, "dense1") <= 1 + 1e-12);
-        assert_null(cJSON_GetObjectItem(cosines, "dense3"));
-        cJSON_Delete(json);
+        assert_measured(folder, options[i]);
     }
+    /* of the last, as it was before the first step */
+    snprintf(line, sizeof line, "%s/checkpoint.safetensors", folder);
+    assert_int_equal(unlink(line), 0);
+    assert_measured(folder, "no checkpoint");
 }
 
 /* A column a layer, 80 columns at most: then the next block. */
@@ -152,6 +159,13 @@ static void a_model_alone_is_not_measured(void **state)
     assert_has(tool->error, "option --measure: 'run/model.safetensors' has no "
                             "config.yaml, which says by which rule, feedback and "
                             "batch to measure; give the folder of a run");
+    char *bytes = tool_read("run/checkpoint.safetensors");
+    tool_write("run/checkpoint.safetensors", bytes, 100);
+    free(bytes);
+    tool = tool_run("evaluate run --data $D --measure");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "option --measure: ");
+    assert_has(tool->error, "run/checkpoint.safetensors");
     unlink("run/start.safetensors");
     unlink("run/checkpoint.safetensors");
     tool = tool_run("evaluate run --data $D --measure");

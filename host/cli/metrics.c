@@ -4,8 +4,8 @@
 #include "cli/settings.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "train/checkpoint.h"
 #include "train/folder.h"
-#include "train/trainer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,28 +30,28 @@ static void describe_trainer(fal_trainer_options *trainer, const cli_options *ru
     trainer->log_steps = 1;
 }
 
-/* What the run ended with, else what it began with; some rules need neither. */
+/* What the run ended with, else what it began with; not every rule stores some. */
 static fal_status load_feedback(fal_trainer *trainer, const char *folder)
 {
-    static const char *const files[] = {"checkpoint.safetensors",
-                                        "start.safetensors"};
-    if (trainer->feedback_tensors.count == 0)
-        return FAL_OK;
-    for (size_t i = 0; i < 2; i++) {
-        char *path = fal_folder_path(folder, files[i]);
-        if (!path)
-            return FAL_ERROR_MEMORY;
-        int is_there = access(path, F_OK) == 0;
-        fal_status status = is_there ? fal_trainer_load_feedback(trainer, path)
-                                     : FAL_OK;
-        fal_release(path);
-        if (is_there)
-            return status;
-    }
-    return fal_fail(FAL_ERROR_FILE,
-                    "'%s' has neither %s nor %s, which hold the run's feedback; "
-                    "give the folder as the run left it",
-                    folder, files[0], files[1]);
+    char *end = fal_folder_path(folder, "checkpoint.safetensors");
+    char *start = fal_folder_path(folder, "start.safetensors");
+    int stores = trainer->feedback.count > 0;
+    fal_status status = FAL_OK;
+    if (!end || !start)
+        status = FAL_ERROR_MEMORY;
+    else if (access(end, F_OK) == 0)
+        status = fal_checkpoint_feedback(trainer, end);
+    else if (stores && access(start, F_OK) == 0)
+        status = fal_trainer_load_feedback(trainer, start);
+    else if (stores)
+        status = fal_fail(FAL_ERROR_FILE,
+                          "'%s' has neither checkpoint.safetensors nor "
+                          "start.safetensors, which hold the run's feedback; give "
+                          "the folder as the run left it",
+                          folder);
+    fal_release(end);
+    fal_release(start);
+    return status;
 }
 
 static int keep(const fal_metric *metric, void *user)

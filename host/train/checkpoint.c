@@ -418,3 +418,33 @@ fal_status fal_trainer_resume_bytes(fal_trainer *trainer, const void *bytes,
                         "fal_trainer_resume_bytes: needs a trainer and bytes");
     return resume(trainer, "checkpoint in memory", bytes, size);
 }
+
+static fal_status read_step(uint64_t *step, const char *path)
+{
+    struct reading r = {.path = path, .data = FAL_NOTES};
+    unsigned char *bytes = NULL;
+    size_t size;
+    fal_status status = fal_file_read(path, SIZE_MAX, &bytes, &size);
+    if (!status)
+        status = fal_safetensors_read(&r.file, path, bytes, size);
+    if (!status)
+        status = check_format(&r);
+    if (!status)
+        status = check_sum(&r, bytes, size);
+    if (!status)
+        status = fal_notes_read_whole(r.file, "step", step);
+    close_reading(&r);
+    fal_release(bytes);
+    return status;
+}
+
+fal_status fal_checkpoint_feedback(fal_trainer *trainer, const char *path)
+{
+    uint64_t step = 0;
+    fal_status status = read_step(&step, path);
+    if (!status && trainer->feedback.count > 0)
+        status = fal_trainer_load_feedback(trainer, path);
+    if (!status)
+        trainer->step = step;
+    return status;
+}

@@ -17,6 +17,12 @@ void fal_checkpoint_describe_data(const fal_arrays *data, fal_notes *notes);
 fal_status fal_checkpoint_compare(const fal_safetensors *file,
                                   const fal_notes *notes);
 
+/* Takes of a checkpoint only what carries errors down: stored feedback, and the number
+ * of updates done, by which some rules draw theirs. Weights stay, the trainer's
+ * optimizer and schedule may be others. Errors as fal_trainer_resume; nothing has
+ * changed then. */
+fal_status fal_checkpoint_feedback(fal_trainer *trainer, const char *path);
+
 /* Counters, sums and times of a trainer. */
 enum { FAL_CHECKPOINT_WHOLES = 12, FAL_CHECKPOINT_REALS = 9 };
 
