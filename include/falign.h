@@ -575,9 +575,10 @@ FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name
  *                       layers as one vector (Refinetti et al. 2021)
  *   update_alignment    hidden: cosine of dW_l and dW*_l, which the two deltas make;
  *                       no biases. total: all of them as one vector
- *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp) or B_l (fa);
- *                       dfa: B_{l-1}^T B_l, in the output layer B_{L-1}^T. total: all
- *                       of them as one vector
+ *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp), B_l (fa),
+ *                       s sign W_l (usf), |R_l| ∘ sign W_l (frsf; brsf, of the next
+ *                       step); dfa: B_{l-1}^T B_l, in the output layer B_{L-1}^T.
+ *                       total: all of them as one vector
  *   effective_rank      all: exp(−Σ p ln p), p = s/Σs, s the singular values of
  *                       delta_l [batch][units] (Roy & Vetterli 2007). total: the mean
  *                       over the hidden layers that have a value

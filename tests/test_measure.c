@@ -180,19 +180,18 @@ static void expect_measured_at(const values *some, const values *all,
     assert_int_equal(seen, some->count);
 }
 
-/* An epoch has 5 steps; a measurement is made before its step, on that step's batch. */
-static void a_fit_measures_what_comes_next(void **state)
+/* An epoch has 5 steps; a measurement is made before its step, on that step's batch and,
+ * under brsf, with that step's R. */
+static void check_fit(const char *rule, const fal_arrays *arrays)
 {
     static const uint64_t by_4[] = {0, 4, 8, 10}, by_5[] = {0, 5, 10};
-    fal_arrays arrays = random_arrays(SAMPLES, 20, 5, 0);
-    fal_dataset *data = dataset_of(&arrays);
-    fal_trainer_options options = short_run("dfa", "adam");
+    fal_dataset *data = dataset_of(arrays);
+    fal_trainer_options options = short_run(rule, "adam");
     run hand, fit;
-    (void)state;
     options.steps = 2 * BATCHES;
     run_open(&hand, &options);
     must(fal_model_standardize(hand.model, data, NULL));
-    measure_by_hand(&hand, &arrays);
+    measure_by_hand(&hand, arrays);
     for (int by_epoch = 0; by_epoch < 2; by_epoch++) {
         options.measure_steps = by_epoch ? 0 : 4;
         options.measure_epochs = by_epoch;
@@ -205,6 +204,14 @@ static void a_fit_measures_what_comes_next(void **state)
     }
     run_close(&hand);
     fal_dataset_destroy(data);
+}
+
+static void a_fit_measures_what_comes_next(void **state)
+{
+    fal_arrays arrays = random_arrays(SAMPLES, 20, 5, 0);
+    (void)state;
+    check_fit("dfa", &arrays);
+    check_fit("brsf", &arrays);
     free_arrays(&arrays);
 }
 

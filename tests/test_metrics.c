@@ -23,23 +23,39 @@ static double *copy_of(const double *from, size_t count)
     return to;
 }
 
+/* What hands the error down through a layer in place of its weights, [in][out]. */
+static double *layered_carrier(const fal_reference_layer *of)
+{
+    size_t count = of->in * of->out;
+    double *c = copy_of(of->rule == FAL_REFERENCE_FA ? of->feedback : of->weight,
+                        count);
+    if (of->rule < FAL_REFERENCE_USF || of->rule > FAL_REFERENCE_FRSF)
+        return c;
+    for (size_t i = 0; i < count; i++) {
+        double size = of->rule == FAL_REFERENCE_USF ? of->magnitude
+                                                    : fabs(of->feedback[i]);
+        c[i] = of->weight[i] == 0 ? 0 : copysign(size, of->weight[i]);
+    }
+    return c;
+}
+
 /* The signal at the output of layer l, from the deltas that the twin has now. */
 static double *carried_of(const twin *t, size_t l)
 {
     const fal_reference_network *net = &t->net;
-    int direct = net->layers[l].rule == FAL_REFERENCE_DFA;
+    const fal_reference_layer *own = &net->layers[l];
+    int direct = own->rule == FAL_REFERENCE_DFA;
     const fal_reference_layer *from = &net->layers[direct ? net->count - 1 : l + 1];
-    const double *matrix = direct ? net->layers[l].feedback
-                           : from->rule == FAL_REFERENCE_FA ? from->feedback
-                                                            : from->weight;
-    size_t out = net->layers[l].out;
-    double *signal = room(t->batch.rows * out, sizeof *signal);
+    double *matrix = direct ? copy_of(own->feedback, from->out * own->out)
+                            : layered_carrier(from);
+    double *signal = room(t->batch.rows * own->out, sizeof *signal);
     for (size_t r = 0; r < t->batch.rows; r++)
-        for (size_t i = 0; i < out; i++)
+        for (size_t i = 0; i < own->out; i++)
             for (size_t j = 0; j < from->out; j++)
-                signal[r * out + i] +=
+                signal[r * own->out + i] +=
                     from->delta[r * from->out + j] *
-                    matrix[direct ? j * out + i : i * from->out + j];
+                    matrix[direct ? j * own->out + i : i * from->out + j];
+    fal_release(matrix);
     return signal;
 }
 
@@ -178,8 +194,7 @@ static double *carrier_of(const twin *t, size_t l)
     if (own->rule == FAL_REFERENCE_SHALLOW)
         return NULL;
     if (own->rule != FAL_REFERENCE_DFA)
-        return copy_of(own->rule == FAL_REFERENCE_FA ? own->feedback : own->weight,
-                       own->in * own->out);
+        return layered_carrier(own);
     const double *below = t->net.layers[l - 1].feedback;
     double *c = room(own->in * own->out, sizeof *c);
     for (size_t i = 0; i < own->in; i++)
@@ -298,7 +313,7 @@ static void expect_ranks_of(const values *v, const char *ending, size_t number,
         char name[64];
         snprintf(name, sizeof name, "%s%s", rank_names[i], ending);
         expect_metric(v, name, number, ranks[i], 1e-4 * fabs(ranks[i]));
-        double got = value_at(v, 0, name, layer_name(number));
+        double got = value_at(v, v->items[0].step, name, layer_name(number));
         size_t most = rows < columns ? rows : columns;
         assert_true(isnan(got) || (got >= 1 && got <= (double)most));
         if (total)
@@ -385,7 +400,7 @@ static void check_twin(twin *t)
 }
 
 /* Three hidden layers of odd widths, two activations in the middle one; the batch is
- * narrower than some and wider than others. */
+ * narrower than some and wider than others. At the start, and after three steps. */
 static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
                           fal_phi phi, const char *loss, size_t rows)
 {
@@ -399,6 +414,11 @@ static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
     options.loss = loss;
     twin t = twin_open(layers, LAYERS, options,
                        random_arrays(rows, 13, 5, loss != NULL));
+    check_twin(&t);
+    for (int i = 0; i < 3; i++)
+        must(fal_trainer_step(t.trainer, &t.arrays, NULL));
+    take_weights(&t);
+    take_feedback(&t, rule_number(rule));
     check_twin(&t);
     twin_close(&t);
 }

@@ -4,7 +4,8 @@
 
 #include "learning.h"
 
-static const char *const rules[] = {"bp", "fa", "dfa", "shallow"};
+static const char *const rules[] = {"bp",   "fa",   "dfa",    "usf",
+                                    "brsf", "frsf", "shallow"};
 enum { RULES = sizeof rules / sizeof *rules };
 
 typedef struct values {
