@@ -105,7 +105,10 @@ static void measures_with_the_feedback_of_the_run(void **state)
     static const char *const options[] = {
         "--rule dfa --norm batch --loss mse --batch 50 --validation 0.5",
         "--rule bp",
-        "--rule fa --init other/start.safetensors --feedback-seed 9",
+        "--rule usf",
+        "--rule brsf",
+        "--rule fa --feedback regenerated",
+        "--rule frsf --init other/start.safetensors --feedback-seed 9",
     };
     enum { RUNS = sizeof options / sizeof *options };
     char line[256], folder[32];
