@@ -1,16 +1,17 @@
-/* Golden runs: configurations of rule, optimizer and norm against what PyTorch
+/* Golden runs: 48 configurations of rule, optimizer and norm against what PyTorch
  * computed in double (tests/interop/golden.py, which shares nothing with the library;
- * tests/golden has its files). From recorded states one step: gradients and changes; and
- * a free run of 20 steps, no further from double than PyTorch's own in float32. */
+ * tests/golden has its files). From recorded states one step: gradients and changes.
+ * And a free run of 20 steps, no further from double than PyTorch's own in float32.
+ */
 #include "learning.h"
 #include "files/safetensors.h"
 #include "train/trainer.h"
 
 enum { STEPS = 20, BATCH = 23, INPUTS = 33, CLASSES = 5 };
-enum { RULES = 3, OPTIMIZERS = 4, NORMS = 2 };
+enum { RULES = 6, OPTIMIZERS = 4, NORMS = 2 };
 enum { CONFIGURATIONS = RULES * OPTIMIZERS * NORMS };
 
-static const char *const rules[] = {"bp", "fa", "dfa"};
+static const char *const rules[] = {"bp", "fa", "dfa", "usf", "brsf", "frsf"};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "muon"};
 static const char *const norms[] = {"none", "batch"};
 

@@ -11,8 +11,8 @@ optimizers are written below from their formulas, inputs and labels are NumPy's.
 gives the start (weights and feedback as fal_trainer_save writes them) and the random
 numbers that brsf draws during a run, read through fal_trainer_tensor. Every step is
 checked a second time: the gradients by autograd, with the carriers spliced into its
-graph, the optimizers by torch.optim; and both are done once more in float32, which is as
-far from double as falign may be."""
+graph, the optimizers by torch.optim. All is done once more in float32, which says how
+far from double falign may be."""
 import ctypes
 import json
 import math
@@ -320,7 +320,8 @@ def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
         weight = leaf[dense + ".weight"]
         z = F.linear(h.detach(), weight, leaf.get(dense + ".bias"))
         if h.requires_grad and rule != "dfa":
-            down = h @ carrier(rule, weight, feedback.get(dense + ".feedback")).detach().T
+            own = carrier(rule, weight, feedback.get(dense + ".feedback"))
+            down = h @ own.detach().T
             z = z + (down - down.detach())
         if norm and norm + ".weight" in leaf:
             z = F.batch_norm(z, statistics[norm + ".running_mean"],
