@@ -252,7 +252,8 @@ static int run_on_disk(int kib)
              "rm -rf copy disk && mkdir copy disk && unshare -rm sh -c '\n"
              "mount -t tmpfs -o size=%dk none disk || exit 77\n"
              "\"$FALIGN_BINARY\" train --data \"$FALIGN_TEST_DATA\" --net mlp-1x8 "
-             "--epochs 2 --log 5 --quiet --out disk/out 2>errors\n"
+             "--epochs 2 --log 5 --measure 4 --checkpoint 7 --tensorboard --quiet "
+             "--out disk/out 2>errors\n"
              "code=$?; cp -r disk/. copy/; exit $code'",
              kib);
     int state = system(command);
