@@ -164,8 +164,9 @@ static void compare_sums_up(void **state)
     assert_has(tool->out,
                "rule        test accuracy %   train loss  samples/s  seconds");
     assert_has(tool->out, "\xC2\xB1");
-    assert_string_equal(tool_list("all"),
-                        "bp-1 bp-2 bp-3 compare.json config.yaml dfa-1 dfa-2 dfa-3");
+    assert_string_equal(
+        tool_list("all"),
+        "bp-1 bp-2 bp-3 compare.json config.yaml dfa-1 dfa-2 dfa-3");
     assert_string_equal(tool_list("all/dfa-3"), run_files);
     char *text = tool_read("all/compare.json"),
          *config = tool_read("all/dfa-3/config.yaml");
