@@ -219,13 +219,15 @@ static fal_status begin(cli_job *job, const fal_progress *progress)
     return status;
 }
 
-/* `stops`: after this step the run does. */
+/* `stops`: after this step the run does. The checkpoint of the last step comes when all
+ * else is written, so that it says the run is finished. */
 static int is_due(const cli_job *job, const fal_progress *progress, int stops)
 {
     uint64_t every = cli_whole(&job->options, CLI_CHECKPOINT);
+    int is_last = progress->step == progress->steps;
     if (progress->event == FAL_STEP)
-        return stops || (every && progress->step % every == 0);
-    return stops || !every || progress->step == progress->steps;
+        return !is_last && (stops || (every && progress->step % every == 0));
+    return is_last || stops || !every;
 }
 
 /* The metrics of a step stand in its line. */
