@@ -200,6 +200,9 @@ static void every_moment_will_do(void **state)
     (void)state;
     for (size_t i = 0; i < MOMENTS; i++)
         check_moment(&options, moments[i].event, moments[i].step, "moment");
+    options.log_steps = BATCHES; /* lines of steps and of epochs fall together */
+    check_moment(&options, FAL_EPOCH, BATCHES, "end of an epoch");
+    check_moment(&options, FAL_EPOCH, EPOCHS * BATCHES, "end");
 }
 
 static void every_schedule_goes_on(void **state)
