@@ -194,15 +194,16 @@ static void others_stay_with_us(void **state)
     fal_view view = {NULL, 0};
     const fal_update update = {.rule = FAL_SGD};
     must(fal_buffer_create(device, 4096, "test", &view.buffer));
-    fal_product p[6];
-    for (size_t i = 0; i < 6; i++)
+    fal_product p[7];
+    for (size_t i = 0; i < 7; i++)
         p[i] = square(view);
     p[0].a.source = FAL_SOURCE_COLUMNS_ONES;
     p[2].update = &update;
     p[3].bias = view;
     p[4].output = view, p[4].derivative.phi = FAL_TANH;
     p[5].symmetric = 1;
-    must(fal_gemm_add(&list, p, 6));
+    p[6].b.source = FAL_SOURCE_COLUMNS, p[6].values.kind = FAL_VALUES_SIGN;
+    must(fal_gemm_add(&list, p, 7));
     assert_int_equal(list.count, 6);
     for (size_t i = 0; i < 6; i++)
         assert_string_equal(list.items[i].name, expected[i]);
