@@ -25,6 +25,36 @@ static void assert_spread(const cJSON *runs, const cJSON *rule, const char *key)
                 1e-9 * (fabs(mean) + 1));
 }
 
+/* One rule that cannot be is refused before another is trained, or anything replaced. */
+static void no_rule_runs_where_one_cannot(void **state)
+{
+    static const char *const lines[][2] = {
+        {"--rules bp,fa --feedback-law units",
+         "rule fa: feedback law 'units' is not for layer-to-layer rules"},
+        {"--rules bp,dfa,usf --feedback-law zero",
+         "rule usf: feedback law 'zero': the rule usf"},
+        {"--rules bp,dfa --feedback regenerated --feedback-law zero",
+         "rule dfa: feedback 'regenerated': the law 'zero' is not uniform"},
+    };
+    (void)state;
+    tool_run("compare --data $D --net mlp-1x8 --rules bp --steps 2 --out law");
+    char *before = tool_read("law/compare.json");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char line[256];
+        snprintf(line, sizeof line,
+                 "compare --data $D --net mlp-1x8 --steps 2 --out law --force %s",
+                 lines[i][0]);
+        const struct tool *tool = tool_run(line);
+        assert_int_equal(tool->code, 2);
+        assert_string_equal(tool->out, "");
+        assert_has(tool->error, lines[i][1]);
+    }
+    char *after = tool_read("law/compare.json");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
 /* A law of feedback is for those rules that have feedback. */
 static void compare_takes_a_feedback_law(void **state)
 {
@@ -216,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(compare_sums_up),
+        TEST(no_rule_runs_where_one_cannot),
         TEST(compare_takes_a_feedback_law),
         TEST(compare_validates),
         TEST(compare_sums_up_what_is_measured),

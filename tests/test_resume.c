@@ -179,6 +179,26 @@ static void lines_are_cut_back(void **state)
     expect_same_run("whole", "part");
 }
 
+/* Lines of the steps that are in the checkpoint do not come again. */
+static void lost_lines_are_missed(void **state)
+{
+    static const char *const cuts[] = {"head -n 3 run/metrics.jsonl >cut",
+                                       "sed '2s/^.//' run/metrics.jsonl >cut",
+                                       "true >cut"};
+    (void)state;
+    kill_after(SMALL "--epochs 100000 --checkpoint 50 --out run",
+               "run/checkpoint.safetensors", 1000);
+    for (int i = 0; i < 3; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "%s && cp cut run/metrics.jsonl", cuts[i]);
+        assert_int_equal(system(line), 0);
+        const struct tool *tool = tool_run("train --resume run --quiet");
+        assert_int_equal(tool->code, 1);
+        assert_has(tool->error, "file 'run/metrics.jsonl': its whole lines end at");
+        assert_int_equal(system("cmp -s cut run/metrics.jsonl"), 0);
+    }
+}
+
 /* ---- Ctrl-C -------------------------------------------------------------- */
 
 static void ctrl_c_goes_on(void **state)
@@ -256,8 +276,9 @@ static void differences_are_named(void **state)
     expect_refused(
         "compare --resume run", 2,
         "'run' is the folder of a run; go on with falign train --resume");
-    expect_refused("train --resume nowhere", 2, "'nowhere' has no config.yaml");
+    expect_refused("train --resume nowhere", 2, "'nowhere': No such file");
     expect_refused("train --resume .", 2, "'.' has no config.yaml");
+    expect_refused("train --resume run/config.yaml", 2, "has no config.yaml");
     char *after = tool_read("run/metrics.jsonl");
     assert_string_equal(before, after);
     free(before);
@@ -284,8 +305,10 @@ static void broken_folders_are_refused(void **state)
     assert_int_equal(unlink("cut/checkpoint.safetensors"), 0);
     expect_refused(
         "train --resume cut", 2,
-        "it has no checkpoint.safetensors yet; begin from its start with "
-        "--init cut, or anew with --out cut --force");
+        "it has no checkpoint.safetensors yet; begin it again with falign train "
+        "cut/config.yaml --out cut --force");
+    assert_good("train cut/config.yaml --out cut --force --quiet");
+    expect_same_files("run", "cut", "model.safetensors");
     tool_write("cut/config.yaml", "data: x\nnet: mlp-1x8\n", 21);
     expect_refused("train --resume cut", 2, "that falign wrote");
     /* A finished one says so. */
@@ -378,10 +401,11 @@ static void comparisons_go_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(killed_at_any_moment),  TEST(lines_are_cut_back),
-        TEST(ctrl_c_goes_on),        TEST(on_other_threads),
-        TEST(differences_are_named), TEST(broken_folders_are_refused),
-        TEST(one_process_at_a_time), TEST(comparisons_go_on),
+        TEST(killed_at_any_moment),       TEST(lines_are_cut_back),
+        TEST(lost_lines_are_missed),      TEST(ctrl_c_goes_on),
+        TEST(on_other_threads),           TEST(differences_are_named),
+        TEST(broken_folders_are_refused), TEST(one_process_at_a_time),
+        TEST(comparisons_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,7 +331,7 @@ static void a_running_run_is_left_alone(void **state)
                    "run folder 'out': another process is writing there");
     assert_refused("$T --steps 1 --out out --force", 2,
                    "another process is writing there; wait for it, or choose "
-                   "another with --out");
+                   "another folder");
     assert_refused("compare --data $D --net mlp-1x8 --quiet --out out --force", 2,
                    "another process is writing there");
     kill(child, SIGKILL);

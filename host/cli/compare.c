@@ -212,11 +212,29 @@ static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
 
 /* ---- all runs ------------------------------------------------------------ */
 
+/* A law of feedback that one rule cannot have is refused before another has learned
+ * for an hour. The first rule's run is about to say so itself. */
+static fal_status check_rules(const struct comparison *c)
+{
+    fal_status status = FAL_OK;
+    for (size_t r = 1; r < c->rule_count && !c->resumes && !status; r++) {
+        cli_options options;
+        cli_job job;
+        cli_run_resolve(&options, c->options, c->rules[r], 0);
+        status = cli_job_make(&job, &c->ground, &options);
+        if (status)
+            fal_fail_within(status, "rule %s", c->rules[r]);
+        else
+            cli_job_release(&job);
+    }
+    return status;
+}
+
 /* The seeds of a rule follow each other in the results; rules take turns in time,
  * so that a machine that grows slower treats all alike. */
 static fal_status run_all(struct comparison *c)
 {
-    fal_status status = FAL_OK;
+    fal_status status = check_rules(c);
     for (uint64_t s = 0; s < c->seeds && !status; s++)
         for (size_t r = 0; r < c->rule_count && !status; r++)
             status = c->started && cli_interrupted() ? FAL_STOPPED
@@ -227,8 +245,11 @@ static fal_status run_all(struct comparison *c)
 static void explain(const struct comparison *c)
 {
     if (!cli_flag(c->options, CLI_QUIET) && cli_interrupted())
-        cli_say("interrupted: %zu of %zu runs are done; %s/compare.json has them",
-                c->done, c->rule_count * c->seeds, fal_run_folder(c->folder));
+        cli_say(
+            "interrupted: %zu of %zu runs are done; %s/compare.json has them; go "
+            "on with falign compare --resume %s",
+            c->done, c->rule_count * c->seeds, fal_run_folder(c->folder),
+            fal_run_folder(c->folder));
 }
 
 static fal_status report(struct comparison *c)

@@ -6,6 +6,7 @@
 #include "train/folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,17 @@ void cli_config_release(cli_config *config)
     *config = (cli_config)CLI_CONFIG;
 }
 
+static fal_status fail_no_config(const char *folder, const char *use, int code)
+{
+    if (code == EACCES || access(folder, F_OK) != 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "'%s': %s; give the folder of a run",
+                        folder, strerror(code));
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "'%s' has no config.yaml, which says %s; give the folder of a "
+                    "run",
+                    folder, use);
+}
+
 fal_status cli_config_folder(cli_config *config, cli_options *options,
                              const char *folder, const char *use)
 {
@@ -253,11 +265,7 @@ fal_status cli_config_folder(cli_config *config, cli_options *options,
     if (!config->path)
         return FAL_ERROR_MEMORY;
     if (access(config->path, F_OK) != 0)
-        return fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "'%s' has no config.yaml, which says %s; give the folder of "
-            "a run",
-            folder, use);
+        return fail_no_config(folder, use, errno);
     return cli_config_read(config, options, config->path);
 }
 

@@ -53,6 +53,8 @@ fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
     /* Too many samples are no fault of the data. */
     if (samples > 0 && status == FAL_ERROR_ARGUMENT)
         return status;
+    if (status && cli_flag(options, CLI_RESUME) && !cli_in_words(options, CLI_DATA))
+        fal_fail(status, "%s; --data says where they are now", fal_error_message());
     return cli_fail_in_file(status, options, CLI_DATA);
 }
 

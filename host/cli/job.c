@@ -213,7 +213,8 @@ static fal_status begin(cli_job *job, const fal_progress *progress)
     if (job->finished)
         return FAL_OK;
     job->started = 1;
-    fal_status status = fal_run_continue(job->run, progress->step);
+    fal_status status = fal_run_continue(job->run, progress->step,
+                                         cli_whole(&job->options, CLI_LOG));
     if (!status && cli_flag(&job->options, CLI_TENSORBOARD))
         status = fal_run_begin_events(job->run);
     return status;

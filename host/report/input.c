@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +158,9 @@ static fal_status add_unfinished(report_input *input, const char *folder)
     size_t before = input->run_count;
     int count = scandir(folder, &entries, NULL, alphasort);
     if (count < 0)
-        return fal_fail(FAL_ERROR_FILE, "run '%s': cannot be read", folder);
+        return fal_fail(FAL_ERROR_FILE,
+                        "run '%s': cannot be read: %s; see that you may", folder,
+                        strerror(errno));
     fal_status status = add_entries(input, folder, entries, count);
     for (int i = 0; i < count; i++)
         free(entries[i]);

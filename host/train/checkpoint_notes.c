@@ -132,8 +132,11 @@ static fal_status compare(const char *path, const char *key, const char *there,
     int there_length = item_length(&there), here_length = item_length(&here);
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "'%s', %s: the checkpoint has %.*s, this run %.*s; go on with "
-                    "the same, or begin a new run",
-                    path, key, there_length, there, here_length, here);
+                    "the same%s, or begin a new run",
+                    path, key, there_length, there, here_length, here,
+                    strncmp(key, "data_", 5) == 0 && strcmp(key, "data_seed") != 0
+                        ? " data"
+                        : "");
 }
 
 fal_status fal_checkpoint_compare(const fal_safetensors *file,

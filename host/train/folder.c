@@ -127,8 +127,8 @@ int fal_folder_is_same(const char *path, int place)
 static fal_status not_writable(const char *folder)
 {
     return fal_fail(FAL_ERROR_FILE,
-                    "run folder '%s': cannot be written: %s; choose another with "
-                    "--out",
+                    "run folder '%s': cannot be written: %s; see that you may, or "
+                    "choose another",
                     folder, strerror(errno));
 }
 
@@ -138,7 +138,7 @@ static fal_status not_locked(const char *folder)
         return not_writable(folder);
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "run folder '%s': another process is writing there; wait "
-                    "for it, or choose another with --out",
+                    "for it, or choose another folder",
                     folder);
 }
 

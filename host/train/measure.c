@@ -71,7 +71,7 @@ static void say_what_lacks(const fal_trainer *t)
     if (!learns_hidden(t) && fal_device_says(device, FAL_SAYS_NO_DELTAS))
         fal_device_say(device,
                        "measuring: hidden layers that do not learn have no delta; "
-                       "its alignments and ranks are null (rule %s)",
+                       "their alignments and ranks are null (rule %s)",
                        t->routes[0].rule->name);
     if (fal_device_says(device, FAL_SAYS_NO_CARRIER))
         fal_device_say(

@@ -239,8 +239,8 @@ fal_status fal_run_resume(const fal_run *run, fal_trainer *trainer)
     if (!fal_run_has_checkpoint(run->folder))
         return fal_fail(
             FAL_ERROR_ARGUMENT,
-            "run folder '%s': it has no %s yet; begin from its start with "
-            "--init %s, or anew with --out %s --force",
+            "run folder '%s': it has no %s yet; begin it again with falign train "
+            "%s/config.yaml --out %s --force",
             run->folder, checkpoint_name, run->folder, run->folder);
     fal_status status = file_path(run, checkpoint_name, &path);
     if (status)
@@ -250,20 +250,38 @@ fal_status fal_run_resume(const fal_run *run, fal_trainer *trainer)
     return status;
 }
 
-static fal_status cut_metrics(fal_run *run, const char *path, uint64_t step)
+/* What went before the checkpoint was on the disk before it: the file was changed. */
+static fal_status check_lines(const char *path, uint64_t last, uint64_t step,
+                              uint64_t log_steps)
+{
+    if (!log_steps || !step || last >= (step - 1) / log_steps * log_steps)
+        return FAL_OK;
+    return fal_fail(
+        FAL_ERROR_FORMAT,
+        "file '%s': its whole lines end at step %llu, but the checkpoint "
+        "is of step %llu, so some are lost; put the file back, or begin "
+        "a new run",
+        path, (unsigned long long)last, (unsigned long long)step);
+}
+
+static fal_status cut_metrics(fal_run *run, const char *path, uint64_t step,
+                              uint64_t log_steps)
 {
     unsigned char *text;
     size_t size;
+    uint64_t last;
     fal_status status = fal_file_read(path, SIZE_MAX, &text, &size);
     if (status)
         return status;
-    size_t kept = fal_run_lines_before((const char *)text, size, step);
+    size_t kept = fal_run_lines_before((const char *)text, size, step, &last);
     fal_release(text);
-    status = fal_journal_open(&run->metrics, path);
+    status = check_lines(path, last, step, log_steps);
+    if (!status)
+        status = fal_journal_open(&run->metrics, path);
     return status ? status : fal_journal_cut(&run->metrics, kept);
 }
 
-fal_status fal_run_continue(fal_run *run, uint64_t step)
+fal_status fal_run_continue(fal_run *run, uint64_t step, uint64_t log_steps)
 {
     char *path;
     fal_status status = file_path(run, "metrics.jsonl", &path);
@@ -271,7 +289,7 @@ fal_status fal_run_continue(fal_run *run, uint64_t step)
         return status;
     status = fal_run_files_sweep(run->folder);
     if (!status)
-        status = cut_metrics(run, path, step);
+        status = cut_metrics(run, path, step, log_steps);
     fal_release(path);
     return status;
 }

@@ -10,7 +10,7 @@
  *
  *     fal_run_open_again(&run, "runs/a");  a run that is to go on
  *     fal_run_resume(run, trainer);        from its checkpoint
- *     fal_run_continue(run, step);         its metrics are cut back; then as above
+ *     fal_run_continue(run, step, log);    its metrics are cut back; then as above
  *
  * While it is open a locked file in the folder keeps other processes out. */
 #ifndef FAL_RUN_H
@@ -47,8 +47,10 @@ fal_status fal_run_begin_events(fal_run *run);
 fal_status fal_run_resume(const fal_run *run, fal_trainer *trainer);
 
 /* Instead of fal_run_begin, of a run that goes on behind `step`: cuts metrics.jsonl back
- * to the lines of the steps before, and removes what a killed process was writing. */
-fal_status fal_run_continue(fal_run *run, uint64_t step);
+ * to the lines of the steps before, and removes what a killed process was writing.
+ * Errors: FILE, FORMAT (lines are lost, of which there was one at least every
+ * `log_steps`, 0: unknown; nothing is cut then). */
+fal_status fal_run_continue(fal_run *run, uint64_t step, uint64_t log_steps);
 
 /* A file of the folder, whole or absent. This and what follows are errors (FILE) also
  * where the folder was removed, moved away or replaced meanwhile. */
