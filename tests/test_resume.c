@@ -396,16 +396,55 @@ static void comparisons_go_on(void **state)
         "option --rules: \"bp\" here, but the run in 'whole' has \"bp,fa\"");
 }
 
+/* Runs of the comparison that have their figures. */
+static int count_done(const char *path)
+{
+    char *text = tool_read(path);
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *runs = cJSON_GetObjectItem(json, "runs"), *run;
+    int done = 0;
+    cJSON_ArrayForEach(run, runs)
+        done += cJSON_IsNumber(cJSON_GetObjectItem(run, "test_accuracy"));
+    cJSON_Delete(json);
+    free(text);
+    return done;
+}
+
+/* The first to be run is lost and runs anew: those behind it are finished all the same. */
+static void interrupted_again_it_has_what_is_finished(void **state)
+{
+    (void)state;
+    assert_good(
+        "compare --data $D --net mlp-1x16 --rules bp,fa --batch 4 --epochs 20 "
+        "--checkpoint 100 --quiet --out all");
+    assert_int_equal(count_done("all/compare.json"), 2);
+    assert_int_equal(system("rm -r all/bp-1"), 0);
+    child = tool_start("compare --resume all", -1);
+    for (int i = 0; i < 20000 && !is_there("all/bp-1/checkpoint.safetensors"); i++)
+        pause_us(500);
+    kill(child, SIGINT);
+    assert_int_equal(tool_wait(child), 130);
+    child = 0;
+    assert_int_equal(count_done("all/compare.json"), 1);
+    assert_good("compare --resume all --quiet");
+    assert_int_equal(count_done("all/compare.json"), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(killed_at_any_moment),       TEST(lines_are_cut_back),
-        TEST(lost_lines_are_missed),      TEST(ctrl_c_goes_on),
-        TEST(on_other_threads),           TEST(differences_are_named),
-        TEST(broken_folders_are_refused), TEST(one_process_at_a_time),
+        TEST(killed_at_any_moment),
+        TEST(lines_are_cut_back),
+        TEST(lost_lines_are_missed),
+        TEST(ctrl_c_goes_on),
+        TEST(on_other_threads),
+        TEST(differences_are_named),
+        TEST(broken_folders_are_refused),
+        TEST(one_process_at_a_time),
         TEST(comparisons_go_on),
+        TEST(interrupted_again_it_has_what_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

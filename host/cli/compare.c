@@ -1,6 +1,7 @@
 /* falign compare: several rules from one start, over several seeds. A run that
  * diverges is reported and the others go on. With --resume runs that are finished are
- * kept, one that has a checkpoint goes on, and the others begin. */
+ * kept, one that has a checkpoint goes on, and the others begin: the finished come
+ * first, so that compare.json has them all wherever the rest is interrupted. */
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/job.h"
@@ -29,6 +30,8 @@ struct comparison {
     size_t rule_count, seeds;
     cli_outcome *runs; /* [rule_count][seeds] */
     int resumes;       /* goes on in its folder */
+    int looks;         /* takes up what is finished, and only that */
+    int headed;        /* the first lines have been printed */
     int begun;         /* the folder is this comparison's */
     int started;       /* something has been written */
     size_t done;       /* runs that came to their end */
@@ -79,7 +82,10 @@ static void name_rules(struct comparison *c)
 
 static void print_head(const cli_job *job, void *user)
 {
-    const struct comparison *c = user;
+    struct comparison *c = user;
+    if (c->headed || c->silent)
+        return;
+    c->headed = 1;
     cli_job_print_head(job, "compare", c->folder);
     cli_print("runs     %zu rule%s, %zu seed%s\n\n", c->rule_count,
               c->rule_count == 1 ? "" : "s", c->seeds, c->seeds == 1 ? "" : "s");
@@ -155,15 +161,18 @@ static fal_status make_again(struct comparison *c, const cli_options *options,
     return status;
 }
 
+/* *run stays NULL where it is not this one's turn. */
 static fal_status make_job(struct comparison *c, const cli_options *options,
                            const cli_outcome *outcome, cli_job *job, fal_run **run)
 {
     char *path = fal_folder_path(fal_run_folder(c->folder), outcome->folder);
     if (!path)
         return FAL_ERROR_MEMORY;
-    fal_status status = c->resumes && fal_run_has_checkpoint(path)
-                            ? make_again(c, options, path, job, run)
-                            : make_new(c, options, path, job, run);
+    fal_status status = FAL_OK;
+    if (c->resumes && fal_run_has_checkpoint(path))
+        status = make_again(c, options, path, job, run);
+    else if (!c->looks)
+        status = make_new(c, options, path, job, run);
     fal_release(path);
     return status;
 }
@@ -172,34 +181,38 @@ static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outco
                           fal_run *run)
 {
     fal_status status = cli_job_run(job, run, outcome->folder);
+    int passed_over = job->looks && !job->finished && status == FAL_STOPPED &&
+                      !cli_interrupted();
     note_outcome(outcome, job, status);
     c->started |= job->started;
     c->done += status == FAL_OK;
-    if (status == FAL_STOPPED)
+    if (status == FAL_STOPPED && !job->looks)
         cli_job_explain(job, "compare", fal_run_folder(c->folder));
     if (job->started)
         fal_run_close(run);
     else
         fal_run_discard(run);
-    return status;
+    return passed_over ? FAL_OK : status;
 }
 
 static fal_status run_one(struct comparison *c, size_t rule, uint64_t offset)
 {
     cli_options options;
     cli_job job;
-    fal_run *run;
+    fal_run *run = NULL;
     cli_outcome *outcome = &c->runs[rule * c->seeds + offset];
+    if (outcome->begun)
+        return FAL_OK;
     cli_run_resolve(&options, c->options, c->rules[rule], offset);
     outcome->seed = cli_whole(&options, CLI_SEED_WEIGHTS);
     snprintf(outcome->folder, sizeof outcome->folder, "%s-%llu", outcome->rule,
              (unsigned long long)outcome->seed);
     fal_status status = make_job(c, &options, outcome, &job, &run);
-    if (status)
+    if (status || !run)
         return status;
+    job.looks = c->looks;
     job.user = c;
-    if (rule == 0 && offset == 0 && !c->silent)
-        job.on_begin = print_head;
+    job.on_begin = print_head;
     status = run_job(c, &job, outcome, run);
     cli_job_release(&job);
     if (status != FAL_ERROR_DIVERGED)
@@ -242,14 +255,28 @@ static fal_status run_all(struct comparison *c)
     return status;
 }
 
+static fal_status look_and_run(struct comparison *c)
+{
+    c->looks = c->resumes;
+    fal_status status = c->looks ? run_all(c) : FAL_OK;
+    if (status)
+        return status;
+    c->looks = 0;
+    return run_all(c);
+}
+
 static void explain(const struct comparison *c)
 {
-    if (!cli_flag(c->options, CLI_QUIET) && cli_interrupted())
-        cli_say(
-            "interrupted: %zu of %zu runs are done; %s/compare.json has them; go "
-            "on with falign compare --resume %s",
-            c->done, c->rule_count * c->seeds, fal_run_folder(c->folder),
-            fal_run_folder(c->folder));
+    const char *folder = fal_run_folder(c->folder);
+    if (cli_flag(c->options, CLI_QUIET) || !cli_interrupted())
+        return;
+    if (c->looks)
+        cli_say("interrupted before the first step; %s is as it was", folder);
+    else
+        cli_say("interrupted: %zu of %zu runs are done; %s/compare.json has them; "
+                "go on "
+                "with falign compare --resume %s",
+                c->done, c->rule_count * c->seeds, folder, folder);
 }
 
 static fal_status report(struct comparison *c)
@@ -284,9 +311,9 @@ static fal_status compare(struct comparison *c)
     cli_options given = *c->options;
     cli_runs_resolve(c->options, &given, &c->ground);
     name_rules(c);
-    status = run_all(c);
+    status = look_and_run(c);
     if (status == FAL_OK || (status == FAL_STOPPED && c->started)) {
-        fal_status reported = report(c);
+        fal_status reported = c->looks ? FAL_OK : report(c);
         if (status == FAL_STOPPED && !reported)
             explain(c);
         status = reported ? reported : status;

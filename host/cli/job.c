@@ -319,7 +319,7 @@ static int on_progress(const fal_progress *progress, void *user)
         job->finished = job->resumes && progress->step >= progress->steps;
     if (progress->event == FAL_START && job->on_begin)
         job->on_begin(job, job->user);
-    int stops = is_to_stop(progress);
+    int stops = is_to_stop(progress) || (job->looks && !job->finished);
     if (progress->event == FAL_START && stops)
         return 1;
     fal_status status = job->finished ? look(job, progress)

@@ -25,6 +25,7 @@ typedef struct cli_job {
 
     int resumes;             /* 1: goes on from the folder's checkpoint … */
     int finished;            /* … and nothing is left to do */
+    int looks;               /* 1: stops where there is, before it does it */
     int started;             /* 1: files have been written */
     fal_progress last;       /* the last event */
     fal_progress epoch;      /* the last FAL_EPOCH; step 0: none */
