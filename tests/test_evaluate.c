@@ -129,6 +129,25 @@ static void measures_with_the_feedback_of_the_run(void **state)
     assert_measured(folder, "no checkpoint");
 }
 
+/* Of brsf only a checkpoint says which R the next step would take. */
+static void r_of_the_start_is_told(void **state)
+{
+    static const char told[] =
+        "'run' has no checkpoint.safetensors, which says how "
+        "many steps were made: the R of brsf is that of the "
+        "first step";
+    (void)state;
+    assert_good("$T --rule brsf --net mlp-2x8 --steps 2 --out run");
+    const struct tool *tool = tool_run("evaluate run --data $D --measure");
+    assert_null(strstr(tool->error, "checkpoint"));
+    assert_int_equal(unlink("run/checkpoint.safetensors"), 0);
+    tool = tool_run("evaluate run --data $D --measure");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->error, told);
+    tool = tool_run("evaluate run --data $D --measure --quiet");
+    assert_null(strstr(tool->error, "checkpoint"));
+}
+
 /* A column a layer, 80 columns at most: then the next block. */
 static void metrics_are_a_table(void **state)
 {
@@ -190,6 +209,7 @@ int main(void)
         TEST(evaluate_knows_what_was_split_off),
         TEST(measures_with_the_feedback_of_the_run),
         TEST(metrics_are_a_table),
+        TEST(r_of_the_start_is_told),
         TEST(a_model_alone_is_not_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

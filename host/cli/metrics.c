@@ -30,9 +30,21 @@ static void describe_trainer(fal_trainer_options *trainer, const cli_options *ru
     trainer->log_steps = 1;
 }
 
-/* What the run ended with, else what it began with; not every rule stores some. */
-static fal_status load_feedback(fal_trainer *trainer, const char *folder)
+/* Of a rule that draws anew at each step, the checkpoint alone says how many were made. */
+static void tell_start(const fal_trainer *trainer, const char *folder)
 {
+    const fal_rule *rule = trainer->routes[0].rule;
+    if (rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
+        cli_say(
+            "'%s' has no checkpoint.safetensors, which says how many steps were "
+            "made: the R of %s is that of the first step",
+            folder, rule->name);
+}
+
+/* What the run ended with, else what it began with; not every rule stores some. */
+static fal_status load_feedback(fal_trainer *trainer, const cli_options *options)
+{
+    const char *folder = options->arguments[0];
     char *end = fal_folder_path(folder, "checkpoint.safetensors");
     char *start = fal_folder_path(folder, "start.safetensors");
     int stores = trainer->feedback.count > 0;
@@ -49,6 +61,8 @@ static fal_status load_feedback(fal_trainer *trainer, const char *folder)
                           "start.safetensors, which hold the run's feedback; give "
                           "the folder as the run left it",
                           folder);
+    else if (!cli_flag(options, CLI_QUIET))
+        tell_start(trainer, folder);
     fal_release(end);
     fal_release(start);
     return status;
@@ -59,17 +73,17 @@ static int keep(const fal_metric *metric, void *user)
     return fal_metric_list_add(user, metric) != FAL_OK;
 }
 
-static fal_status measure(fal_metric_list *metrics, const cli_options *run,
-                          const char *folder, fal_model *model,
+static fal_status measure(fal_metric_list *metrics, const cli_options *options,
+                          const cli_options *run, fal_model *model,
                           const fal_dataset *data, const char *loss)
 {
-    fal_trainer_options options;
+    fal_trainer_options made;
     fal_trainer *trainer;
-    describe_trainer(&options, run, loss);
-    fal_status status = fal_trainer_create(&trainer, model, &options);
+    describe_trainer(&made, run, loss);
+    fal_status status = fal_trainer_create(&trainer, model, &made);
     if (status)
         return status;
-    status = load_feedback(trainer, folder);
+    status = load_feedback(trainer, options);
     if (!status)
         status = fal_trainer_measure_dataset(trainer, data, keep, metrics);
     fal_trainer_destroy(trainer);
@@ -80,13 +94,13 @@ fal_status cli_metrics_of_run(fal_metric_list *metrics, const cli_options *optio
                               fal_model *model, const fal_dataset *data,
                               const char *loss)
 {
-    const char *folder = options->arguments[0];
     cli_config config = CLI_CONFIG;
     cli_options run;
     fal_status status = cli_config_run(
-        &config, &run, folder, "by which rule, feedback and batch to measure");
+        &config, &run, options->arguments[0],
+        "by which rule, feedback and batch to measure");
     if (!status)
-        status = measure(metrics, &run, folder, model, data, loss);
+        status = measure(metrics, options, &run, model, data, loss);
     cli_config_release(&config);
     return status ? cli_fail_option(status, options, CLI_METRICS) : FAL_OK;
 }
