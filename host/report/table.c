@@ -16,7 +16,8 @@ struct column {
     int digits;
 };
 
-enum { COLUMNS = 16 };
+/* There is room for; that stand side by side with their deviations. */
+enum { COLUMNS = 16, BESIDE = 9 };
 
 struct table {
     const report_groups *groups;
@@ -67,13 +68,15 @@ static void add_totals(struct table *table)
     }
 }
 
-static struct table make_table(const report_groups *groups)
+/* How fast each run was stands in the table of runs only: the other is wide enough. */
+static struct table make_table(const report_groups *groups, int of_runs)
 {
     struct table table = {.groups = groups};
     add_figures(&table);
     add_totals(&table);
-    add_column(&table, (struct column){"samples_per_second", NULL, "samples/s",
-                                       REPORT_NUMBER, 0});
+    if (of_runs)
+        add_column(&table, (struct column){"samples_per_second", NULL, "samples/s",
+                                           REPORT_NUMBER, 0});
     add_column(&table,
                (struct column){"seconds", NULL, "seconds", REPORT_NUMBER, 1});
     return table;
@@ -81,7 +84,8 @@ static struct table make_table(const report_groups *groups)
 
 static void print_heads(FILE *out, const struct table *table, const char *first)
 {
-    fprintf(out, "<div class=\"wide\"><table>\n<thead><tr>%s", first);
+    fprintf(out, "<div class=\"wide\"><table%s>\n<thead><tr>%s",
+            table->count > BESIDE ? " class=\"stacked\"" : "", first);
     for (size_t i = 0; i < table->count; i++)
         fprintf(out, "<th>%s%s</th>", table->columns[i].title,
                 table->columns[i].unit == REPORT_SHARE ? " %" : "");
@@ -142,7 +146,7 @@ static fal_status print_group(FILE *out, const struct table *table, size_t g)
 
 fal_status report_finals_print(FILE *out, const report_groups *groups)
 {
-    struct table table = make_table(groups);
+    struct table table = make_table(groups, 0);
     fal_status status = FAL_OK;
     fputs("<section>\n<h2>Final figures</h2>\n", out);
     print_heads(out, &table, "<th>rule</th><th>runs</th>");
@@ -183,7 +187,7 @@ static void print_run(FILE *out, const struct table *table,
 
 void report_runs_print(FILE *out, const report_groups *groups)
 {
-    struct table table = make_table(groups);
+    struct table table = make_table(groups, 1);
     fputs("<details>\n<summary>Runs</summary>\n", out);
     print_heads(out, &table,
                 "<th>folder</th><th>rule</th><th>seed</th><th>steps</th>");
