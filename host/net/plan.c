@@ -153,3 +153,14 @@ void fal_plan_release(fal_plan *plan)
     fal_launches_release(&plan->launches);
     *plan = (fal_plan){0};
 }
+
+fal_plan *fal_plan_pick(fal_plan *plans, size_t count, size_t *next, size_t rows,
+                        int uses_targets)
+{
+    for (size_t i = 0; i < count; i++)
+        if (plans[i].rows == rows && plans[i].uses_targets == uses_targets)
+            return &plans[i];
+    fal_plan *oldest = &plans[(*next)++ % count];
+    fal_plan_release(oldest);
+    return oldest;
+}

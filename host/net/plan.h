@@ -101,6 +101,11 @@ fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
 void fal_plan_release(fal_plan *plan);
 
+/* Of some plans the one for batches like this; else the next to give way, released:
+ * its rows are 0. */
+fal_plan *fal_plan_pick(fal_plan *plans, size_t count, size_t *next, size_t rows,
+                        int uses_targets);
+
 /* host/net/backward.c: adds the backward pass, down to gradients or new weights, or
  * when measuring to deltas. */
 fal_status fal_backward_add(fal_plan_build *build);

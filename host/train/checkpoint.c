@@ -174,9 +174,8 @@ struct reading {
     fal_model_facts model;
     fal_notes data;
     int within_fit;
-    float *values,
-        *before; /* of all tensors, one behind the other; those the trainer
-                             * had */
+    float *values; /* of all tensors, one behind the other … */
+    float *before; /* … and those that the trainer had */
 };
 
 static void close_reading(struct reading *r)
@@ -232,17 +231,21 @@ static fal_status check_owner(const struct reading *r)
     return status;
 }
 
+/* What is said of any data, the file says of those it belongs to. */
 static fal_status note_data(struct reading *r)
 {
-    static const char *const keys[] = {"data_samples", "data_shape",
-                                       "data_type",    "data_classes",
-                                       "data_targets", "data_checksum"};
+    const fal_arrays none = FAL_ARRAYS;
+    fal_notes keys = FAL_NOTES;
     const char *within = fal_safetensors_metadata(r->file, "within_fit");
     r->within_fit = within && strcmp(within, "yes") == 0;
-    for (size_t i = 0; r->within_fit && i < sizeof keys / sizeof *keys; i++) {
-        const char *text = fal_safetensors_metadata(r->file, keys[i]);
-        fal_notes_text(&r->data, keys[i], text ? text : "");
+    if (r->within_fit)
+        fal_checkpoint_describe_data(&none, &keys);
+    r->data.status = keys.status;
+    for (size_t i = 0; i < keys.count; i++) {
+        const char *text = fal_safetensors_metadata(r->file, keys.items[i].key);
+        fal_notes_text(&r->data, keys.items[i].key, text ? text : "");
     }
+    fal_notes_release(&keys);
     return r->data.status;
 }
 

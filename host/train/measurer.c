@@ -180,21 +180,15 @@ static fal_status make_plan(fal_measurer *m, fal_plan *plan, size_t rows,
                             .loss = t->loss,
                             .uses_targets = targets,
                             .rows = rows};
-    fal_plan_release(plan);
     return fal_plan_make(plan, &build);
 }
 
 static fal_status find_plan(fal_measurer *m, size_t rows, int targets,
                             fal_plan **plan)
 {
-    size_t count = sizeof m->plans / sizeof *m->plans;
-    for (size_t i = 0; i < count; i++)
-        if (m->plans[i].rows == rows && m->plans[i].uses_targets == targets) {
-            *plan = &m->plans[i];
-            return FAL_OK;
-        }
-    *plan = &m->plans[m->next_plan++ % count];
-    return make_plan(m, *plan, rows, targets);
+    *plan = fal_plan_pick(m->plans, sizeof m->plans / sizeof *m->plans,
+                          &m->next_plan, rows, targets);
+    return (*plan)->rows ? FAL_OK : make_plan(m, *plan, rows, targets);
 }
 
 fal_status fal_measurer_run(fal_measurer *m, fal_feed *feed, size_t start,

@@ -42,6 +42,7 @@ fal_status fal_run_begin(fal_run *run, const char *config);
 /* From here on TensorBoard's event file says what metrics.jsonl does, of the lines that
  * are there already too. */
 fal_status fal_run_begin_events(fal_run *run);
+
 /* Makes the trainer what it was at the run's checkpoint. Errors: ARGUMENT (there is none
  * yet, or it belongs elsewhere), FILE, FORMAT. */
 fal_status fal_run_resume(const fal_run *run, fal_trainer *trainer);

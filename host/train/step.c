@@ -21,20 +21,14 @@ static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
                             .loss = t->loss,
                             .uses_targets = targets,
                             .rows = rows};
-    fal_plan_release(plan);
     return fal_plan_make(plan, &build);
 }
 
 static fal_status find_plan(fal_trainer *t, size_t rows, int targets,
                             fal_plan **plan)
 {
-    for (size_t i = 0; i < FAL_PLAN_SIZES; i++)
-        if (t->plans[i].rows == rows && t->plans[i].uses_targets == targets) {
-            *plan = &t->plans[i];
-            return FAL_OK;
-        }
-    *plan = &t->plans[t->next_plan++ % FAL_PLAN_SIZES];
-    return make_plan(t, *plan, rows, targets);
+    *plan = fal_plan_pick(t->plans, FAL_PLAN_SIZES, &t->next_plan, rows, targets);
+    return (*plan)->rows ? FAL_OK : make_plan(t, *plan, rows, targets);
 }
 
 /* Gather, plan and update of a full batch. */

@@ -41,8 +41,7 @@ struct fal_trainer {
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: not stored */
     fal_arena carriers;       /* room for matrices that steps do not need … */
-    fal_slot
-        *carrier_slots; /* … by weight layer number − 1; NULL: none was asked */
+    fal_slot *carrier_slots;  /* … by weight layer number − 1; NULL: for none */
     fal_tensor_list feedback_tensors, gradient_tensors, delta_tensors;
     fal_tensor_list optimizer_tensors; /* what it keeps from step to step */
 
@@ -73,7 +72,7 @@ struct fal_trainer {
 
     fal_place place;
     int goes_on;          /* 1: the next fit does, from a checkpoint … */
-    fal_notes data_notes; /* … on these data; else those of the fit, once asked for */
+    fal_notes data_notes; /* … on these data; else the fit's, once asked for */
     char *resumed_from;   /* the checkpoint's name */
 };
 
@@ -123,8 +122,9 @@ fal_status fal_trainer_run(fal_trainer *trainer, fal_feed *feed, size_t start,
  * trainer's callback. */
 fal_status fal_trainer_measure_feed(fal_trainer *trainer, fal_feed *feed,
                                     size_t start, size_t rows);
-/* Whether the fit that is to go on was trained on these data; any other may train on
- * all. */
+
+/* host/train/checkpoint_notes.c: whether the fit that is to go on was trained on these
+ * data; any other may train on all. */
 fal_status fal_trainer_check_data(const fal_trainer *trainer,
                                   const fal_arrays *data);
 
