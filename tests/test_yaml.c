@@ -314,6 +314,7 @@ static const struct hostile hostile_files[] = {
     {"seeds: 3\n", 0, SAYS, "line 1, column 1: unknown key 'seeds'; known: data",
      "did you mean 'seed'?"},
     {"json: true\n", 0, SAYS, "line 1, column 1: key 'json'", "give --json"},
+    {"resume: run\n", 0, SAYS, "line 1, column 1: key 'resume'", "give --resume"},
     {"help: true\n", 0, SAYS, "line 1, column 1: key 'help'", "give --help"},
     {"<<: {batch: 3}\n", 0, FORM, "line 1, column 5: <<: a mapping", "one value"},
     {"<<: 3\n", 0, SAYS, "line 1, column 1: unknown key '<<'", "known"},

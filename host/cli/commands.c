@@ -26,8 +26,9 @@ const cli_command cli_commands[] = {
          "finishes the step and saves; --resume goes on, to the same bytes as "
          "if nothing had happened.\n\n"
          "FILE.yaml holds options, a line each, as 'batch: 64' or "
-         "'no-shuffle: true': any of those below but --json, --quiet and --help; "
-         "null stands for the default, paths start from the current folder. "
+         "'no-shuffle: true': any of those below but --resume, --json, --quiet "
+         "and --help; null stands for the default, paths start from the current "
+         "folder. "
          "Options of the command line win over it (--no-shuffle=false over its "
          "true), and what they leave without sense there is dropped, as momentum "
          "where --optimizer is not sgd. A run's own config.yaml repeats it.",

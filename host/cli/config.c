@@ -114,7 +114,7 @@ struct reading {
 /* These say how one call behaves, not what the run is. */
 static int is_of_call(int id)
 {
-    return id == CLI_JSON || id == CLI_QUIET || id == CLI_HELP;
+    return id == CLI_RESUME || id == CLI_JSON || id == CLI_QUIET || id == CLI_HELP;
 }
 
 static int is_key(const cli_options *options, int id)
