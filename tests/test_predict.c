@@ -438,8 +438,9 @@ static void evaluate_takes_either_split(void **state)
     const struct tool *tool = tool_run(
         "evaluate m.safetensors --data ./data --split trian");
     assert_int_equal(tool->code, 2);
-    assert_has(tool->error, "unknown split 'trian'; known: test, train; did you "
-                            "mean 'train'?");
+    assert_has(tool->error,
+               "unknown split 'trian'; known: test, train, validation; did you "
+               "mean 'train'?");
     tool = tool_run("evaluate m.safetensors --data ./data --samples 21");
     assert_int_equal(tool->code, 2);
     assert_has(tool->error, "21");
