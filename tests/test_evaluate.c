@@ -108,6 +108,9 @@ static void measures_with_the_feedback_of_the_run(void **state)
         "--rule usf",
         "--rule brsf",
         "--rule fa --feedback regenerated",
+        "--rule usf --weight-law xavier",
+        "--rule brsf --weight-law xavier-normal",
+        "--rule frsf --feedback regenerated --weight-law uniform:0.3",
         "--rule frsf --init other/start.safetensors --feedback-seed 9",
     };
     enum { RUNS = sizeof options / sizeof *options };

@@ -255,6 +255,27 @@ static void measurements_come_with_events(void **state)
     free_arrays(&arrays);
 }
 
+/* Another fit begins with another batch than the one behind a fit's last. */
+static void a_fit_after_part_of_an_epoch_measures_anew(void **state)
+{
+    fal_arrays arrays = random_arrays(SAMPLES, 20, 5, 0);
+    fal_dataset *data = dataset_of(&arrays);
+    fal_trainer_options options = short_run("fa", "adam");
+    run r;
+    (void)state;
+    options.measure_steps = 3;
+    options.steps = 3;
+    run_open(&r, &options);
+    must(fal_trainer_fit(r.trainer, data, NULL, 0, note, &r));
+    expect_events(&r, "^l..l.E");
+    r.count = 0;
+    must(fal_trainer_fit(r.trainer, data, NULL, 0, note, &r));
+    expect_events(&r, "^lL..l.E");
+    run_close(&r);
+    fal_dataset_destroy(data);
+    free_arrays(&arrays);
+}
+
 /* Without steps there is one measurement: the start's. */
 static void a_fit_without_steps_measures_once(void **state)
 {
@@ -450,6 +471,7 @@ int main(void)
         cmocka_unit_test(training_bits_stay_as_they_are),
         cmocka_unit_test(a_fit_measures_what_comes_next),
         cmocka_unit_test(measurements_come_with_events),
+        cmocka_unit_test(a_fit_after_part_of_an_epoch_measures_anew),
         cmocka_unit_test(a_fit_without_steps_measures_once),
         cmocka_unit_test(a_metric_callback_stops),
         cmocka_unit_test(a_data_set_goes_by_batches),

@@ -14,12 +14,15 @@
 
 /* ---- the run's trainer --------------------------------------------------- */
 
-/* Nothing is trained, so that the optimizer need not be the run's. */
+/* Nothing is trained, so that the optimizer need not be the run's. A model from a file
+ * has no law of its weights, so the run's stands in its place. */
 static void describe_trainer(fal_trainer_options *trainer, const cli_options *run,
                              const char *loss)
 {
     cli_ground none = {0};
     cli_trainer_options(trainer, run, &none);
+    if (trainer->feedback_law && strcmp(trainer->feedback_law, "weights") == 0)
+        trainer->feedback_law = cli_text(run, CLI_WEIGHT_LAW);
     trainer->loss = loss;
     trainer->optimizer = "sgd";
     trainer->learning_rate = trainer->learning_rate_adamw = trainer->momentum = 0;

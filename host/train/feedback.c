@@ -89,17 +89,19 @@ static fal_status find_law(const fal_trainer *trainer, int direct, fal_law *law)
 static fal_status check_law(const fal_trainer *trainer, const fal_route *route,
                             fal_law law)
 {
+    char name[FAL_LAW_TEXT];
+    fal_law_print(name, law);
     if (trainer->regenerates && route->random.distribution != FAL_UNIFORM)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "feedback 'regenerated': the law '%s' is not uniform, only "
                         "such numbers are the same each time; use another law, or "
                         "--feedback stored",
-                        fal_laws[law.kind].name);
+                        name);
     if (!fal_rule_has_matrix(route->rule) && !(route->magnitude > 0))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "feedback law '%s': the rule %s takes its deviation as "
                         "size of all signs, and that is 0; use another law",
-                        fal_laws[law.kind].name, route->rule->name);
+                        name, route->rule->name);
     return FAL_OK;
 }
 

@@ -187,7 +187,7 @@ static int is_logged(const fit *f)
 }
 
 /* On the batch that the next step would take; the one behind an epoch's last is the
- * next epoch's first. */
+ * next epoch's first, and the first of another fit. */
 static fal_status measure(fit *f, size_t batch)
 {
     fal_trainer *t = f->trainer;
@@ -203,7 +203,7 @@ static fal_status measure(fit *f, size_t batch)
     f->resumed = now();
     t->place.measuring += f->resumed - began;
     f->stopped |= status == FAL_STOPPED;
-    t->measured = t->step + 1;
+    t->measured = !status && batch == 0 ? t->step + 1 : 0;
     return status == FAL_STOPPED ? FAL_OK : status;
 }
 
