@@ -335,11 +335,8 @@ static fal_status say_what_is_left(const cli_job *job, fal_status status)
 {
     const char *folder = fal_run_folder(job->run);
     if (job->epoch.step == 0 && job->resumes)
-        return fal_fail(
-            status,
-            "%s; %s/model.safetensors and checkpoint.safetensors are of "
-            "steps before",
-            fal_error_message(), folder);
+        return fal_fail(status, "%s; %s/checkpoint.safetensors is of a step before",
+                        fal_error_message(), folder);
     if (job->epoch.step == 0)
         return fal_fail(status,
                         "%s; %s/start.safetensors has the weights before the first "
