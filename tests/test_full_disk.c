@@ -262,7 +262,7 @@ static int run_on_disk(int kib)
 
 static void a_small_disk_fills_up(void **state)
 {
-    int code = 1, failed = 0;
+    int code = 1, failed = 0, resumable = 0;
     (void)state;
     for (int kib = 4; code == 1 && kib < 1024; kib += 4, failed += code == 1) {
         code = run_on_disk(kib);
@@ -274,11 +274,14 @@ static void a_small_disk_fills_up(void **state)
             expect_has(error, "falign: ");
             expect_has(error, "No space left on device");
             expect_has(error, "disk/out");
+            int resumes = access("copy/out/checkpoint.safetensors", F_OK) == 0;
+            assert_int_equal(strstr(error, "--resume disk/out") != NULL, resumes);
+            resumable += resumes;
         }
         free(error);
     }
     assert_int_equal(code, 0);
-    assert_true(failed > 5);
+    assert_true(failed > 5 && resumable > 0);
     assert_int_equal(tool_run("evaluate copy/out --data $D --quiet")->code, 0);
 }
 

@@ -183,6 +183,7 @@ static fal_status run_job(struct comparison *c, cli_job *job, cli_outcome *outco
     fal_status status = cli_job_run(job, run, outcome->folder);
     int passed_over = job->looks && !job->finished && status == FAL_STOPPED &&
                       !cli_interrupted();
+    status = cli_job_advise(job, status, "compare", fal_run_folder(c->folder));
     note_outcome(outcome, job, status);
     c->started |= job->started;
     c->done += status == FAL_OK;

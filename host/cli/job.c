@@ -170,6 +170,16 @@ void cli_job_explain(const cli_job *job, const char *command, const char *folder
                 command, folder);
 }
 
+fal_status cli_job_advise(const cli_job *job, fal_status status,
+                          const char *command, const char *folder)
+{
+    if (status != FAL_ERROR_FILE || !job->started ||
+        !fal_run_has_checkpoint(fal_run_folder(job->run)))
+        return status;
+    return fal_fail(status, "%s; then go on with falign %s --resume %s",
+                    fal_error_message(), command, folder);
+}
+
 /* ---- while it runs ------------------------------------------------------- */
 
 static fal_status begin_folder(cli_job *job)

@@ -58,4 +58,9 @@ fal_status cli_job_run(cli_job *job, fal_run *run, const char *label);
  * `folder`. */
 void cli_job_explain(const cli_job *job, const char *command, const char *folder);
 
+/* The same as a part of the message of a run that could not write its files, where a
+ * checkpoint is there; returns `status`. */
+fal_status cli_job_advise(const cli_job *job, fal_status status,
+                          const char *command, const char *folder);
+
 #endif

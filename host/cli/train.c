@@ -127,6 +127,7 @@ static fal_status train(cli_job *job, fal_run *folder)
     if (!job->silent)
         job->on_begin = print_head;
     fal_status status = cli_job_run(job, folder, NULL);
+    status = cli_job_advise(job, status, "train", fal_run_folder(folder));
     if (status == FAL_STOPPED)
         cli_job_explain(job, "train", fal_run_folder(folder));
     if (!status && cli_flag(&job->options, CLI_PROFILE))
