@@ -133,10 +133,12 @@ def check_repeat(falign, folder, again):
 
 
 def start_endless(falign, data, folder):
+    """Ctrl-C reaches it also where these tests run in the background of a script."""
     process = subprocess.Popen(
         [falign, "train", "--data", data, "--net", "mlp-1x8", "--epochs", "1000000",
          "--log", "1", "--tensorboard", "--quiet", "--out", folder],
-        stderr=subprocess.DEVNULL)
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     model = os.path.join(folder, "model.safetensors")
     while not os.path.exists(model) and process.poll() is None:
         time.sleep(0.01)
@@ -147,7 +149,7 @@ def start_endless(falign, data, folder):
 def check_interrupted(falign, data, folder):
     process = start_endless(falign, data, folder)
     process.send_signal(signal.SIGINT)
-    check("interrupted: exit", process.wait() == 130, process.returncode)
+    check("interrupted: exit", process.wait(timeout=60) == 130, process.returncode)
     check_same("interrupted", folder)
 
 
