@@ -295,6 +295,16 @@ static void broken_folders_are_refused(void **state)
                             "cut/checkpoint.safetensors"),
                      0);
     expect_refused("train --resume cut", 1, "cut/checkpoint.safetensors");
+    assert_int_equal(system("cp run/checkpoint.safetensors cut && printf x | dd "
+                            "of=cut/checkpoint.safetensors bs=1 seek=9000 "
+                            "conv=notrunc 2>errors"),
+                     0);
+    expect_refused("train --resume cut", 1, "its checksum is not that");
+    expect_refused("evaluate cut/checkpoint.safetensors --data $D", 1,
+                   "its checksum is not that");
+    expect_refused(SMALL "--init cut/checkpoint.safetensors --out no", 1,
+                   "its checksum is not that");
+    assert_good("evaluate run/checkpoint.safetensors --data $D --quiet");
     assert_int_equal(system("cp other/checkpoint.safetensors cut"), 0);
     expect_refused("train --resume cut", 2,
                    "rule: the checkpoint has dfa, this run bp;");

@@ -205,7 +205,7 @@ static fal_status check_format(const struct reading *r)
                     r->path, found, fal_version(), format);
 }
 
-static fal_status check_sum(const struct reading *r, const unsigned char *bytes,
+static fal_status check_sum(const char *path, const unsigned char *bytes,
                             size_t size)
 {
     unsigned char sum[SUM];
@@ -216,7 +216,22 @@ static fal_status check_sum(const struct reading *r, const unsigned char *bytes,
     return fal_fail(FAL_ERROR_FORMAT,
                     "file '%s': its checksum is not that of its content, so it is "
                     "damaged; use a whole copy",
-                    r->path);
+                    path);
+}
+
+fal_status fal_checkpoint_check_sum(const fal_safetensors *file)
+{
+    const char *path = fal_safetensors_path(file);
+    unsigned char *bytes;
+    size_t size;
+    if (!fal_safetensors_metadata(file, "checkpoint"))
+        return FAL_OK;
+    fal_status status = fal_file_read(path, SIZE_MAX, &bytes, &size);
+    if (status)
+        return status;
+    status = check_sum(path, bytes, size);
+    fal_release(bytes);
+    return status;
 }
 
 static fal_status check_owner(const struct reading *r)
@@ -319,7 +334,7 @@ static fal_status read_all(struct reading *r, const unsigned char *bytes,
     if (!status)
         status = check_format(r);
     if (!status)
-        status = check_sum(r, bytes, size);
+        status = check_sum(r->path, bytes, size);
     if (!status)
         status = check_owner(r);
     if (!status)
@@ -433,7 +448,7 @@ static fal_status read_step(uint64_t *step, const char *path)
     if (!status)
         status = check_format(&r);
     if (!status)
-        status = check_sum(&r, bytes, size);
+        status = check_sum(r.path, bytes, size);
     if (!status)
         status = fal_notes_read_whole(r.file, "step", step);
     close_reading(&r);

@@ -17,6 +17,10 @@ void fal_checkpoint_describe_data(const fal_arrays *data, fal_notes *notes);
 fal_status fal_checkpoint_compare(const fal_safetensors *file,
                                   const fal_notes *notes);
 
+/* Of an open file, if it is a checkpoint: whether its content is whole. Errors: FORMAT,
+ * FILE, MEMORY. */
+fal_status fal_checkpoint_check_sum(const fal_safetensors *file);
+
 /* Takes of a checkpoint only what carries errors down: stored feedback, and the number
  * of updates done, by which some rules draw theirs. Weights stay, the trainer's
  * optimizer and schedule may be others. Errors as fal_trainer_resume; nothing has

@@ -2,6 +2,7 @@
  * values: stored, or drawn by the products that read them. */
 #include "data/random.h"
 #include "device/memory.h"
+#include "train/checkpoint.h"
 #include "train/model_file.h"
 #include "train/trainer.h"
 
@@ -251,6 +252,8 @@ fal_status fal_trainer_load_feedback(fal_trainer *trainer, const char *path)
     fal_status status = fal_model_path(path, "start.safetensors", &name);
     if (!status)
         status = fal_safetensors_open(&file, name);
+    if (!status)
+        status = fal_checkpoint_check_sum(file);
     if (!status)
         status = fal_tensor_list_load(&trainer->feedback_tensors, file, 0);
     fal_safetensors_close(file);

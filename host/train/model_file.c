@@ -2,6 +2,7 @@
 #include "data/class_names.h"
 #include "device/memory.h"
 #include "files/json.h"
+#include "train/checkpoint.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -329,6 +330,8 @@ fal_status fal_model_load(fal_model **model, fal_device *device, const char *pat
     fal_status status = fal_model_path(path, "model.safetensors", &name);
     if (!status)
         status = fal_safetensors_open(&file, name);
+    if (!status)
+        status = fal_checkpoint_check_sum(file);
     if (!status)
         status = load(model, device, file, name);
     fal_safetensors_close(file);
