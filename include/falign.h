@@ -647,7 +647,8 @@ FAL_API fal_status fal_trainer_load_feedback(fal_trainer *trainer,
 FAL_API fal_status fal_trainer_checkpoint(fal_trainer *trainer, const char *path);
 
 /* The same bytes into `bytes`, of which there are `size`; *needed (may be NULL) is how
- * many it takes. `bytes` NULL: only that. Errors: the same, ARGUMENT (too few). */
+ * many it takes, which a step may change a little. `bytes` NULL: only that. Errors: the
+ * same, ARGUMENT (too few). */
 FAL_API fal_status fal_trainer_checkpoint_bytes(fal_trainer *trainer, void *bytes,
                                                 size_t size, size_t *needed);
 
