@@ -541,6 +541,32 @@ static void other_options_are_named(void **state)
     destroy(one);
 }
 
+/* It is drawn by the law of the weights, which a model from a file does not have. */
+static void another_law_of_weights_is_named(void **state)
+{
+    static const char *const rules[] = {"usf", "brsf"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        fal_trainer_options options = options_of(rules[i], "adam");
+        fal_model_options made = FAL_MODEL_OPTIONS;
+        fal_model *model = NULL, *loaded = NULL;
+        made.weight_law = "normal:0.5";
+        must(fal_model_create(&model, device, network, &made));
+        must(fal_model_save(model, path));
+        must(fal_model_load(&loaded, device, path));
+        struct pair one = {model, trainer_of(model, &options)};
+        struct pair two = {loaded, trainer_of(loaded, &options)};
+        struct image image = take(one.trainer);
+        expect_error(
+            fal_trainer_resume_bytes(two.trainer, image.bytes, image.size),
+            FAL_ERROR_ARGUMENT,
+            "feedback_law: the checkpoint has normal:0.5, this run fan-in;");
+        fal_release(image.bytes);
+        destroy(one);
+        destroy(two);
+    }
+}
+
 static void another_network_is_named(void **state)
 {
     static const struct {
@@ -724,6 +750,7 @@ int main(void)
         TEST(damage_is_refused),
         TEST(damage_is_named),
         TEST(other_options_are_named),
+        TEST(another_law_of_weights_is_named),
         TEST(another_network_is_named),
         TEST(other_data_are_named),
         TEST(wrong_use_is_refused),

@@ -223,6 +223,23 @@ static void ctrl_c_goes_on(void **state)
     }
 }
 
+/* Weights of a file have no law of their own: the one given is that of the run, of the
+ * resumed one too. */
+static void from_weights_of_a_file_it_goes_on(void **state)
+{
+    (void)state;
+    assert_good("$T --net mlp-2x16 --weight-law xavier --steps 1 --out from");
+    assert_good(
+        "train --data $D --quiet --init from --rule usf --weight-law "
+        "normal:0.2 --feedback-law weights --batch 8 --epochs 2 --out whole");
+    kill_after("train --data $D --quiet --init from --rule usf --weight-law "
+               "normal:0.2 --feedback-law weights --batch 8 --epochs 2 "
+               "--checkpoint 2 --out part",
+               "part/checkpoint.safetensors", 1000);
+    assert_good("train --resume part --quiet");
+    expect_same_files("whole", "part", "model.safetensors");
+}
+
 /* ---- another machine ----------------------------------------------------- */
 
 static void on_other_threads(void **state)
@@ -449,6 +466,7 @@ int main(void)
         TEST(lines_are_cut_back),
         TEST(lost_lines_are_missed),
         TEST(ctrl_c_goes_on),
+        TEST(from_weights_of_a_file_it_goes_on),
         TEST(on_other_threads),
         TEST(differences_are_named),
         TEST(broken_folders_are_refused),

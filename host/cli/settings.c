@@ -236,12 +236,14 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
         cli_unset(run, CLI_FEEDBACK_LAW);
     if (!fal_rule_has_matrix(rule) && comparing)
         cli_set_text(run, CLI_FEEDBACK, "stored");
-    if (!fal_rule_has_law(rule) || cli_flag(run, CLI_FEEDBACK_LAW))
+    if (!fal_rule_has_law(rule))
         return;
-    const char *law = rule->path == FAL_PATH_DIRECT ? "units" : "weights";
-    if (rule->path != FAL_PATH_DIRECT && cli_flag(run, CLI_INIT))
-        law = cli_text(run, CLI_WEIGHT_LAW);
-    cli_set_text(run, CLI_FEEDBACK_LAW, law);
+    int direct = rule->path == FAL_PATH_DIRECT;
+    if (!cli_flag(run, CLI_FEEDBACK_LAW))
+        cli_set_text(run, CLI_FEEDBACK_LAW, direct ? "units" : "weights");
+    if (!direct && cli_flag(run, CLI_INIT) &&
+        strcmp(cli_text(run, CLI_FEEDBACK_LAW), "weights") == 0)
+        cli_set_text(run, CLI_FEEDBACK_LAW, cli_text(run, CLI_WEIGHT_LAW));
 }
 
 static void resolve_seeds(cli_options *run, uint64_t offset)

@@ -8,10 +8,22 @@
 
 /* ---- what it belongs to -------------------------------------------------- */
 
+/* Where what carries the error is drawn by the law of the weights and not in the file,
+ * that law counts; a model that was loaded may have another. */
+static int is_by_weights(const fal_trainer *t)
+{
+    const fal_rule *rule = t->routes[0].rule;
+    return fal_rule_has_law(rule) && rule->path == FAL_PATH_LAYERS &&
+           t->feedback.count == 0 &&
+           (!t->has_feedback_law || t->feedback_law.kind == FAL_LAW_WEIGHTS);
+}
+
 static void note_feedback(const fal_trainer *t, fal_notes *notes)
 {
     char law[FAL_LAW_TEXT] = "default";
-    if (t->has_feedback_law)
+    if (is_by_weights(t))
+        fal_law_print(law, t->model->weight_law);
+    else if (t->has_feedback_law)
         fal_law_print(law, t->feedback_law);
     fal_notes_text(notes, "feedback_law", law);
     fal_notes_text(notes, "feedback", t->regenerates ? "regenerated" : "stored");
