@@ -406,7 +406,7 @@ static void options_that_cannot_be_are_refused(void **state)
     (void)state;
     refuse("usf", NULL, "zero", "'zero': the rule usf takes its deviation");
     refuse("usf", NULL, "units", "feedback law 'units' is not for layer-to-layer");
-    refuse("fa", "regenerated", "normal:0.1", "'normal:SD' is not uniform");
+    refuse("fa", "regenerated", "normal:0.1", "'normal:0.1' is not uniform");
     refuse("dfa", "regenerated", "zero", "--feedback stored");
     refuse("brsf", "regenerated", "xavier-normal", "--feedback stored");
     refuse("bp", "regenerated", NULL, "the rule bp has no random feedback");
