@@ -416,7 +416,7 @@ static void a_full_disk_keeps_the_old_one(void **state)
         assert_int_equal(size, old_size);
         assert_memory_equal(now, old, size);
         fal_release(now);
-        assert_true(n < 20);
+        assert_true(n < 60);
     }
     must(fal_trainer_resume(one.trainer, path));
     fal_release(old);

@@ -303,8 +303,8 @@ static void broken_feedback_changes_nothing(void **state)
     float broken[10] = {[4] = NAN};
     float zeros[20] = {0};
     fal_tensor_source t[] = {
-        {names[0], FAL_TENSOR_F32, {5, 4}, 2, zeros, NULL, NULL},
-        {names[1], FAL_TENSOR_F32, {2, 5}, 2, broken, NULL, NULL}};
+        {names[0], FAL_TENSOR_F32, {5, 4}, 2, zeros, NULL, NULL, 0},
+        {names[1], FAL_TENSOR_F32, {2, 5}, 2, broken, NULL, NULL, 0}};
     must(fal_safetensors_write(bad, t, 2, NULL, 0));
     expect_error(fal_trainer_load_feedback(trainer, bad), FAL_ERROR_FORMAT,
                  "tensor 'dense3.feedback': the number at [0,4] is NaN");

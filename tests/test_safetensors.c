@@ -25,11 +25,18 @@ static fal_status fetch_fails(void *user, void *values, size_t bytes)
 }
 
 static const fal_tensor_source sources[] = {
-    {"w", FAL_TENSOR_F32, {2, 3}, 2, NULL, fetch_weight, (void *)weight},
-    {"mask", FAL_TENSOR_U8, {3}, 1, mask, NULL, NULL},
-    {"steps", FAL_TENSOR_I64, {2}, 1, steps, NULL, NULL},
-    {"a \"quoted\"\n\\u00e9 \xC3\xA9", FAL_TENSOR_F32, {0}, 0, weight, NULL, NULL},
-    {"empty", FAL_TENSOR_F32, {4, 0}, 2, NULL, NULL, NULL},
+    {"w", FAL_TENSOR_F32, {2, 3}, 2, NULL, fetch_weight, (void *)weight, 0},
+    {"mask", FAL_TENSOR_U8, {3}, 1, mask, NULL, NULL, 0},
+    {"steps", FAL_TENSOR_I64, {2}, 1, steps, NULL, NULL, 0},
+    {"a \"quoted\"\n\\u00e9 \xC3\xA9",
+     FAL_TENSOR_F32,
+     {0},
+     0,
+     weight,
+     NULL,
+     NULL,
+     0},
+    {"empty", FAL_TENSOR_F32, {4, 0}, 2, NULL, NULL, NULL, 0},
 };
 static const fal_metadata texts[] = {
     {"network", "input 28x28x1, \"a\"\t\xE2\x89\xA4"}, {"mean", "[0.5]"}, {"", ""}};
@@ -404,7 +411,7 @@ static void test_not_finite(void **state)
     const size_t shape[] = {2, 3};
     float values[6] = {0}, copy[6];
     const fal_tensor_source t = {"w",    FAL_TENSOR_F32, {2, 3}, 2,
-                                 values, NULL,           NULL};
+                                 values, NULL,           NULL,   0};
     for (size_t i = 0; i < sizeof bad_values / sizeof *bad_values; i++) {
         fal_safetensors *f;
         values[5] = bad_values[i].value;
@@ -508,8 +515,8 @@ static void test_odd_names(void **state)
     float value = 3, copy;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fal_safetensors *f;
-        const fal_tensor_source t = {names[i], FAL_TENSOR_F32, {1}, 1,
-                                     &value,   NULL,           NULL};
+        const fal_tensor_source t = {names[i], FAL_TENSOR_F32, {1},  1,
+                                     &value,   NULL,           NULL, 0};
         assert_int_equal(fal_safetensors_write(path, &t, 1, NULL, 0), FAL_OK);
         assert_int_equal(entries(), 1);
         assert_int_equal(fal_safetensors_open(&f, path), FAL_OK);
@@ -535,8 +542,8 @@ static void test_many_tensors(void **state)
     assert_true(t && names);
     for (int i = 0; i < MANY; i++) {
         snprintf(names[i], sizeof names[i], "layer%d", i);
-        t[i] = (fal_tensor_source){names[i], FAL_TENSOR_U8, {0}, 1,
-                                   NULL,     NULL,          NULL};
+        t[i] = (fal_tensor_source){names[i], FAL_TENSOR_U8, {0},  1,
+                                   NULL,     NULL,          NULL, 0};
     }
     assert_int_equal(fal_safetensors_write(path, t, MANY, NULL, 0), FAL_OK);
     assert_int_equal(fal_safetensors_open(&f, path), FAL_OK);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* ---- writing ------------------------------------------------------------- */
 
@@ -137,6 +138,7 @@ static fal_status write_memory(fal_file_writer *w, const void *data, size_t byte
 fal_status fal_file_write(fal_file_writer *w, const void *data, size_t bytes)
 {
     const char *from = data;
+    w->sum = (uint32_t)crc32_z(w->sum, data, bytes);
     if (w->memory)
         return write_memory(w, data, bytes);
     if (!w->path)

@@ -19,6 +19,7 @@ typedef struct fal_file_writer {
     char *path, *temporary; /* NULL: nothing is open */
     int file;
     unsigned char *memory; /* where the next byte goes; NULL: into the file */
+    uint32_t sum;          /* CRC-32 of all that was written */
 } fal_file_writer;
 
 /* Errors: FILE (folder missing, not writable, no place), MEMORY. */

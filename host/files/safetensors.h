@@ -23,7 +23,7 @@ typedef struct fal_metadata {
 /* Fills `values` with a tensor's bytes, for example from the device. */
 typedef fal_status (*fal_tensor_fetch)(void *user, void *values, size_t bytes);
 
-/* A tensor to be written: give `data` or `fetch`. */
+/* A tensor to be written: give `data`, `fetch` or `is_sum`. */
 typedef struct fal_tensor_source {
     const char *name; /* any but "__metadata__" */
     fal_tensor_type type;
@@ -31,6 +31,8 @@ typedef struct fal_tensor_source {
     const void *data;
     fal_tensor_fetch fetch;
     void *user; /* of fetch */
+    int is_sum; /* 1: the CRC-32 of all that is written before it, little end first;
+                 * of type U8, shape 4 */
 } fal_tensor_source;
 
 /* Writes beside and renames, data in the order given (put I64 first and U8 last,

@@ -120,12 +120,23 @@ static fal_status write_header(fal_file_writer *w, const fal_json *j)
     return status;
 }
 
+static fal_status store_sum(fal_file_writer *w)
+{
+    const uint32_t value = w->sum;
+    unsigned char sum[4];
+    for (size_t i = 0; i < sizeof sum; i++)
+        sum[i] = (unsigned char)(value >> (8 * i));
+    return fal_file_write(w, sum, sizeof sum);
+}
+
 /* A fetched tensor has memory only while it is written. */
 static fal_status store(fal_file_writer *w, const fal_tensor_source *t)
 {
     size_t bytes = fal_tensor_bytes(t->type, t->shape, t->dimensions);
     if (bytes == 0)
         return FAL_OK;
+    if (t->is_sum)
+        return store_sum(w);
     if (t->data)
         return fal_file_write(w, t->data, bytes);
     void *values = fal_allocate(bytes, 1);

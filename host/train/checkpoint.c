@@ -59,10 +59,10 @@ static void note_place(fal_trainer *t, fal_notes *notes)
                        t->data_notes.items[i].value);
 }
 
-static fal_status compose_from(const fal_trainer *t, const fal_notes *notes,
-                               unsigned char **bytes, size_t *size)
+/* Into the file `path`, a tensor at a time, or where that is NULL, into memory. */
+static fal_status write_from(const fal_trainer *t, const fal_notes *notes,
+                             const char *path, unsigned char **bytes, size_t *size)
 {
-    static const unsigned char none[SUM];
     const fal_tensor_list *lists[LISTS];
     fal_tensor_source *sources;
     size_t count;
@@ -74,17 +74,18 @@ static fal_status compose_from(const fal_trainer *t, const fal_notes *notes,
                                            .type = FAL_TENSOR_U8,
                                            .shape = {SUM},
                                            .dimensions = 1,
-                                           .data = none};
-    status = fal_safetensors_compose(bytes, size, sources, count, notes->items,
-                                     notes->count);
+                                           .is_sum = 1};
+    status = path ? fal_safetensors_write(path, sources, count, notes->items,
+                                          notes->count)
+                  : fal_safetensors_compose(bytes, size, sources, count,
+                                            notes->items, notes->count);
     fal_release(sources);
-    if (!status)
-        put_sum(*bytes + *size - SUM, *bytes, *size - SUM);
     return status;
 }
 
 /* *bytes is for fal_release. */
-static fal_status compose(fal_trainer *t, unsigned char **bytes, size_t *size)
+static fal_status compose(fal_trainer *t, const char *path, unsigned char **bytes,
+                          size_t *size)
 {
     fal_notes notes = FAL_NOTES;
     fal_status status = fal_ring_flush(&t->ring);
@@ -104,33 +105,17 @@ static fal_status compose(fal_trainer *t, unsigned char **bytes, size_t *size)
         status = notes.status;
     fal_trainer_redraw(t);
     if (!status)
-        status = compose_from(t, &notes, bytes, size);
+        status = write_from(t, &notes, path, bytes, size);
     fal_notes_release(&notes);
     return status;
 }
 
-static fal_status write_file(const char *path, const unsigned char *bytes,
-                             size_t size)
-{
-    fal_file_writer writer;
-    fal_status status = fal_file_begin(&writer, path);
-    if (!status)
-        status = fal_file_write(&writer, bytes, size);
-    return status ? status : fal_file_commit(&writer);
-}
-
 fal_status fal_trainer_checkpoint(fal_trainer *trainer, const char *path)
 {
-    unsigned char *bytes = NULL;
-    size_t size;
     if (!trainer || !path)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_trainer_checkpoint: needs a trainer and a path");
-    fal_status status = compose(trainer, &bytes, &size);
-    if (!status)
-        status = write_file(path, bytes, size);
-    fal_release(bytes);
-    return status;
+    return compose(trainer, path, NULL, NULL);
 }
 
 static fal_status hand_over(void *to, size_t room, const unsigned char *bytes,
@@ -154,7 +139,7 @@ fal_status fal_trainer_checkpoint_bytes(fal_trainer *trainer, void *to, size_t r
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_trainer_checkpoint_bytes: needs a trainer, and room "
                         "or a place for how much that must be");
-    fal_status status = compose(trainer, &bytes, &size);
+    fal_status status = compose(trainer, NULL, &bytes, &size);
     if (!status && to)
         status = hand_over(to, room, bytes, size);
     fal_release(bytes);
