@@ -113,6 +113,27 @@ const cli_command cli_commands[] = {
      .bit = CLI_REPORT,
      .arguments = SIZE_MAX,
      .run = cli_report},
+    {.name = "reproduce",
+     .usage = "[NAME] [OPTIONS]",
+     .summary = "a paper's experiments, and whether its claims hold",
+     .details =
+         "Without NAME lists the experiments and how long they take here. With it "
+         "runs one in small parts, and prints each claim of the paper: what was "
+         "published, what was measured, and whether it holds. Writes a folder: "
+         "results.json (every figure with its values and spread, settings, "
+         "verdicts), report.html (the verdicts and the paper's plots as one page) "
+         "and parts (a result for each part).\n\n"
+         "After Ctrl-C or a crash --resume goes on behind the last part that was "
+         "done. Claims that need a data set that is not there are not run, the "
+         "rest is. --json prints results.json, or of the list an array: name, "
+         "paper, about, data, claims, seconds (by scale).",
+     .examples = "reproduce\n"
+                 "reproduce song\n"
+                 "reproduce song --full --seeds 8 --out runs/song\n"
+                 "reproduce --resume runs/song\n",
+     .bit = CLI_REPRODUCE,
+     .arguments = 1,
+     .run = cli_reproduce},
     {.name = "bench",
      .usage = "gemm|muon|step [OPTIONS]",
      .summary = "time a matrix product, Newton-Schulz or a training step",

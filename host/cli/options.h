@@ -35,7 +35,8 @@ enum {
     CLI_PREDICT = 32,
     CLI_DATASETS = 64,
     CLI_REPORT = 128,
-    CLI_ALL = 255
+    CLI_REPRODUCE = 256,
+    CLI_ALL = 511
 };
 
 typedef struct cli_bounds {
@@ -96,6 +97,10 @@ typedef enum cli_id {
     CLI_SEED_DATA,
     CLI_SEED_NOISE,
     CLI_SEED_COUNT,
+    CLI_STUDY_SEEDS,
+    CLI_TINY,
+    CLI_QUICK,
+    CLI_FULL,
     CLI_OUT,
     CLI_FORCE,
     CLI_LOG,

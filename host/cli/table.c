@@ -16,6 +16,7 @@ static const char network[] = "Network";
 static const char rule[] = "Learning rule";
 static const char optimizer[] = "Optimizer";
 static const char length[] = "Length";
+static const char scale[] = "Scale";
 static const char seeds[] = "Seeds";
 static const char output[] = "Output";
 static const char device[] = "Device";
@@ -26,11 +27,12 @@ static const char step[] = "Step";
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_DATA] =
-        {"data", "NAME|DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_EVALUATE, data,
-         RECORDED,
+        {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
+         CLI_RUNS | CLI_EVALUATE | CLI_REPRODUCE, data, RECORDED,
          "data set: fashion-mnist, mnist, or a folder with IDX or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
-                       CLI_RUNS | CLI_EVALUATE | CLI_DATASETS, data, RECORDED,
+                       CLI_RUNS | CLI_EVALUATE | CLI_DATASETS | CLI_REPRODUCE, data,
+                       RECORDED,
                        "where names are looked for first, then $FALIGN_DATASETS, "
                        "$XDG_CACHE_HOME/falign/datasets, /usr/share/datasets"},
     [CLI_SAMPLES] =
@@ -162,13 +164,25 @@ const cli_option cli_table[CLI_OPTIONS] = {
                         RECORDED,
                         "N runs a rule, adding 0 to N-1 to all four seeds; a "
                         "feedback, data or noise seed given here is held"},
-    [CLI_OUT] = {"out", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_REPORT, output,
-                 0,
+    [CLI_STUDY_SEEDS] = {"seeds", "N", NULL, CLI_COUNT, &positive, CLI_REPRODUCE,
+                         scale, 0,
+                         "seeds of each setting; as many as the scale says when "
+                         "left out"},
+    [CLI_TINY] = {"tiny", NULL, NULL, CLI_FLAG, NULL, CLI_REPRODUCE, scale, 0,
+                  "seconds: whether it works, not whether claims hold"},
+    [CLI_QUICK] = {"quick", NULL, NULL, CLI_FLAG, NULL, CLI_REPRODUCE, scale, 0,
+                   "minutes: the claims on fewer seeds or steps than the paper's; "
+                   "taken when none of the three is given"},
+    [CLI_FULL] = {"full", NULL, NULL, CLI_FLAG, NULL, CLI_REPRODUCE, scale, 0,
+                  "the paper's own sizes"},
+    [CLI_OUT] = {"out", "DIR", NULL, CLI_TEXT, NULL,
+                 CLI_RUNS | CLI_REPORT | CLI_REPRODUCE, output, 0,
                  "folder of the run (runs/DATA-NET-RULE-NNN, for compare "
-                 "runs/compare-DATA-NET-NNN); of report the file of its page "
+                 "runs/compare-DATA-NET-NNN, for reproduce "
+                 "runs/reproduce-NAME-NNN); of report the file of its page "
                  "(report.html in the first RUN)"},
-    [CLI_FORCE] = {"force", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, output, 0,
-                   "replace the run that the folder holds"},
+    [CLI_FORCE] = {"force", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_REPRODUCE,
+                   output, 0, "replace the run that the folder holds"},
     [CLI_LOG] = {"log", "EVERY", "100", CLI_EVERY, &positive, CLI_RUNS, output,
                  RECORDED,
                  "a line of metrics.jsonl every so many steps, or 'epoch'"},
@@ -186,8 +200,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "what --resume needs is saved every so many steps, or 'epoch'; at the end "
          "and at Ctrl-C in any case"},
     [CLI_RESUME] =
-        {"resume", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS, output, 0,
-         "go on with the run, or comparison, of a folder from its last checkpoint"},
+        {"resume", "DIR", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_REPRODUCE, output, 0,
+         "go on with the run, or comparison, of a folder from its last checkpoint; "
+         "with an experiment behind its last part"},
     [CLI_PROFILE] = {"profile", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN, output, 0,
                      "print what each kernel took for each layer, and write "
                      "profile.json"},
@@ -195,14 +210,16 @@ const cli_option cli_table[CLI_OPTIONS] = {
                      "print layers, parameters, memory and launches of a step; "
                      "train nothing, write nothing"},
     [CLI_DEVICE] = {"device", "NAME", NULL, CLI_TEXT, NULL,
-                    CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH, device,
-                    RECORDED,
+                    CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH |
+                        CLI_REPRODUCE,
+                    device, RECORDED,
                     "cpu, gpu, gpu:1 or a part of the name ($FALIGN_DEVICE, else "
                     "the first GPU, else the first CPU)"},
     [CLI_GEMM] =
         {"gemm", "own|clblast|auto", "auto", CLI_CHOICE, NULL,
-         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH | CLI_DEVICES, device,
-         RECORDED,
+         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH | CLI_DEVICES |
+             CLI_REPRODUCE,
+         device, RECORDED,
          "who makes matrix products: our kernels, CLBlast those it can, or "
          "what was measured to be faster on the device"},
     [CLI_CHECK] =

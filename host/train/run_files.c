@@ -23,6 +23,9 @@ const fal_run_file fal_run_files[] = {
                       "TensorBoard"},
     {"report.html", "of report: the run, or the comparison, as a page of figures"},
     {"checkpoint.safetensors", "of every --checkpoint: all that --resume needs"},
+    {"results.json", "of reproduce, whose parts are in the folder parts beside it: "
+                     "every figure with its values and spread, settings and "
+                     "verdicts"},
     {"profile.json", "of train --profile: what each kernel took for each layer"},
     {"compare.json", "of compare, whose runs are folders RULE-SEED beside it: "
                      "options, runs, and mean and deviation by rule"},
@@ -163,16 +166,22 @@ fal_status fal_run_files_check(const char *folder)
 
 /* ---- clearing ------------------------------------------------------------ */
 
-/* FILE.tmp-PROCESS-NUMBER: see files/atomic.h. */
-static int is_temporary(const char *name)
+/* FILE.tmp-PROCESS-NUMBER: see files/atomic.h. NULL: it is no such name, else where
+ * FILE ends. */
+static const char *find_mark(const char *name)
 {
     static const char mark[] = FAL_FILE_TEMPORARY;
-    const char *at = strstr(name, mark);
+    const char *at = strstr(name, mark), *dash = strrchr(name, '-');
+    return at && is_number(at + sizeof mark - 1, dash) &&
+                   is_number(dash + 1, name + strlen(name))
+               ? at
+               : NULL;
+}
+
+static int is_temporary(const char *name)
+{
+    const char *at = find_mark(name);
     if (!at)
-        return 0;
-    const char *dash = strrchr(name, '-');
-    if (!is_number(at + sizeof mark - 1, dash) ||
-        !is_number(dash + 1, name + strlen(name)))
         return 0;
     for (size_t i = 0; i < fal_run_file_count; i++) {
         size_t length = strlen(fal_run_files[i].name);
@@ -199,14 +208,68 @@ static fal_status remove_file(const char *folder, const char *name, void *user)
     return status;
 }
 
+/* ---- parts of experiments ------------------------------------------------ */
+
+static int ends_as_part(const char *name, const char *end)
+{
+    static const char kind[] = ".json";
+    size_t behind = sizeof kind - 1;
+    return (size_t)(end - name) > behind &&
+           strncmp(end - behind, kind, behind) == 0;
+}
+
+static int is_part(const char *name)
+{
+    return ends_as_part(name, name + strlen(name));
+}
+
+static int is_temporary_part(const char *name)
+{
+    const char *mark = find_mark(name);
+    return mark && ends_as_part(name, mark);
+}
+
+/* Elsewhere files of such names are someone else's. */
+static int is_of_experiment(const char *folder)
+{
+    enum { CONFIG_LIMIT = 1 << 20 };
+    unsigned char *text = NULL;
+    size_t size;
+    char *path = fal_folder_path(folder, "config.yaml");
+    int is = path && fal_run_files_are_ours(folder) &&
+             fal_file_read(path, CONFIG_LIMIT, &text, &size) == FAL_OK &&
+             strstr((const char *)text, "\nexperiment: ") != NULL;
+    fal_release(text);
+    fal_release(path);
+    return is;
+}
+
+static fal_status remove_parts(const char *folder, int (*is_one)(const char *name))
+{
+    if (!is_of_experiment(folder))
+        return FAL_OK;
+    char *path = fal_folder_path(folder, FAL_PARTS_FOLDER);
+    fal_status status = path ? visit_entries(path, is_one, remove_file, NULL)
+                             : FAL_ERROR_MEMORY;
+    if (!status)
+        rmdir(path); /* fails where there is something else */
+    fal_release(path);
+    return status;
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
 fal_status fal_run_files_sweep(const char *folder)
 {
-    return visit_entries(folder, is_temporary, remove_file, NULL);
+    fal_status status = visit_entries(folder, is_temporary, remove_file, NULL);
+    return status ? status : remove_parts(folder, is_temporary_part);
 }
 
 static fal_status clear_folder(const char *folder)
 {
     fal_status status = fal_run_files_sweep(folder);
+    if (!status)
+        status = remove_parts(folder, is_part);
     return status ? status : visit_files(folder, remove_file, NULL);
 }
 

@@ -17,6 +17,9 @@ extern const size_t fal_run_file_count;
 /* What every config.yaml of a run begins with. */
 #define FAL_CONFIG_MARK "# falign "
 
+/* Where an experiment keeps the results of its parts, NAME.json each. */
+#define FAL_PARTS_FOLDER "parts"
+
 /* And every report.html. */
 #define FAL_REPORT_MARK "<!doctype html>\n<!-- falign"
 

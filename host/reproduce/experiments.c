@@ -1,0 +1,15 @@
+#include "reproduce/experiments.h"
+
+#include <string.h>
+
+const fal_experiment *const fal_experiments[] = {
+    NULL,
+};
+
+const char *fal_experiment_text(const char *name)
+{
+    for (const fal_embedded *e = fal_embedded_experiments; e->name; e++)
+        if (strcmp(e->name, name) == 0)
+            return (const char *)e->text;
+    return NULL;
+}

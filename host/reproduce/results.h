@@ -1,0 +1,20 @@
+/* results.json: what was found, as data. */
+#ifndef REPRODUCE_RESULTS_H
+#define REPRODUCE_RESULTS_H
+
+#include "reproduce/verdict.h"
+
+/* Everything that was found. */
+typedef struct fal_outcome {
+    const fal_study *study;
+    fal_findings findings;
+    fal_verdicts verdicts;
+    const char *device, *platform; /* NULL: none was used */
+    double seconds;                /* that the parts of this call took */
+} fal_outcome;
+
+/* One object; whatever may differ between two runs of the same settings on the same
+ * device stands in its last member, `run`. Errors: in json->status. */
+void fal_results_json(const fal_outcome *outcome, fal_json *json);
+
+#endif
