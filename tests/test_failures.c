@@ -92,6 +92,53 @@ static void not_a_number_in_the_input_is_named(void **state)
     free_arrays(&arrays);
 }
 
+static int keep_epoch(const fal_progress *progress, void *user)
+{
+    if (progress->event == FAL_EPOCH)
+        *(uint64_t *)user = progress->epoch;
+    return 0;
+}
+
+static void calm(fal_model *model)
+{
+    for (size_t i = 0; i < fal_model_tensor_count(model); i++) {
+        const char *name = fal_model_tensor_name(model, i);
+        size_t n;
+        float *values = model_floats(model, name, &n);
+        for (size_t j = 0; j < n; j++)
+            values[j] = .01f;
+        must(fal_model_tensor_set(model, name, values, n));
+        fal_release(values);
+    }
+}
+
+/* Epochs of one batch are not waited for where nobody asks for their losses: the step
+ * is found when the ring of losses is full, and training goes on behind it. */
+static void an_epoch_of_one_batch_is_named(void **state)
+{
+    fal_arrays arrays = random_arrays(32, 20, 5, 0);
+    fal_dataset *data = dataset_of(&arrays);
+    fal_trainer_options options = constant("sgd");
+    uint64_t epoch = 0;
+    (void)state;
+    options.learning_rate = 1e20;
+    options.log_steps = 10000;
+    fal_model *model = model_of("input 20, dense 30, relu, dense 30, relu, dense 5",
+                                1);
+    fal_trainer *trainer = trainer_of(model, &options);
+    expect_error(fal_trainer_fit(trainer, data, NULL, 3000, NULL, NULL),
+                 FAL_ERROR_DIVERGED, "training, step 2, layer ");
+    assert_null(strstr(fal_error_message(), "layer input"));
+    expect_finite(model);
+    calm(model);
+    must(fal_trainer_fit(trainer, data, NULL, 1, keep_epoch, &epoch));
+    assert_int_equal(epoch, 2);
+    fal_trainer_destroy(trainer);
+    fal_model_destroy(model);
+    fal_dataset_destroy(data);
+    free_arrays(&arrays);
+}
+
 static fal_arrays spoiled(const fal_arrays *good, size_t value)
 {
     fal_arrays bad = *good;
@@ -466,6 +513,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rate_too_high_is_named),
         cmocka_unit_test(not_a_number_in_the_input_is_named),
+        cmocka_unit_test(an_epoch_of_one_batch_is_named),
         cmocka_unit_test(divergence_without_a_loss_is_found_later),
         cmocka_unit_test(divergence_wins_over_a_stop),
         cmocka_unit_test(bad_options_are_refused),

@@ -116,6 +116,39 @@ static void steps_by_hand_are_a_fit(void **state)
     free_arrays(&arrays);
 }
 
+static int watch(const fal_progress *progress, void *user)
+{
+    *(size_t *)user += progress->event == FAL_EPOCH;
+    return 0;
+}
+
+/* Full batches, more of them than the ring of losses has room for: whether somebody
+ * watches or not. */
+static void epochs_of_one_batch_are_the_same_unwatched(void **state)
+{
+    enum { EPOCHS = 300 };
+    fal_arrays arrays = random_arrays(50, 20, 5, 0);
+    fal_dataset *data = dataset_of(&arrays);
+    fal_model *models[2];
+    size_t seen = 0;
+    (void)state;
+    for (int watched = 0; watched < 2; watched++) {
+        fal_trainer_options options = short_run("fa");
+        options.log_steps = 1000;
+        models[watched] = model_of(network, 1);
+        fal_trainer *trainer = trainer_of(models[watched], &options);
+        must(fal_trainer_fit(trainer, data, NULL, EPOCHS, watched ? watch : NULL,
+                             &seen));
+        fal_trainer_destroy(trainer);
+    }
+    assert_int_equal(seen, EPOCHS);
+    expect_equal_models(models[0], models[1]);
+    fal_model_destroy(models[0]);
+    fal_model_destroy(models[1]);
+    fal_dataset_destroy(data);
+    free_arrays(&arrays);
+}
+
 /* The same run from the device's memory and sent batch by batch. */
 static void check_streaming(const fal_arrays *arrays, const char *loss)
 {
@@ -419,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seeds_give_the_same_bits),
         cmocka_unit_test(steps_by_hand_are_a_fit),
+        cmocka_unit_test(epochs_of_one_batch_are_the_same_unwatched),
         cmocka_unit_test(streaming_gives_the_same_bits),
         cmocka_unit_test(a_partial_batch_has_its_own_mean),
         cmocka_unit_test(an_epoch_is_the_mean_over_samples),

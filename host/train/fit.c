@@ -135,13 +135,25 @@ static size_t rows_of(const fit *f, size_t batch)
     return left < most ? left : most;
 }
 
-/* The batch of the step that the ring found; no epoch ends before its steps have
- * been summed up, so it is one of this epoch's. */
+/* Epochs of one batch whose losses nobody asks for are not waited for: that would cost
+ * small networks as much as their steps. */
+static int waits_for_epochs(const fit *f)
+{
+    return f->on_progress || f->batches > 1 || f->validation.model || f->test.model;
+}
+
+/* The batch of the step that the ring found. Where an epoch has several, none ends
+ * before its steps have been summed up, so it is one of this epoch's. */
 static fal_status diverged(fit *f, size_t batch)
 {
     fal_trainer *t = f->trainer;
     size_t back = (size_t)(t->ring.begun - 1 - t->ring.diverged_at);
-    batch -= back;
+    if (f->batches > 1) {
+        batch -= back;
+    } else { /* the epochs since then were none */
+        t->epoch -= back;
+        t->epochs_begun -= back;
+    }
     return fal_trainer_diverged(t, &f->feed, batch * t->options.batch,
                                 rows_of(f, batch));
 }
@@ -247,8 +259,8 @@ static fal_status run_batch(fit *f)
     if (status)
         return status;
     t->place.batch++;
-    if (is_logged(f) || is_due(f, batch + 1) || batch + 1 == f->batches ||
-        steps_left(f) == 0)
+    int ends_epoch = batch + 1 == f->batches && waits_for_epochs(f);
+    if (is_logged(f) || is_due(f, batch + 1) || ends_epoch || steps_left(f) == 0)
         status = fal_ring_flush(&t->ring);
     if (!status && t->ring.diverged)
         return diverged(f, batch);
@@ -267,7 +279,7 @@ static fal_status run_epoch(fit *f, int goes_on)
     fal_status status = goes_on ? FAL_OK : begin_epoch(f);
     while (t->place.batch < f->batches && steps_left(f) && !f->stopped && !status)
         status = run_batch(f);
-    if (!status)
+    if (!status && (waits_for_epochs(f) || f->stopped))
         status = fal_ring_flush(&t->ring);
     /* found only now where a callback stopped the run */
     return !status && t->ring.diverged ? diverged(f, (size_t)t->place.batch - 1)
@@ -282,12 +294,12 @@ static fal_status run_epochs(fit *f, int goes_on)
         status = run_epoch(f, goes_on);
         goes_on = 0;
         int whole = t->place.batch == f->batches;
-        if (whole && !t->place.counted) {
+        if (whole && !t->place.counted && !status) {
             t->place.counted = 1;
             t->epoch++;
         }
         /* A run that a callback stops within an epoch has no epoch to report. */
-        if (!status && (whole || !f->stopped))
+        if (!status && (whole || !f->stopped) && waits_for_epochs(f))
             status = report_epoch(f);
     }
     return status;
