@@ -673,7 +673,7 @@ static void ticks_are_round(void **state)
     assert_scale(report_scale_make(0, 0.93, 5, 1), 0, 1, fifths, 6);
     assert_scale(report_scale_make(0.771, 0.86, 5, 1), 0.76, 0.86, odd, 6);
     assert_scale(report_scale_make(0, 2.9, 5, 0), 0, 2.9, end, 3);
-    assert_scale(report_scale_log(0.0011, 0.9), 0.001, 1, decades, 4);
+    assert_scale(report_scale_log(0.0011, 0.9, 1), 0.001, 1, decades, 4);
     report_scale flat = report_scale_make(3, 3, 5, 1);
     assert_true(flat.low < 3 && flat.high > 3 && flat.tick_count > 1);
     flat = report_scale_make(0, 0, 5, 0);

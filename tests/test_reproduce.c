@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "device/error.h"
+#include "device/memory.h"
 #include "reproduce/command.h"
 
 #include <cjson/cJSON.h>
@@ -53,15 +54,68 @@ static fal_status list_toy(fal_study *study, fal_parts *parts)
     return status;
 }
 
+enum { TIMES = 40 };
+
+/* exp(-t/W), times 1 + s/8. */
+static void make_decay(double decay[TIMES], double width, uint64_t seed)
+{
+    for (int t = 0; t < TIMES; t++)
+        decay[t] = exp(-t / width) * (1 + (double)seed / 8);
+}
+
 static fal_status run_toy(fal_study *study, const fal_part *part, cJSON *result)
 {
     const double *widths;
+    double decay[TIMES];
     size_t count;
     fal_status status = fal_study_numbers(study, "widths", &widths, &count);
     if (status)
         return status;
+    make_decay(decay, widths[part->setting], part->seed);
+    status = fal_result_numbers(result, "decay", decay, TIMES);
+    if (status)
+        return status;
     return fal_result_number(result, "value",
                              widths[part->setting] + (double)part->seed / 8);
+}
+
+static fal_status plot_decays(fal_study *study, fal_findings *findings,
+                              const double *widths, size_t count)
+{
+    double times[TIMES], *values[8] = {NULL};
+    char names[8][32];
+    fal_series series[8];
+    fal_plot plot = {.section = "Decays",
+                     .title = "Decay in time",
+                     .caption = "The wider, the slower: exp(-t/w) < 1.",
+                     .x_label = "time",
+                     .y_label = "what is left",
+                     .series = series};
+    fal_status status = FAL_OK;
+    for (int t = 0; t < TIMES; t++)
+        times[t] = t + 1;
+    for (size_t w = 0; w < count && !status; w++) {
+        snprintf(names[w], sizeof names[w], "w = %g", widths[w]);
+        series[w] = (fal_series){.name = names[w], .x = times};
+        status = fal_study_lists(study, 0, w, "decay", &values[w], &series[w].seeds,
+                                 &series[w].count);
+        series[w].y = values[w];
+    }
+    plot.series_count = count;
+    for (int log = 0; log < 2 && !status; log++) {
+        plot.log_x = plot.log_y = log;
+        status = fal_findings_plot(findings, &plot);
+        plot.title = "The same on logarithmic axes";
+    }
+    plot.section = "Values";
+    for (size_t w = 0; w < count; w++)
+        series[w].points = 1;
+    plot.log_x = plot.log_y = 0;
+    if (!status)
+        status = fal_findings_plot(findings, &plot);
+    for (size_t w = 0; w < count; w++)
+        fal_release(values[w]);
+    return status;
 }
 
 static fal_status conclude_toy(fal_study *study, fal_findings *findings)
@@ -74,7 +128,9 @@ static fal_status conclude_toy(fal_study *study, fal_findings *findings)
         snprintf(name, sizeof name, "w-%g", widths[w]);
         status = fal_findings_collect(findings, study, name, 0, w, "value");
     }
-    return status;
+    if (!status)
+        status = fal_findings_note(findings, "a <note> of the experiment");
+    return status ? status : plot_decays(study, findings, widths, count);
 }
 
 static const fal_experiment toy = {.name = "toy",

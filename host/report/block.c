@@ -203,6 +203,6 @@ report_scale report_range_scale(const report_range *range, report_unit unit)
         break;
     }
     if (range->low > 1e-100 && range->high > 30 * range->low)
-        return report_scale_log(range->low, range->high);
+        return report_scale_log(range->low, range->high, 1);
     return report_scale_make(low < 0.4 * high ? 0 : low, high, TICKS, 1);
 }

@@ -23,16 +23,25 @@ static void print_title(FILE *out, const report_groups *groups)
     report_text(out, data ? data : "several data sets");
 }
 
-static void print_head(FILE *out, const report_groups *groups)
+void report_page_begin(FILE *out)
 {
     fputs(FAL_REPORT_MARK
           " report -->\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, "
           "initial-scale=1\">\n<title>",
           out);
-    print_title(out, groups);
+}
+
+void report_page_open(FILE *out)
+{
     fprintf(out, " \xC2\xB7 falign</title>\n<style>\n%s</style>\n</head>\n<body>\n",
             (const char *)report_page_css);
+}
+
+void report_page_end(FILE *out)
+{
+    fprintf(out, "<script>\n%s</script>\n</body>\n</html>\n",
+            (const char *)report_page_js);
 }
 
 static void print_facts(FILE *out, const report_groups *groups)
@@ -89,7 +98,7 @@ static void print_legend(FILE *out, const report_groups *groups)
             out);
 }
 
-static void print_notes(FILE *out, const report_notes *notes)
+void report_notes_print(FILE *out, const report_notes *notes)
 {
     if (notes->count == 0)
         return;
@@ -107,13 +116,15 @@ static void print_notes(FILE *out, const report_notes *notes)
 fal_status report_page_print(FILE *out, const report_input *input,
                              const report_groups *groups)
 {
-    print_head(out, groups);
+    report_page_begin(out);
+    print_title(out, groups);
+    report_page_open(out);
     fputs("<header>\n<h1>", out);
     print_title(out, groups);
     fputs("</h1>\n", out);
     print_facts(out, groups);
     print_legend(out, groups);
-    print_notes(out, &input->notes);
+    report_notes_print(out, &input->notes);
     fputs("</header>\n", out);
     fal_status status = report_finals_print(out, groups);
     if (!status)
@@ -124,7 +135,6 @@ fal_status report_page_print(FILE *out, const report_input *input,
         return status;
     report_runs_print(out, groups);
     status = report_configs_print(out, input, groups);
-    fprintf(out, "<script>\n%s</script>\n</body>\n</html>\n",
-            (const char *)report_page_js);
+    report_page_end(out);
     return status;
 }

@@ -15,7 +15,9 @@
     const [left, right] = numbers(curve.ownerSVGElement.dataset.box);
     return {
       name: data.name, color: curve.classList[1], step, epoch: Number(data.epoch),
-      x: step.map(s => left + s / (Number(data.end) || 1) * (right - left)),
+      place: numbers(data.place),
+      x: data.at !== undefined ? numbers(data.at) :
+        step.map(s => left + s / (Number(data.end) || 1) * (right - left)),
       value: numbers(data.value), spread: numbers(data.spread)
     };
   }
@@ -55,8 +57,9 @@
     });
     const x = curves[first].x[near[first]], step = curves[first].step[near[first]];
     const epoch = curves[first].epoch;
-    hint.replaceChildren(row([epoch ? "epoch " + Number((step / epoch).toPrecision(4)) : "",
-      "step " + step], ""));
+    hint.replaceChildren(row(curves[first].place.length > 0
+      ? [svg.dataset.name, curves[first].place[near[first]]]
+      : [epoch ? "epoch " + Number((step / epoch).toPrecision(4)) : "", "step " + step], ""));
     curves.forEach((curve, i) => {
       const spread = curve.spread[near[i]], unit = svg.dataset.unit;
       if (Math.abs(curve.x[near[i]] - x) > 4) return;

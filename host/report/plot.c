@@ -12,7 +12,6 @@ enum {
     TOP = 10,
     BOTTOM = HEIGHT - 34,
     MARKS = 6, /* of a line of many samples */
-    LABEL_SHOWN = 11,
     LABEL_APART = 12,
     LINES = 24 /* of which the names are kept apart */
 };
@@ -58,6 +57,18 @@ void report_key_print(FILE *out, size_t style)
 
 /* ---- axes ---------------------------------------------------------------- */
 
+/* As "%.6g", with "1e-5" for "1e-05". */
+static void print_tick(FILE *out, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6g", value);
+    char *power = strpbrk(text, "e");
+    char *zero = power ? power + 1 + (power[1] == '-' || power[1] == '+') : NULL;
+    fprintf(out, "%.*s", power ? (int)(power - text) : (int)strlen(text), text);
+    if (power)
+        fprintf(out, "e%s%s", power[1] == '-' ? "-" : "", zero + strspn(zero, "0"));
+}
+
 static void print_value_axis(FILE *out, const report_plot *plot)
 {
     const report_scale *y = &plot->values;
@@ -66,9 +77,10 @@ static void print_value_axis(FILE *out, const report_plot *plot)
         double at = report_scale_at(y, y->ticks[i]);
         fprintf(out,
                 "<path class=\"grid\" d=\"M%d %.1fH%d\"/>"
-                "<text class=\"tick\" x=\"%d\" y=\"%.1f\">%.6g%s</text>",
-                LEFT, at, RIGHT, LEFT - 6, at + 3.5,
-                percent ? 100 * y->ticks[i] : y->ticks[i], percent ? "%" : "");
+                "<text class=\"tick\" x=\"%d\" y=\"%.1f\">",
+                LEFT, at, RIGHT, LEFT - 6, at + 3.5);
+        print_tick(out, percent ? 100 * y->ticks[i] : y->ticks[i]);
+        fputs(percent ? "%</text>" : "</text>", out);
     }
 }
 
@@ -79,11 +91,21 @@ static void print_time_axis(FILE *out, const report_plot *plot,
     for (size_t i = 0; i < x->tick_count; i++)
         fprintf(out, "M%.1f %dv4", report_scale_at(x, x->ticks[i]), BOTTOM);
     fputs("\"/>", out);
-    for (size_t i = 0; i < x->tick_count; i++)
-        fprintf(out, "<text class=\"time\" x=\"%.1f\" y=\"%d\">%.6g</text>",
-                report_scale_at(x, x->ticks[i]), BOTTOM + 16, x->ticks[i]);
-    fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text>", RIGHT + 8,
-            BOTTOM + 16, plot->groups->in_epochs ? "epoch" : "step");
+    for (size_t i = 0; i < x->tick_count; i++) {
+        fprintf(out, "<text class=\"time\" x=\"%.1f\" y=\"%d\">",
+                report_scale_at(x, x->ticks[i]), BOTTOM + 16);
+        print_tick(out, x->ticks[i]);
+        fputs("</text>", out);
+    }
+    if (plot->groups) {
+        fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text>", RIGHT + 8,
+                BOTTOM + 16, plot->groups->in_epochs ? "epoch" : "step");
+        return;
+    }
+    fprintf(out, "<text class=\"time\" x=\"%d\" y=\"%d\">", (LEFT + RIGHT) / 2,
+            HEIGHT - 4);
+    report_text(out, plot->places_name);
+    fputs("</text>", out);
 }
 
 /* ---- a line -------------------------------------------------------------- */
@@ -148,7 +170,7 @@ static void print_band(FILE *out, const report_plot *plot, const report_scale *x
     fputs(begun ? "\"/>" : "", out);
 }
 
-/* Few samples are marked each; of many some, beginning elsewhere for each line, and
+/* Points are marked all; of lines few samples each; of many some, beginning elsewhere for each line, and
  * those that stand alone. */
 static int is_marked(const report_curve *curve, size_t i, size_t style)
 {
@@ -163,7 +185,7 @@ static void print_marks(FILE *out, const report_plot *plot, const report_scale *
 {
     const report_curve *curve = &line->curve;
     for (size_t i = 0; i < curve->count; i++)
-        if (is_marked(curve, i, line->style))
+        if (line->points ? has_value(curve, i) : is_marked(curve, i, line->style))
             print_mark(out, line->style, report_scale_at(x, curve->samples[i].time),
                        report_scale_at(&plot->values, curve->samples[i].mean));
 }
@@ -177,13 +199,11 @@ static void print_number(FILE *out, size_t i, const char *format, double value)
         fprintf(out, format, value);
 }
 
-/* Places follow from the steps. */
-static void print_data(FILE *out, const report_plot *plot, const report_line *line)
+/* Times of an axis of time follow from the steps. */
+static void print_steps(FILE *out, const report_plot *plot, const report_line *line)
 {
     const report_curve *curve = &line->curve;
-    fputs(" data-name=\"", out);
-    report_text(out, line->label);
-    fprintf(out, "\" data-end=\"%.6g\" data-step=\"",
+    fprintf(out, " data-end=\"%.6g\" data-step=\"",
             plot->groups->in_epochs
                 ? plot->groups->end * (double)line->group->epoch_steps
                 : plot->groups->end);
@@ -192,23 +212,57 @@ static void print_data(FILE *out, const report_plot *plot, const report_line *li
     if (plot->groups->in_epochs)
         fprintf(out, "\" data-epoch=\"%llu",
                 (unsigned long long)line->group->epoch_steps);
-    fputs("\" data-value=\"", out);
+    fputs("\"", out);
+}
+
+static void print_places(FILE *out, const report_scale *x,
+                         const report_curve *curve)
+{
+    fputs(" data-place=\"", out);
+    for (size_t i = 0; i < curve->count; i++)
+        print_number(out, i, "%.6g", curve->samples[i].time);
+    fputs("\" data-at=\"", out);
+    for (size_t i = 0; i < curve->count; i++)
+        print_number(out, i, "%.1f", report_scale_at(x, curve->samples[i].time));
+    fputs("\"", out);
+}
+
+static void print_values(FILE *out, const report_line *line)
+{
+    const report_curve *curve = &line->curve;
+    int spread = line->group ? line->group->count > 1 : !line->points;
+    fputs(" data-value=\"", out);
     for (size_t i = 0; i < curve->count; i++)
         print_number(out, i, "%.6g", curve->samples[i].mean);
     fputs("\" data-spread=\"", out);
-    for (size_t i = 0; i < curve->count && line->group->count > 1; i++)
+    for (size_t i = 0; i < curve->count && spread; i++)
         print_number(out, i, "%.3g", curve->samples[i].deviation);
     fputs("\"", out);
+}
+
+static void print_data(FILE *out, const report_plot *plot, const report_scale *x,
+                       const report_line *line)
+{
+    fputs(" data-name=\"", out);
+    report_text(out, line->label);
+    fputs("\"", out);
+    if (plot->groups)
+        print_steps(out, plot, line);
+    else
+        print_places(out, x, &line->curve);
+    print_values(out, line);
 }
 
 static void print_line(FILE *out, const report_plot *plot, const report_scale *x,
                        const report_line *line)
 {
     fprintf(out, "<g class=\"curve c%zu\"", line->style % COLORS);
-    print_data(out, plot, line);
+    print_data(out, plot, x, line);
     fputs(">", out);
-    print_band(out, plot, x, &line->curve);
-    print_path(out, plot, x, line);
+    if (!line->points) {
+        print_band(out, plot, x, &line->curve);
+        print_path(out, plot, x, line);
+    }
     print_marks(out, plot, x, line);
     fputs("</g>\n", out);
 }
@@ -264,7 +318,7 @@ static void print_label(FILE *out, const struct label *label)
                 fmax(label->x + 4, RIGHT + 1), label->y, RIGHT + 9, label->at);
     fprintf(out, "<text class=\"label c%zu\" x=\"%d\" y=\"%.1f\">", color,
             RIGHT + 11, label->at + 3.5);
-    report_short_text(out, label->line->label, LABEL_SHOWN);
+    report_short_text(out, label->line->label, REPORT_LABEL_SHOWN);
     fputs("</text>", out);
 }
 
@@ -273,7 +327,7 @@ static void print_labels(FILE *out, const report_plot *plot, const report_scale 
     struct label labels[LINES], label;
     size_t count = 0;
     for (size_t i = 0; i < plot->line_count && count < LINES; i++)
-        if (find_label(plot, x, i, &label))
+        if (!plot->lines[i].points && find_label(plot, x, i, &label))
             insert(labels, count++, label);
     move_apart(labels, count);
     for (size_t i = 0; i < count; i++)
@@ -291,8 +345,10 @@ static void print_svg(FILE *out, const report_plot *plot, const report_scale *x)
 {
     fprintf(out,
             "<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\" "
-            "data-unit=\"%s\" data-box=\"%d,%d,%d,%d\" aria-label=\"",
+            "data-unit=\"%s\" data-box=\"%d,%d,%d,%d\" data-name=\"",
             WIDTH, HEIGHT, unit_name(plot->unit), LEFT, RIGHT, TOP, BOTTOM);
+    report_text(out, plot->groups ? "" : plot->places_name);
+    fputs("\" aria-label=\"", out);
     report_text(out, plot->about);
     fputs(": ", out);
     report_text(out, plot->title);
@@ -309,13 +365,19 @@ static void print_svg(FILE *out, const report_plot *plot, const report_scale *x)
 void report_plot_print(FILE *out, const report_plot *plot)
 {
     report_plot shown = *plot;
-    report_scale x = report_scale_make(0, plot->groups->end, 5, 0);
+    report_scale x = plot->groups ? report_scale_make(0, plot->groups->end, 5, 0)
+                                  : plot->places;
     x.from = LEFT;
     x.to = RIGHT;
     shown.values.from = BOTTOM;
     shown.values.to = TOP;
     fputs("<figure><figcaption>", out);
     report_text(out, plot->title);
+    if (plot->subtitle) {
+        fputs("<span>", out);
+        report_text(out, plot->subtitle);
+        fputs("</span>", out);
+    }
     fputs("</figcaption>", out);
     print_svg(out, &shown, &x);
     fputs("</figure>\n", out);

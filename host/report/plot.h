@@ -6,18 +6,25 @@
 
 #include "report/block.h"
 
+/* Characters of a line's name that stand at its end. */
+enum { REPORT_LABEL_SHOWN = 11 };
+
 typedef struct report_line {
     const char *label;
-    size_t style; /* its color, dashes and marks */
-    const report_group *group;
+    size_t style;              /* its color, dashes and marks */
+    const report_group *group; /* NULL where the plot has no groups */
     report_curve curve;
+    int points; /* 1: marks alone */
 } report_line;
 
 typedef struct report_plot {
-    const char *title; /* above it */
-    const char *about; /* for those who do not see it */
+    const char *title;    /* above it */
+    const char *subtitle; /* below that; NULL: none */
+    const char *about;    /* for those who do not see it */
     report_unit unit;
-    const report_groups *groups; /* whose time axis it is */
+    const report_groups *groups; /* whose time axis it is; NULL: of `places` */
+    report_scale places;         /* times of the samples, of any kind … */
+    const char *places_name;     /* … and what they are */
     report_scale values;
     const report_line *lines;
     size_t line_count;

@@ -15,7 +15,7 @@ static double round_step(double step)
 
 static void add_tick(report_scale *scale, double value)
 {
-    double slack = scale->log ? 0 : 1e-9 * (scale->high - scale->low);
+    double slack = 1e-9 * (scale->log ? value : scale->high - scale->low);
     if (scale->tick_count < REPORT_TICKS && value >= scale->low - slack &&
         value <= scale->high + slack)
         scale->ticks[scale->tick_count++] = value;
@@ -49,7 +49,7 @@ report_scale report_scale_make(double low, double high, size_t wanted, int round
 }
 
 /* Every decade, with 2 and 5 between where there are few. */
-report_scale report_scale_log(double low, double high)
+report_scale report_scale_log(double low, double high, int round)
 {
     double first = floor(log10(low) + 1e-9), last = ceil(log10(high) - 1e-9);
     if (last <= first)
@@ -57,6 +57,10 @@ report_scale report_scale_log(double low, double high)
     double decades = last - first, every = ceil(decades / 6);
     report_scale scale = {
         .low = pow(10, first), .high = pow(10, last), .to = 1, .log = 1};
+    if (!round && low < high) {
+        scale.low = low;
+        scale.high = high;
+    }
     for (double d = first; d <= last; d += every) {
         add_tick(&scale, pow(10, d));
         if (decades <= 2 && d < last) {

@@ -18,8 +18,9 @@ typedef struct report_scale {
  * 1, 2 or 5 times a power of ten. Where low is not below high, they are moved apart. */
 report_scale report_scale_make(double low, double high, size_t wanted, int round);
 
-/* The same, logarithmic; low and high are positive. */
-report_scale report_scale_log(double low, double high);
+/* The same, logarithmic; low and high are positive. Not `round`: from low to high as
+ * they are. */
+report_scale report_scale_log(double low, double high, int round);
 
 /* The place of a value; one past an end gets the place of the end. */
 double report_scale_at(const report_scale *scale, double value);

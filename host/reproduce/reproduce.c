@@ -8,6 +8,7 @@
 #include "reproduce/command.h"
 #include "reproduce/experiments.h"
 #include "reproduce/meter.h"
+#include "reproduce/page.h"
 #include "reproduce/results.h"
 #include "reproduce/show.h"
 #include "reproduce/store.h"
@@ -256,6 +257,16 @@ static fal_status run_parts(struct job *job)
 
 /* ---- the outcome --------------------------------------------------------- */
 
+static fal_status write_page(struct job *job, const fal_outcome *outcome)
+{
+    char *text;
+    fal_status status = fal_page_make(outcome, &text);
+    if (!status)
+        status = fal_run_write(job->folder, "report.html", text);
+    free(text);
+    return status;
+}
+
 static fal_status write_outcome(struct job *job, const fal_outcome *outcome,
                                 fal_json *json)
 {
@@ -263,7 +274,9 @@ static fal_status write_outcome(struct job *job, const fal_outcome *outcome,
     fal_results_json(outcome, json);
     if (!status)
         status = json->status;
-    return status ? status : fal_run_write(job->folder, "results.json", json->text);
+    if (!status)
+        status = fal_run_write(job->folder, "results.json", json->text);
+    return status ? status : write_page(job, outcome);
 }
 
 static fal_status conclude(struct job *job)
