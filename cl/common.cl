@@ -125,6 +125,7 @@ INLINE float sum_floats(__global const float *x, uint n, __local float *shared)
 #define LEAKY 2
 #define TANH 3
 #define SIGMOID 4
+#define SCALE 5
 
 /* relu by `v < 0 ? 0 : v`: NaN passes through, which max() would swallow */
 INLINE floatv activate(int kind, float slope, floatv v)
@@ -138,6 +139,8 @@ INLINE floatv activate(int kind, float slope, floatv v)
         return tanh(v);
     case SIGMOID:
         return (floatv)1 / ((floatv)1 + exp(-v));
+    case SCALE:
+        return slope * v;
     }
     return v;
 }
@@ -155,6 +158,8 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
         return delta * ((floatv)1 - h * h);
     case SIGMOID:
         return delta * h * ((floatv)1 - h);
+    case SCALE:
+        return slope * delta;
     }
     return delta;
 }
@@ -168,7 +173,8 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
  *         m <- .9 m + .1 g; v <- .999 v + .001 g^2
  *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
  *   muon, where it leaves parameters to adamw: with .95, .05, third and 1e-10
- * with what changes each step (host/ops/optimize.h: fal_update_step). */
+ * with what changes each step (host/ops/optimize.h: fal_update_step); `decay` is the
+ * optimizer's times the step's. */
 #define SGD 0
 #define ADAM 1
 #define ADAMW 2
@@ -187,7 +193,7 @@ typedef struct optimizer {
 } optimizer;
 
 typedef struct update_step {
-    float rate, first, second, third;
+    float rate, first, second, third, decay;
     uint draw; /* of random operands that are drawn anew each step */
 } update_step;
 
@@ -197,7 +203,7 @@ typedef struct parameter {
 
 INLINE parameter sgd(parameter p, floatv g, optimizer o, update_step step)
 {
-    g += o.decay * p.w;
+    g += o.decay * step.decay * p.w;
     if (o.parts & MOMENT) {
         p.m = o.momentum * p.m + g;
         g = o.parts & NESTEROV ? g + o.momentum * p.m : p.m;
@@ -208,10 +214,11 @@ INLINE parameter sgd(parameter p, floatv g, optimizer o, update_step step)
 
 INLINE parameter adam(parameter p, floatv g, optimizer o, update_step step)
 {
+    const float decay = o.decay * step.decay;
     if (o.rule == ADAM)
-        g += o.decay * p.w;
+        g += decay * p.w;
     else
-        p.w *= 1.0f - step.rate * o.decay;
+        p.w *= 1.0f - step.rate * decay;
     p.m = 0.9f * p.m + 0.1f * g;
     if (o.rule == MUON) {
         p.v = 0.95f * p.v + 0.05f * (g * g);

@@ -9,7 +9,7 @@ __kernel void gemm_end(epilogue e, __global float *c, ulong c_at,
                        __global const float *output, ulong output_at, ulong columns,
                        ulong n, ulong span)
 {
-    const update_step none = {0, 0, 0, 0, 0};
+    const update_step none = {0, 0, 0, 0, 0, 0};
     const target whole = {c + c_at, bias + bias_at, output + output_at, 0, 0};
     const ulong wide = (columns + VW - 1) / VW;
 #if CPU_LIKE

@@ -3,6 +3,7 @@
  *   cross-entropy   loss_r = ln sum exp(a_r) - a_r[label]
  *                   delta  = (softmax(a) - onehot) / rows
  *   squared error   loss_r = 1/2 sum (a_r - t_r)^2,  delta = (a - t) / rows
+ * with 1 in place of rows in both if SUMMED: the batch's sum is learned, not its mean.
  * partials [slots][stride][2]: sums of loss_r and of right rows, over blocks of
  * BLOCK rows whatever the device. A partial sum that is not finite sets *halted.
  *
@@ -21,6 +22,7 @@
 #define TARGETS 2
 #define DELTA 4
 #define HALTED 8
+#define SUMMED 16
 
 #define LOSS_ARGUMENTS                                                             \
     int kind, uint parts, uint rows, uint outputs, __global const float *a,        \
@@ -56,7 +58,7 @@ typedef struct loss_row {
     __global const float *a, *targets;
     __global float *delta;
     int n, label;
-    float x, inverse; /* 1 / rows */
+    float x, inverse; /* 1 / rows, or 1 */
     uint parts;
 } loss_row;
 
@@ -129,6 +131,7 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
 {
     const uint blocks = (rows + BLOCK - 1) / BLOCK;
     const uint first = get_group_id(0) * span, end = min(first + span, blocks);
+    const float inverse = parts & SUMMED ? 1.0f : 1.0f / rows;
     a += a_at, labels += labels_at, targets += targets_at, delta += delta_at;
     partials += partials_at + slot * stride * 2;
     for (uint block = first; block < end; block++) {
@@ -139,7 +142,7 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
             const ulong at = (ulong)(begin + r) * outputs;
             loss_row row;
             row.a = a + at, row.targets = targets + at, row.delta = delta + at;
-            row.n = outputs, row.parts = parts, row.inverse = 1.0f / rows;
+            row.n = outputs, row.parts = parts, row.inverse = inverse;
             row.label = parts & LABELS ? labels[begin + r] : 0;
             const int known = row.label >= 0 && row.label < row.n;
             row.x = known ? row.a[row.label] : NAN;
@@ -187,7 +190,7 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
     __local float shared[LARGEST_GROUP], losses[BLOCK], rights[BLOCK];
     const uint block = get_group_id(0), item = get_local_id(0), lane = item % team;
     const uint at_once = get_local_size(0) / team;
-    const float inverse = 1.0f / rows;
+    const float inverse = parts & SUMMED ? 1.0f : 1.0f / rows;
     partials += partials_at + slot * stride * 2;
     for (uint first = 0; first < BLOCK; first += at_once) {
         /* Teams past the last row, or past the block's, meet the barriers alone */
@@ -258,4 +261,5 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
 #undef TARGETS
 #undef DELTA
 #undef HALTED
+#undef SUMMED
 #undef LOSS_ARGUMENTS

@@ -315,9 +315,11 @@ FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
  *   norm [layer] [plain]     each channel over the batch (momentum .1, epsilon 1e-5),
  *                            or each sample; plain: without gain and bias
  *   relu | leaky [.01] | tanh | sigmoid | linear
+ *   scale S                  every value times S, any number but 0
  * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes.
  * Layers without a name are dense1, dense2, …, relu1, … The last layer with weights
- * is the output. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
+ * is the output; behind it there may be a scale: its delta is then S times the
+ * derivative by the network's outputs. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
 FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const char *network,
                                     const fal_model_options *options);
@@ -361,7 +363,8 @@ FAL_API fal_status fal_model_standardize(fal_model *model, const fal_dataset *da
                                          const char *how);
 
 /* outputs[count][outputs of the network] for raw inputs [count][height][width]
- * [channels]: the output layer's a_L, before any softmax. */
+ * [channels]: the output layer's a_L, scaled where a scale follows it, before any
+ * softmax. */
 FAL_API fal_status fal_model_predict(fal_model *model, const void *inputs,
                                      fal_type type, size_t count, float *outputs);
 
@@ -438,7 +441,7 @@ typedef struct fal_trainer_options {
     double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
     int nesterov;             /* sgd; needs momentum */
     double weight_decay;      /* coupled for sgd and adam, decoupled for adamw and
-                               * muon */
+                               * muon; of all layers: see fal_trainer_weight_decay */
     size_t batch;             /* rows of a step; 128. The last partial batch of an
                                * epoch is kept */
     uint64_t steps;           /* the run ends after so many; 0: no limit */
@@ -469,12 +472,21 @@ typedef struct fal_trainer_options {
     const char *feedback; /* random feedback: "stored" (NULL), or "regenerated" from
                            * its seed whenever it is read: the same numbers and no
                            * memory, uniform laws only */
+    const char *loss_reduction; /* over a batch: "mean" (NULL), or "sum", whose
+                                 * gradients are rows times as large. Losses that are
+                                 * reported are means over samples either way */
+    const char *weight_decay_schedule; /* over the steps of the trainer's life:
+                                        * "constant" (NULL); "cut": none from step
+                                        * weight_decay_steps on; "linear": it falls
+                                        * to 0 at that step */
+    uint64_t weight_decay_steps;       /* of cut and linear, which need it */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
-            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL           \
+            0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL, NULL,    \
+            NULL, 0                                                                \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -540,6 +552,14 @@ FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arra
  * With muon the rate of what it leaves to adamw changes in proportion. */
 FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
 
+/* Sets the weight decay of the following steps: of one layer by its name (weight, bias
+ * and gain; a layer that does not learn does not decay), or of all (NULL). It counts as
+ * options.weight_decay does, and its schedule goes on. A checkpoint keeps it. Updates
+ * are put together anew: for decay that changes with each step there are schedules.
+ * Errors: ARGUMENT (below 0; a layer without weights), MEMORY, DEVICE. */
+FAL_API fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *layer,
+                                            double decay);
+
 /* Tensors of the trainer by name, as of the last step (gradients with
  * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
@@ -557,6 +577,14 @@ FAL_API fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name,
                                       float *values, size_t count);
 FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
                                           const float *values, size_t count);
+
+/* Feedback of one's own for a layer: B, or frsf's R, [in][out] as W_l stands in
+ * formulas, of direct rules [outputs][units]; `in` in the order height, width, channels.
+ * Files and checkpoints take it as they take what was drawn. Errors: ARGUMENT (an
+ * unknown layer, or one that has no feedback; a rule without stored feedback;
+ * regenerated feedback; another count; a number that is not finite). */
+FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *layer,
+                                            const float *values, size_t count);
 
 /* ---- measuring ----------------------------------------------------------- */
 
@@ -672,7 +700,8 @@ typedef struct fal_footprint {
     uint64_t parameter_bytes, gradient_bytes, optimizer_bytes, feedback_bytes;
     uint64_t activation_bytes;
     size_t launches;
-    uint64_t feedback_bytes_saved; /* random feedback that is drawn where it is read */
+    uint64_t
+        feedback_bytes_saved; /* random feedback that is drawn where it is read */
 } fal_footprint;
 FAL_API fal_status fal_trainer_footprint(fal_trainer *trainer,
                                          fal_footprint *footprint);

@@ -181,7 +181,7 @@ static void unknown_layers_get_the_nearest(void **state)
     (void)state;
     refuse("input 5, dens 3", &nothing, "item 2 'dens 3'",
            "unknown layer 'dens'; known: input, dense, norm, relu, leaky, tanh, "
-           "sigmoid, linear; did you mean 'dense'?");
+           "sigmoid, linear, scale; did you mean 'dense'?");
     refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
     refuse("input 5, conv 3 3", &nothing, "item 2", "unknown layer 'conv'");
     refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");

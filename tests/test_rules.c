@@ -135,8 +135,13 @@ static int is_smooth(fal_phi phi)
     return phi != FAL_RELU && phi != FAL_LEAKY;
 }
 
+static fal_phi at_layer(fal_phi phi, int is_output)
+{
+    return is_output && phi != FAL_SCALE ? FAL_LINEAR : phi;
+}
+
 /* `depth` layers of odd widths, every second without bias in networks of even
- * depth; labels, one-hot or real targets. */
+ * depth; labels, one-hot or real targets. A scale follows the output layer too. */
 static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real,
                            const char *loss, fal_reference_norm_kind norm)
 {
@@ -145,8 +150,8 @@ static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real
     size_t in = 6;
     for (size_t l = 0; l < depth; l++) {
         int last = l + 1 == depth;
-        layers[l] = layer(in, last ? 4 : widths[l], last ? FAL_LINEAR : first,
-                          last ? FAL_LINEAR : second);
+        layers[l] = layer(in, last ? 4 : widths[l], at_layer(first, last),
+                          at_layer(second, last));
         layers[l].has_bias = depth % 2 || l % 2;
         layers[l].norm = last ? FAL_REFERENCE_NO_NORM : norm;
         layers[l].plain = l % 3 == 2;
@@ -168,10 +173,10 @@ static void check_gradient(size_t depth, fal_phi first, fal_phi second, int real
 
 static void check_depths(fal_reference_norm_kind norm)
 {
-    static const fal_phi phis[] = {FAL_RELU, FAL_LEAKY, FAL_TANH, FAL_SIGMOID,
-                                   FAL_LINEAR};
+    static const fal_phi phis[] = {FAL_RELU,    FAL_LEAKY,  FAL_TANH,
+                                   FAL_SIGMOID, FAL_LINEAR, FAL_SCALE};
     for (size_t depth = 1; depth <= 5; depth++)
-        for (size_t i = 0; i < 5; i++) {
+        for (size_t i = 0; i < 6; i++) {
             check_gradient(depth, phis[i], FAL_LINEAR, 0, "cross-entropy", norm);
             check_gradient(depth, phis[i], FAL_LINEAR, 1, "mse", norm);
         }
@@ -184,6 +189,9 @@ static void check_pairs(fal_reference_norm_kind norm)
     check_gradient(4, FAL_TANH, FAL_RELU, 0, "cross-entropy", norm);
     check_gradient(2, FAL_LEAKY, FAL_LEAKY, 0, "mse", norm);
     check_gradient(3, FAL_TANH, FAL_LINEAR, 0, "mse", norm);
+    check_gradient(3, FAL_TANH, FAL_SCALE, 0, "cross-entropy", norm);
+    check_gradient(2, FAL_SCALE, FAL_SIGMOID, 1, "mse", norm);
+    check_gradient(2, FAL_SCALE, FAL_SCALE, 0, "mse", norm);
 }
 
 static void gradients_of_every_depth_and_activation(void **state)

@@ -17,10 +17,10 @@ typedef struct twin {
     int keeps_gradients;
 } twin;
 
-static const char *const phi_names[] = {"linear", "relu", "leaky 0.25", "tanh",
-                                        "sigmoid"};
+static const char *const phi_names[] = {"linear", "relu",    "leaky 0.25",
+                                        "tanh",   "sigmoid", "scale 0.25"};
 
-/* A layer as the reference wants it; leaky has the slope .25. */
+/* A layer as the reference wants it; leaky has the slope .25, scale the factor. */
 static inline fal_reference_layer layer(size_t in, size_t out, fal_phi first,
                                         fal_phi second)
 {
@@ -241,6 +241,8 @@ static inline twin twin_open(const fal_reference_layer *layers, size_t count,
     t.batch.loss = options.loss && strcmp(options.loss, "mse") == 0
                        ? FAL_SQUARED_ERROR
                        : FAL_CROSS_ENTROPY;
+    t.batch.summed = options.loss_reduction &&
+                     strcmp(options.loss_reduction, "sum") == 0;
     twin_data(&t, arrays);
     draw_vectors(&t);
     take_weights(&t);

@@ -29,6 +29,14 @@ static void add_rates(fal_json *json, const cli_value *value)
                         value->text ? cli_rate_read(value->text, "") : value->real);
 }
 
+static void add_decays(fal_json *json, const cli_value *value)
+{
+    if (strpbrk(value->text, ",="))
+        fal_json_string(json, value->text);
+    else
+        fal_json_number(json, value->real);
+}
+
 /* JSON values are YAML values. */
 static void add_value(fal_json *json, const cli_option *option,
                       const cli_value *value)
@@ -45,6 +53,8 @@ static void add_value(fal_json *json, const cli_option *option,
         fal_json_number(json, value->real);
     else if (option->kind == CLI_RATES)
         add_rates(json, value);
+    else if (option->kind == CLI_DECAYS)
+        add_decays(json, value);
     else
         fal_json_string(json, value->text);
 }

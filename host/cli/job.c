@@ -58,6 +58,8 @@ static fal_status make_trainer(cli_job *job)
     cli_trainer_options(&options, &job->options, &job->ground);
     fal_status status = fal_trainer_create(&job->trainer, job->model, &options);
     if (!status)
+        status = cli_weight_decays(job->trainer, &job->options);
+    if (!status)
         status = fal_trainer_validation(job->trainer, job->ground.validation);
     if (!status)
         status = fal_trainer_on_metric(job->trainer, on_metric, job);

@@ -16,6 +16,7 @@ typedef enum cli_kind {
     CLI_SEED,            /* a whole number of 64 bits */
     CLI_REAL,            /* a number; `open` says which bounds are not included */
     CLI_RATES,           /* RATE[,RULE=RATE…] */
+    CLI_DECAYS,          /* NUMBER[,LAYER=NUMBER…]; real is that of all layers */
     CLI_LAW,             /* a law of random weights */
     CLI_LAW_OF_FEEDBACK, /* a law of random feedback */
     CLI_MILESTONES,      /* epochs, ascending, with commas between them */
@@ -49,7 +50,7 @@ typedef struct cli_option {
     const char *argument; /* as --help shows it; NULL for flags */
     const char *standard; /* the default as it would be typed; NULL: none */
     cli_kind kind;
-    const cli_bounds *bounds; /* of COUNT, EVERY, REAL and RATES */
+    const cli_bounds *bounds; /* of COUNT, EVERY, REAL, RATES and DECAYS */
     unsigned commands;
     const char *group;   /* a heading of --help */
     int recorded;        /* 1: part of a run, stands in config.yaml */
@@ -71,6 +72,7 @@ typedef enum cli_id {
     CLI_NORM,
     CLI_NO_BIAS,
     CLI_LOSS,
+    CLI_REDUCTION,
     CLI_WEIGHT_LAW,
     CLI_INIT,
     CLI_RULE_NAME,
@@ -84,6 +86,8 @@ typedef enum cli_id {
     CLI_MOMENTUM,
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,
+    CLI_DECAY_SCHEDULE,
+    CLI_DECAY_STEPS,
     CLI_SCHEDULE,
     CLI_MILESTONE_LIST,
     CLI_DECAY,

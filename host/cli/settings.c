@@ -1,4 +1,5 @@
 #include "cli/settings.h"
+#include "cli/values.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "device/text.h"
@@ -7,6 +8,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- checking ------------------------------------------------------------ */
@@ -60,6 +62,36 @@ static fal_status check_schedule(const cli_options *options)
                                     "--schedule step only",
                                     schedule),
                            options, odd);
+}
+
+/* Every decay of --weight-decay is 0. */
+static int has_no_decay(const cli_options *options)
+{
+    const char *text = cli_text(options, CLI_WEIGHT_DECAY);
+    return strpbrk(text, ",=") == NULL && cli_real(options, CLI_WEIGHT_DECAY) == 0;
+}
+
+static int has_decay_schedule(const cli_options *options)
+{
+    return strcmp(cli_text(options, CLI_DECAY_SCHEDULE), "constant") != 0;
+}
+
+static fal_status check_decay(const cli_options *options)
+{
+    if (!has_decay_schedule(options) && cli_flag(options, CLI_DECAY_STEPS))
+        return cli_fail_option(
+            fal_fail(FAL_ERROR_ARGUMENT,
+                     "a constant weight decay has none; give it "
+                     "with --weight-decay-schedule cut or linear "
+                     "only"),
+            options, CLI_DECAY_STEPS);
+    if (has_decay_schedule(options) && has_no_decay(options))
+        return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                        "there is no weight decay; give "
+                                        "--weight-decay above 0"),
+                               options, CLI_DECAY_SCHEDULE);
+    return has_decay_schedule(options) ? cli_require(options, CLI_DECAY_STEPS)
+                                       : FAL_OK;
 }
 
 /* These have no effect on layers that are written out. */
@@ -123,6 +155,8 @@ fal_status cli_runs_check(const cli_options *options)
     if (!status)
         status = check_schedule(options);
     if (!status)
+        status = check_decay(options);
+    if (!status)
         status = cli_preset_check(options);
     if (!status)
         status = check_seeds(options);
@@ -158,6 +192,12 @@ void cli_runs_give_way(cli_options *options)
         cli_drop_from_file(options, CLI_MILESTONE_LIST);
         cli_drop_from_file(options, CLI_DECAY);
     }
+    if (cli_in_words(options, CLI_WEIGHT_DECAY) && has_no_decay(options)) {
+        cli_drop_from_file(options, CLI_DECAY_SCHEDULE);
+        cli_drop_from_file(options, CLI_DECAY_STEPS);
+    }
+    if (cli_in_words(options, CLI_DECAY_SCHEDULE) && !has_decay_schedule(options))
+        cli_drop_from_file(options, CLI_DECAY_STEPS);
     if (cli_in_words(options, CLI_RULE_NAME) &&
         !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
                        cli_text(options, CLI_RULE_NAME)))
@@ -300,6 +340,7 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->rule = cli_text(run, CLI_RULE_NAME);
     trainer->optimizer = cli_text(run, CLI_OPTIMIZER);
     trainer->loss = cli_text(run, CLI_LOSS);
+    trainer->loss_reduction = cli_text(run, CLI_REDUCTION);
     trainer->schedule = cli_text(run, CLI_SCHEDULE);
     trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
     trainer->feedback = cli_text(run, CLI_FEEDBACK);
@@ -311,6 +352,8 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
                                                     : -1;
     trainer->nesterov = cli_flag(run, CLI_NESTEROV);
     trainer->weight_decay = cli_real(run, CLI_WEIGHT_DECAY);
+    trainer->weight_decay_schedule = cli_text(run, CLI_DECAY_SCHEDULE);
+    trainer->weight_decay_steps = cli_whole(run, CLI_DECAY_STEPS);
     trainer->batch = (size_t)cli_whole(run, CLI_BATCH);
     trainer->steps = has_no_steps(run) ? 0 : cli_whole(run, CLI_STEPS);
     trainer->log_steps = log_steps(run, ground);
@@ -326,6 +369,23 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->measure_steps = cli_whole(run, CLI_MEASURE);
     trainer->measure_epochs = cli_flag(run, CLI_MEASURE) &&
                               trainer->measure_steps == 0;
+}
+
+static fal_status set_decay(const char *part, void *user)
+{
+    const char *equals = strchr(part, '=');
+    char layer[FAL_NAME_LIMIT + 1];
+    if (!equals)
+        return FAL_OK;
+    snprintf(layer, sizeof layer, "%.*s", (int)(equals - part), part);
+    return fal_trainer_weight_decay(user, layer, atof(equals + 1));
+}
+
+fal_status cli_weight_decays(fal_trainer *trainer, const cli_options *run)
+{
+    fal_status status = cli_parts(cli_text(run, CLI_WEIGHT_DECAY), ',', set_decay,
+                                  trainer);
+    return status ? cli_fail_option(status, run, CLI_WEIGHT_DECAY) : FAL_OK;
 }
 
 /* ---- folders ------------------------------------------------------------- */

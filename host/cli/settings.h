@@ -13,7 +13,7 @@ fal_status cli_runs_check(const cli_options *options);
 fal_status cli_preset_check(const cli_options *options);
 
 /* Drops what a file says and what flags of the command line have made senseless:
- * momentum of another optimizer, milestones of another schedule, the feedback law of
+ * momentum of another optimizer, the schedule of a weight decay of 0, milestones of another schedule, the feedback law of
  * another rule, the other limit of a length, standardizing anew what --init brings,
  * what fills presets where there is none. */
 void cli_runs_give_way(cli_options *options);
@@ -37,6 +37,9 @@ void cli_model_options(fal_model_options *model, const cli_options *run,
                        const fal_dataset *data);
 void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
                          const cli_ground *ground);
+
+/* The decays that --weight-decay gives to layers. */
+fal_status cli_weight_decays(fal_trainer *trainer, const cli_options *run);
 
 /* runs/DATA-NET-RULE or runs/compare-DATA-NET, of characters that any file system
  * takes; for fal_release. */

@@ -77,6 +77,12 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"loss", "cross-entropy|mse", "cross-entropy", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_EVALUATE, network, RECORDED,
          "what training minimizes; evaluate takes the run's own where it knows it"},
+    [CLI_REDUCTION] =
+        {"loss-reduction", "mean|sum", "mean", CLI_CHOICE, NULL, CLI_RUNS, network,
+         RECORDED,
+         "what a step learns of its batch's losses; with sum gradients "
+         "are --batch times as large. Losses in files and on the screen "
+         "are means either way"},
     [CLI_WEIGHT_LAW] =
         {"weight-law", "LAW", "fan-in", CLI_LAW, NULL, CLI_RUNS, network, RECORDED,
          "fan-in, xavier, xavier-normal, normal:SD, uniform:BOUND or zero"},
@@ -120,9 +126,20 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "momentum of sgd (0.9), or muon's beta (0.95); the others have none"},
     [CLI_NESTEROV] = {"nesterov", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, optimizer,
                       RECORDED, "sgd with Nesterov's momentum"},
-    [CLI_WEIGHT_DECAY] = {"weight-decay", "D", "0", CLI_REAL, &from_0, CLI_RUNS,
+    [CLI_WEIGHT_DECAY] = {"weight-decay", "D", "0", CLI_DECAYS, &from_0, CLI_RUNS,
                           optimizer, RECORDED,
-                          "coupled for sgd and adam, decoupled for adamw and muon"},
+                          "coupled for sgd and adam, decoupled for adamw and muon; "
+                          "'0.1,dense2=5' gives one layer its own"},
+    [CLI_DECAY_SCHEDULE] =
+        {"weight-decay-schedule", "constant|cut|linear", "constant", CLI_CHOICE,
+         NULL, CLI_RUNS, optimizer, RECORDED,
+         "of weight decay: cut ends it at the step of --weight-decay-steps, linear "
+         "lets it fall to 0 until then"},
+    [CLI_DECAY_STEPS] =
+        {"weight-decay-steps", "T", NULL, CLI_COUNT, &positive, CLI_RUNS, optimizer,
+         RECORDED,
+         "of --weight-decay-schedule cut and linear, which need it: "
+         "the step from which there is no weight decay"},
     [CLI_SCHEDULE] = {"schedule", "constant|cosine|step", "cosine", CLI_CHOICE,
                       NULL, CLI_RUNS, optimizer, RECORDED,
                       "of the learning rate; cosine falls to 0 over the run, step "

@@ -226,6 +226,66 @@ double cli_rate_read(const char *text, const char *rule)
     return rate.own > 0 ? rate.own : rate.general;
 }
 
+/* ---- decays -------------------------------------------------------------- */
+
+struct decays {
+    const cli_option *option;
+    const char *text;
+    int general;
+    double value; /* of all layers */
+};
+
+/* Whether LAYER= of a part of the text stands there twice. */
+static int is_repeated(const char *text, const char *part, size_t name)
+{
+    size_t count = 0;
+    for (const char *at = text; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        count += strncmp(at, part, name + 1) == 0;
+    }
+    return count > 1;
+}
+
+static fal_status check_layer_decay(const char *part, const char *equals,
+                                    const struct decays *decays)
+{
+    double decay;
+    size_t length = (size_t)(equals - part);
+    if (length == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%s': no layer stands before '%s'; give LAYER%s",
+                        decays->text, part, part);
+    if (is_repeated(decays->text, part, length))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%s' has %.*s twice; name each layer once", decays->text,
+                        (int)length, part);
+    fal_status status = read_real(decays->option, equals + 1, &decay);
+    return status ? fal_fail_within(status, "%.*s", (int)length, part) : FAL_OK;
+}
+
+static fal_status check_decay(const char *part, void *user)
+{
+    struct decays *decays = user;
+    const char *equals = strchr(part, '=');
+    if (equals)
+        return check_layer_decay(part, equals, decays);
+    if (decays->general++)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%s' has a second decay for all layers, %s; keep one, or "
+                        "write LAYER=%s",
+                        decays->text, part, part);
+    return read_real(decays->option, part, &decays->value);
+}
+
+static fal_status read_decays(cli_value *value, const cli_option *option,
+                              const char *text)
+{
+    struct decays decays = {option, text, 0, 0};
+    fal_status status = cli_parts(text, ',', check_decay, &decays);
+    value->real = decays.value;
+    return status;
+}
+
 /* ---- all kinds ----------------------------------------------------------- */
 
 /* config.yaml could not repeat bytes that are no characters. */
@@ -296,6 +356,8 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
         return read_real(option, text, &value->real);
     case CLI_RATES:
         return cli_parts(text, ',', check_rate, &rates);
+    case CLI_DECAYS:
+        return read_decays(value, option, text);
     case CLI_LAW:
     case CLI_LAW_OF_FEEDBACK:
         return fal_law_parse(text, option->kind == CLI_LAW_OF_FEEDBACK, "law",

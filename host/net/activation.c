@@ -1,4 +1,4 @@
-/* relu, leaky, tanh, sigmoid, linear: h = phi(a). Right behind a layer with weights
+/* relu, leaky, tanh, sigmoid, linear, scale: h = phi(a). Right behind a layer with weights
  * they are that layer's epilogue and cost no launch. */
 #include "device/number.h"
 #include "net/layer.h"
@@ -43,6 +43,19 @@ static fal_status parse_leaky(fal_layer *layer, char *const *words, size_t count
     return FAL_OK;
 }
 
+/* Kernels multiply by a float. */
+static fal_status parse_scale(fal_layer *layer, char *const *words, size_t count)
+{
+    char *end = NULL;
+    double factor = count == 1 ? fal_number_parse(words[0], &end) : 0;
+    layer->is_activation = 1;
+    if (count != 1 || *end || end == words[0] || !isnormal((float)factor))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "it must be 'scale S', S a float32 number other than 0");
+    layer->activation = (fal_activation){FAL_SCALE, (float)factor};
+    return FAL_OK;
+}
+
 static fal_status shape(fal_layer *layer)
 {
     layer->out = layer->in;
@@ -52,7 +65,7 @@ static fal_status shape(fal_layer *layer)
 static void print(const fal_layer *layer, char *text, size_t size)
 {
     text[0] = 0;
-    if (layer->activation.phi != FAL_LEAKY)
+    if (layer->activation.phi != FAL_LEAKY && layer->activation.phi != FAL_SCALE)
         return;
     text[0] = ' ';
     fal_number_print(text + 1, size - 1, 9, (double)layer->activation.slope);
@@ -97,3 +110,6 @@ KIND(leaky, "[S]", "a where a > 0, else S a; 0 < S < 1 (.01)");
 KIND(tanh, "", "the hyperbolic tangent of a");
 KIND(sigmoid, "", "1/(1 + exp(-a))");
 KIND(linear, "", "a itself");
+KIND(scale, "S",
+     "S a, S any number but 0; behind the output layer too, whose delta is then S "
+     "times the loss's");

@@ -151,7 +151,7 @@ static void gradient_product(const fal_plan_build *build, const fal_layer *layer
                              fal_product *product, fal_update *update)
 {
     layer->kind->gradient(build, fal_network_index(build->network, layer), product);
-    product->c = fal_plan_gradient(build, layer->weight, update, &product->update);
+    product->c = fal_plan_gradient(build, layer, update, &product->update);
 }
 
 /* ---- waves --------------------------------------------------------------- */

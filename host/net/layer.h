@@ -43,7 +43,8 @@ typedef struct fal_layer_kind {
 } fal_layer_kind;
 
 extern const fal_layer_kind fal_dense_kind, fal_norm_kind, fal_relu_kind,
-    fal_leaky_kind, fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind;
+    fal_leaky_kind, fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind,
+    fal_scale_kind;
 
 extern const fal_layer_kind *const fal_layer_kinds[];
 extern const size_t fal_layer_kind_count;

@@ -14,8 +14,8 @@
 enum { WORD_LIMIT = 8, LAYER_LIMIT = 4096 };
 
 const fal_layer_kind *const fal_layer_kinds[] = {
-    &fal_dense_kind, &fal_norm_kind,    &fal_relu_kind,  &fal_leaky_kind,
-    &fal_tanh_kind,  &fal_sigmoid_kind, &fal_linear_kind};
+    &fal_dense_kind, &fal_norm_kind,    &fal_relu_kind,   &fal_leaky_kind,
+    &fal_tanh_kind,  &fal_sigmoid_kind, &fal_linear_kind, &fal_scale_kind};
 const size_t fal_layer_kind_count = sizeof fal_layer_kinds /
                                     sizeof *fal_layer_kinds;
 
@@ -331,11 +331,13 @@ static fal_status find_shapes(fal_network *network)
                         "network: it has no layer with weights; end it with "
                         "'dense N'");
     for (const fal_layer *l = last + 1; l < network->layers + network->count; l++)
-        if (l->kind != &fal_linear_kind)
-            return fal_fail(FAL_ERROR_ARGUMENT,
-                            "network, layer %s: the loss follows the output layer "
-                            "%s directly; nothing but 'linear' may stand behind it",
-                            l->name, last->name);
+        if (l->kind != &fal_linear_kind && l->kind != &fal_scale_kind)
+            return fal_fail(
+                FAL_ERROR_ARGUMENT,
+                "network, layer %s: the loss follows the output layer "
+                "%s directly; nothing but 'linear' and 'scale' may stand "
+                "behind it",
+                l->name, last->name);
     network->outputs = last->outputs;
     return FAL_OK;
 }

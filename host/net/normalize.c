@@ -95,8 +95,7 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
     fal_update update;
     norm.signal = signal;
     if (layer->has_weight)
-        norm.gradient = fal_plan_gradient(build, layer->weight, &update,
-                                          &norm.update);
+        norm.gradient = fal_plan_gradient(build, layer, &update, &norm.update);
     return layer->by_sample ? fal_layer_norm_backward_add(build->list, &norm)
                             : fal_batch_norm_backward_add(build->list, &norm);
 }

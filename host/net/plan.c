@@ -21,16 +21,18 @@ fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
     return fal_arena_view(&build->workspace->arena, build->deltas[index]);
 }
 
-fal_view fal_plan_gradient(const fal_plan_build *build, fal_slot slot,
+fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
                            fal_update *update, const fal_update **used)
 {
     const fal_plan_update *u = build->update;
     const fal_workspace *w = build->workspace;
+    fal_slot slot = layer->weight;
     if (w->mode == FAL_MODE_MEASURE)
         return fal_arena_view(&w->arena, w->unread);
     if (!u)
         return fal_arena_view(build->gradients, slot);
     *update = u->how;
+    update->weight_decay = u->decays[fal_network_index(build->network, layer)];
     if (u->moments->count)
         update->moment = fal_arena_view(u->moments, slot);
     if (u->squares->count)
@@ -49,6 +51,19 @@ static fal_status add_forward(fal_plan_build *build)
     return status;
 }
 
+/* From the loss's delta, which is that of the last layer's output, to that of the
+ * output layer `index` with weights. */
+static fal_status add_tail(fal_plan_build *build, size_t index)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = build->network->count; --i > index && !status;) {
+        const fal_layer *layer = &build->network->layers[i];
+        build->list->layer = layer->name;
+        status = layer->kind->backward(build, i, fal_plan_delta(build, index));
+    }
+    return status;
+}
+
 static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
 {
     const fal_workspace *w = build->workspace;
@@ -60,9 +75,10 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
         .loss = build->loss,
         .rows = build->rows,
         .outputs = network->outputs,
-        .a = fal_plan_output(build, index),
+        .a = fal_plan_output(build, network->count - 1),
         .partials = fal_arena_view(&w->arena, w->partials),
         .stride = w->stride,
+        .summed = build->summed,
     };
     if (build->uses_targets)
         work.targets = fal_arena_view(&w->arena, w->targets);
@@ -74,7 +90,8 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
         work.halted = fal_arena_view(&w->arena, w->halted);
     build->list->layer = "loss";
     plan->loss_launch = build->list->count;
-    return fal_loss_add(build->list, &work, &plan->loss_argument);
+    fal_status status = fal_loss_add(build->list, &work, &plan->loss_argument);
+    return status || !work.delta.buffer ? status : add_tail(build, index);
 }
 
 /* Running statistics move once the loss is known to be finite. */

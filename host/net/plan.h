@@ -61,7 +61,8 @@ void fal_routes_freeze(fal_route *routes, size_t count);
 
 /* The optimizer's step, where the products of the weights' gradients do it. */
 typedef struct fal_plan_update {
-    fal_update how; /* rule, momentum, weight decay, halted; no places */
+    fal_update how; /* rule, momentum, halted; no places, no weight decay … */
+    const float *decays; /* … which each layer of the network has of its own */
     const fal_arena *moments, *squares; /* laid out as the parameters; may be empty
                                          */
 } fal_plan_update;
@@ -80,6 +81,7 @@ typedef struct fal_plan_build {
     const fal_slot *deltas;  /* where the pass that is added puts its deltas … */
     const fal_slot *carried; /* … and what they are made of; or NULL */
     fal_loss loss;
+    int summed; /* the loss of a batch is the sum over its rows, not the mean */
     int uses_targets; /* the data set has real targets */
     int outputs_only; /* no loss */
     size_t rows;
@@ -115,9 +117,9 @@ fal_view fal_plan_input(const fal_plan_build *build, size_t index);
 fal_view fal_plan_output(const fal_plan_build *build, size_t index);
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index);
 
-/* Where the gradient of the parameters in `slot` goes; or, with an update, where
- * they are, which is then described in *update, and *used points there. */
-fal_view fal_plan_gradient(const fal_plan_build *build, fal_slot slot,
+/* Where the gradient of a layer's parameters goes; or, with an update, where they are,
+ * which is then described in *update, and *used points there. */
+fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
                            fal_update *update, const fal_update **used);
 
 #endif

@@ -12,12 +12,15 @@ typedef enum fal_phi {
     FAL_RELU = 1,
     FAL_LEAKY = 2,
     FAL_TANH = 3,
-    FAL_SIGMOID = 4
+    FAL_SIGMOID = 4,
+    FAL_SCALE = 5 /* a times `slope` */
 } fal_phi;
+
+enum { FAL_PHIS = FAL_SCALE + 1 };
 
 typedef struct fal_activation {
     fal_phi phi;
-    float slope; /* of leaky below 0 */
+    float slope; /* of leaky below 0; of scale everywhere */
 } fal_activation;
 
 /* h <- phi(a), `count` floats; in place is fine. */

@@ -2,7 +2,13 @@
 #include "ops/grid.h"
 
 /* cl/loss.cl: bits of `parts` */
-enum { PART_LABELS = 1, PART_TARGETS = 2, PART_DELTA = 4, PART_HALTED = 8 };
+enum {
+    PART_LABELS = 1,
+    PART_TARGETS = 2,
+    PART_DELTA = 4,
+    PART_HALTED = 8,
+    PART_SUMMED = 16
+};
 
 enum { LARGEST_GROUP = 256 };
 
@@ -63,7 +69,8 @@ fal_status fal_loss_add(fal_launches *list, const fal_loss_work *work,
     fal_launch_uint(list, (work->labels.buffer ? PART_LABELS : 0) |
                               (work->targets.buffer ? PART_TARGETS : 0) |
                               (work->delta.buffer ? PART_DELTA : 0) |
-                              (work->halted.buffer ? PART_HALTED : 0));
+                              (work->halted.buffer ? PART_HALTED : 0) |
+                              (work->summed ? PART_SUMMED : 0));
     fal_launch_uint(list, (uint32_t)work->rows);
     fal_launch_uint(list, (uint32_t)work->outputs);
     fal_launch_view(list, work->a);

@@ -11,7 +11,8 @@ typedef enum fal_loss { FAL_CROSS_ENTROPY = 0, FAL_SQUARED_ERROR = 1 } fal_loss;
 enum { FAL_LOSS_ROWS = 16 };
 
 /* cross-entropy: −ln softmax(a)[label] a row, delta = (softmax − onehot)/rows;
- * squared error: ½ Σ (a − t)², delta = (a − t)/rows, t one-hot or targets.
+ * squared error: ½ Σ (a − t)², delta = (a − t)/rows, t one-hot or targets; `summed`:
+ * delta without the 1/rows.
  * partials [slots][ceil(rows/FAL_LOSS_ROWS)][2]: sums of loss and of correct rows
  * (argmax, the first of equals, is the label; 0 without labels). */
 typedef struct fal_loss_work {
@@ -25,6 +26,7 @@ typedef struct fal_loss_work {
     size_t stride; /* partials a slot, at least ceil(rows/FAL_LOSS_ROWS) */
     fal_view
         halted; /* one int, set to 1 where a partial sum is not finite; or none */
+    int summed; /* delta is that of the sum over the rows, not of the mean */
 } fal_loss_work;
 
 /* *slot: the index of the kernel argument (uint) that says which slot is written.

@@ -11,8 +11,8 @@ fal_update_step fal_update_at(uint64_t t, double rate)
     double first = 1 / (1 - pow(.9, (double)t));
     double second = 1 / sqrt(1 - pow(.999, (double)t));
     double third = 1 / sqrt(1 - pow(.95, (double)t));
-    return (fal_update_step){(float)rate, (float)first, (float)second, (float)third,
-                             0};
+    return (fal_update_step){
+        (float)rate, (float)first, (float)second, (float)third, 1, 0};
 }
 
 static fal_status check(const fal_update *u)

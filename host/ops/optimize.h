@@ -35,10 +35,11 @@ typedef struct fal_update_step {
     float rate;
     float first, second; /* 1/(1−β1^t), 1/√(1−β2^t) */
     float third;         /* as second, with muon's β2 */
+    float decay;         /* what the weight decay is multiplied by */
     uint32_t draw;       /* of operands of products that are drawn anew each step */
 } fal_update_step;
 
-/* The step's numbers for update t = 1, 2, …, computed in double. */
+/* The step's numbers for update t = 1, 2, …, computed in double; all of the decay. */
 fal_update_step fal_update_at(uint64_t t, double rate);
 
 /* fal_launches_step gives it a fal_update_step. */

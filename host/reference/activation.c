@@ -13,6 +13,8 @@ double fal_reference_activate(fal_activation activation, double a)
         return tanh(a);
     case FAL_SIGMOID:
         return 1 / (1 + exp(-a));
+    case FAL_SCALE:
+        return activation.slope * a;
     case FAL_LINEAR:
         break;
     }
@@ -21,6 +23,8 @@ double fal_reference_activate(fal_activation activation, double a)
 
 double fal_reference_derivative(fal_activation activation, double h)
 {
+    if (activation.phi == FAL_SCALE)
+        return activation.slope;
     if (isnan(h))
         return activation.phi == FAL_LINEAR ? 1 : h;
     switch (activation.phi) {
@@ -32,6 +36,7 @@ double fal_reference_derivative(fal_activation activation, double h)
         return 1 - h * h;
     case FAL_SIGMOID:
         return h * (1 - h);
+    case FAL_SCALE:
     case FAL_LINEAR:
         break;
     }

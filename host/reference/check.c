@@ -10,7 +10,7 @@ static fal_status activations(fal_device *device, double *worst,
 {
     fal_status status = FAL_OK;
     *worst = 0;
-    for (int phi = FAL_LINEAR; phi <= FAL_SIGMOID; phi++)
+    for (int phi = FAL_LINEAR; phi < FAL_PHIS; phi++)
         for (size_t i = 0; i < COUNT(COUNTS) && !status; i++)
             status = check(device, (fal_activation){(fal_phi)phi, .01f}, COUNTS[i],
                            i % 2, worst);
@@ -27,6 +27,18 @@ static fal_status derivative(fal_device *device, double *worst)
     return activations(device, worst, fal_check_derivative);
 }
 
+static fal_status check_losses(fal_device *device, int summed, size_t rows,
+                               size_t outputs, int wild, double *worst)
+{
+    fal_status status = fal_check_loss(device, FAL_CROSS_ENTROPY,
+                                       FAL_CHECK_LABELS | summed, rows, outputs, 0,
+                                       worst);
+    for (int parts = FAL_CHECK_LABELS; parts <= 3 && !status; parts++)
+        status = fal_check_loss(device, FAL_SQUARED_ERROR, parts | summed, rows,
+                                outputs, wild, worst);
+    return status;
+}
+
 static fal_status loss(fal_device *device, double *worst)
 {
     static const size_t shapes[][2] = {{1, 1},   {3, 2},     {128, 10},
@@ -35,11 +47,9 @@ static fal_status loss(fal_device *device, double *worst)
     *worst = 0;
     for (size_t i = 0; i < COUNT(shapes) && !status; i++) {
         size_t rows = shapes[i][0], outputs = shapes[i][1];
-        status = fal_check_loss(device, FAL_CROSS_ENTROPY, FAL_CHECK_LABELS, rows,
-                                outputs, 0, worst);
-        for (int parts = FAL_CHECK_LABELS; parts <= 3 && !status; parts++)
-            status = fal_check_loss(device, FAL_SQUARED_ERROR, parts, rows, outputs,
-                                    i % 2, worst);
+        for (int sum = 0; sum < 2 && !status; sum++)
+            status = check_losses(device, sum * FAL_CHECK_SUMMED, rows, outputs,
+                                  i % 2, worst);
     }
     return status;
 }
@@ -93,7 +103,7 @@ static fal_status check_norms(fal_device *device, int by_sample, double *worst)
             .by_sample = by_sample,
             .plain = i % 2,
             .updates = i % 4 == 2,
-            .activation = {(fal_phi)(i % 5), .01f},
+            .activation = {(fal_phi)(i % FAL_PHIS), .01f},
         };
         status = fal_check_norm(device, &shape, 0, worst);
         if (!status && !by_sample)
@@ -167,7 +177,7 @@ static fal_status gemm(fal_device *device, double *worst)
         fal_product p = {.m = s[0], .n = s[1], .k = s[2], .accumulate = i % 3 == 0};
         p.a.source = (fal_source)(i % 3);
         p.b.source = i & 2 ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
-        p.activation = (fal_activation){(fal_phi)(i % 5), .01f};
+        p.activation = (fal_activation){(fal_phi)(i % FAL_PHIS), .01f};
         p.derivative = (fal_activation){(fal_phi)(i % 4), .01f};
         status = fal_check_gemm(device, &p, i % 5 == 0, worst);
     }

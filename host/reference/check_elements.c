@@ -119,6 +119,7 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     if (scaled)
         u.scale = fal_checker_put(&c, 1, &half);
     fal_update_step numbers = fal_update_at(t, rate);
+    numbers.decay = half;
     fal_status status = fal_update_add(&c.launches, &u);
     if (!status)
         status = fal_launches_step(&c.launches, sizeof numbers, &numbers);
@@ -126,6 +127,7 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     const float *to[4];
     for (int i = 0; i < 4; i++)
         to[i] = fal_checker_get(&c, views[i]);
+    u.weight_decay *= half;
     if (!c.status && !halted)
         compare_update(&c, &u, t, rate, scaled ? half : 1, from, to);
     for (int i = 0; i < 4 && !c.status; i++)

@@ -64,7 +64,7 @@ typedef struct row_bounds {
 static row_bounds bounds_of(const fal_reference_loss *w, size_t r, double loss)
 {
     const float *a = w->a + r * w->outputs;
-    double n = depth(w->outputs), rows = (double)w->rows;
+    double n = depth(w->outputs), rows = w->summed ? 1 : (double)w->rows;
     if (w->loss == FAL_SQUARED_ERROR)
         return (row_bounds){(n + 6) * U * loss, 6 * U, TINY};
     double top = a[0], bottom = a[0];
@@ -146,6 +146,7 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
         .partials = fal_checker_put(&c, 6 * stride, NULL),
         .stride = stride,
         .halted = fal_checker_put(&c, 1, &zero),
+        .summed = parts & FAL_CHECK_SUMMED,
     };
     unsigned slot = 0;
     fal_status status = fal_loss_add(&c.launches, &work, &slot);
@@ -158,7 +159,8 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
                                           a,
                                           parts & FAL_CHECK_LABELS ? labels : NULL,
                                           parts & FAL_CHECK_TARGETS ? targets
-                                                                    : NULL};
+                                                                    : NULL,
+                                          parts & FAL_CHECK_SUMMED};
     const float *delta = fal_checker_get(&c, work.delta);
     const float *partials = fal_checker_get(&c, work.partials);
     const int32_t *halted = fal_checker_get(&c, work.halted);

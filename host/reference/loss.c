@@ -2,6 +2,12 @@
 
 #include <math.h>
 
+/* Of deltas */
+static double divisor(const fal_reference_loss *w)
+{
+    return w->summed ? 1 : (double)w->rows;
+}
+
 static double cross_entropy(const fal_reference_loss *w, const float *a,
                             size_t label, double *delta)
 {
@@ -11,7 +17,7 @@ static double cross_entropy(const fal_reference_loss *w, const float *a,
     for (size_t i = 0; i < w->outputs; i++)
         sum += exp(a[i] - top);
     for (size_t i = 0; i < w->outputs; i++)
-        delta[i] = (exp(a[i] - top) / sum - (i == label)) / (double)w->rows;
+        delta[i] = (exp(a[i] - top) / sum - (i == label)) / divisor(w);
     return log(sum) + top - a[label];
 }
 
@@ -22,7 +28,7 @@ static double squared_error(const fal_reference_loss *w, const float *a,
     for (size_t i = 0; i < w->outputs; i++) {
         double difference = a[i] - (targets ? (double)targets[i] : i == label);
         sum += difference * difference;
-        delta[i] = difference / (double)w->rows;
+        delta[i] = difference / divisor(w);
     }
     return sum / 2;
 }

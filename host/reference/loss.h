@@ -10,9 +10,10 @@ typedef struct fal_reference_loss {
     const float *a;        /* [rows][outputs] */
     const int32_t *labels; /* [rows], or NULL */
     const float *targets;  /* [rows][outputs], or NULL: one-hot */
+    int summed;
 } fal_reference_loss;
 
-/* Of row r: its loss, its delta [outputs] (holds 1/rows), and whether the label is
+/* Of row r: its loss, its delta [outputs] (holds 1/rows unless summed), and whether the label is
  * the first of the largest outputs. A row with a NaN is never right. */
 double fal_reference_loss_row(const fal_reference_loss *work, size_t r,
                               double *delta, int *right);

@@ -108,6 +108,8 @@ static double phi(fal_activation activation, double a)
         return tanh(a);
     case FAL_SIGMOID:
         return 1 / (1 + exp(-a));
+    case FAL_SCALE:
+        return (double)activation.slope * a;
     case FAL_LINEAR:
         break;
     }
@@ -126,6 +128,8 @@ static double phi_derivative(fal_activation activation, double a)
         return 1 / (cosh(a) * cosh(a));
     case FAL_SIGMOID:
         return 1 / ((1 + exp(-a)) * (1 + exp(a)));
+    case FAL_SCALE:
+        return (double)activation.slope;
     case FAL_LINEAR:
         break;
     }
@@ -185,7 +189,7 @@ static void run_layer(fal_reference_layer *layer, const double *x, size_t rows,
                                           stage_input(layer, s)[i]);
 }
 
-/* Loss of one row; e[j] = dL/da_j, L the mean over the rows. */
+/* Loss of one row; e[j] = dL/dy_j, L the sum over the rows by `rows`. */
 static double cross_entropy(const double *a, size_t n, size_t label, double rows,
                             double *e)
 {
@@ -211,6 +215,15 @@ static double squared_error(const double *a, size_t n, const double *targets,
     return sum;
 }
 
+/* From the layer's output down to where its activations start. */
+static void derive(fal_reference_layer *layer, size_t rows)
+{
+    for (size_t i = 0; i < rows * layer->out; i++)
+        for (size_t s = FAL_REFERENCE_STAGES; s-- > 0;)
+            layer->delta[i] *= phi_derivative(layer->activations[s],
+                                              stage_input(layer, s)[i]);
+}
+
 static double run(fal_reference_network *network, const fal_reference_batch *batch,
                   int evaluates)
 {
@@ -220,7 +233,7 @@ static double run(fal_reference_network *network, const fal_reference_batch *bat
                   evaluates);
     fal_reference_layer *last = &network->layers[network->count - 1];
     size_t n = last->out;
-    double rows = (double)batch->rows, sum = 0;
+    double rows = batch->summed ? 1 : (double)batch->rows, sum = 0;
     for (size_t r = 0; r < batch->rows; r++) {
         const double *a = last->values[FAL_REFERENCE_STAGES] + r * n;
         const double *t = batch->targets ? batch->targets + r * n : NULL;
@@ -230,7 +243,8 @@ static double run(fal_reference_network *network, const fal_reference_batch *bat
                    ? cross_entropy(a, n, label, rows, e)
                    : squared_error(a, n, t, label, rows, e);
     }
-    return sum / rows;
+    derive(last, batch->rows);
+    return sum / (double)batch->rows;
 }
 
 double fal_reference_network_forward(fal_reference_network *network,
@@ -305,10 +319,7 @@ static void find_delta(fal_reference_network *network, size_t l, size_t rows)
                        rows);
     else
         carry_down(layer + 1, layer->delta, rows);
-    for (size_t i = 0; i < rows * layer->out; i++)
-        for (size_t s = FAL_REFERENCE_STAGES; s-- > 0;)
-            layer->delta[i] *= phi_derivative(layer->activations[s],
-                                              stage_input(layer, s)[i]);
+    derive(layer, rows);
     fal_reference_norm norm = norm_of(layer, rows);
     if (layer->norm)
         fal_reference_norm_backward(&norm, layer->mean, layer->variance,
@@ -446,9 +457,13 @@ fal_status fal_reference_network_update(fal_reference_network *network,
     fal_status status = FAL_OK;
     for (size_t l = 0; l < network->count; l++)
         update_running(&network->layers[l], network->rows);
-    for (size_t l = 0; l < network->count && !status; l++)
+    for (size_t l = 0; l < network->count && !status; l++) {
+        fal_reference_settings own = *settings;
+        if (settings->weight_decays)
+            own.weight_decay = settings->weight_decays[l];
         if (!network->layers[l].frozen)
-            status = update_layer(settings, t, scale, l + 1 < network->count,
+            status = update_layer(&own, t, scale, l + 1 < network->count,
                                   &network->layers[l]);
+    }
     return status;
 }

@@ -31,7 +31,8 @@ typedef enum fal_reference_norm_kind {
 typedef struct fal_reference_layer {
     size_t in, out;
     int has_bias;
-    fal_activation activations[FAL_REFERENCE_STAGES]; /* linear: none */
+    fal_activation activations[FAL_REFERENCE_STAGES]; /* linear: none; of the output
+                                                       * layer scales only */
     fal_reference_rule rule; /* how the error reaches this layer */
     fal_reference_norm_kind norm;
     int plain; /* the norm has no gain and shift */
@@ -67,6 +68,7 @@ typedef struct fal_reference_batch {
     const int32_t *labels; /* [rows], or NULL */
     const double *targets; /* [rows][outputs], or NULL */
     fal_loss loss;
+    int summed; /* e is that of the sum over the rows, not of the mean */
 } fal_reference_batch;
 
 typedef struct fal_reference_settings {
@@ -75,6 +77,8 @@ typedef struct fal_reference_settings {
     int nesterov;
     double clip;       /* 0: not */
     double rate_adamw; /* of what muon leaves to it */
+    const double
+        *weight_decays; /* of each layer, in place of weight_decay; or NULL */
 } fal_reference_settings;
 
 /* Copies the layers' first part; for batches of at most `rows`. */

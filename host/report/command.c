@@ -43,6 +43,12 @@ static int same_rates(const cli_value *a, const cli_value *b)
     return by_rule ? same_text(a->text, b->text) : one == other;
 }
 
+static int same_decays(const cli_value *a, const cli_value *b)
+{
+    int by_layer = strchr(a->text, '=') || strchr(b->text, '=');
+    return by_layer ? same_text(a->text, b->text) : a->real == b->real;
+}
+
 static int same_value(const cli_value *a, const cli_value *b, cli_kind kind)
 {
     if (a->set != b->set)
@@ -53,6 +59,8 @@ static int same_value(const cli_value *a, const cli_value *b, cli_kind kind)
         return a->whole == b->whole;
     if (kind == CLI_RATES)
         return same_rates(a, b);
+    if (kind == CLI_DECAYS)
+        return same_decays(a, b);
     if (kind == CLI_REAL)
         return a->real == b->real;
     return same_text(a->text, b->text);

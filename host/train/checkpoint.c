@@ -101,6 +101,7 @@ static fal_status compose(fal_trainer *t, const char *path, unsigned char **byte
     fal_checkpoint_describe(t, &notes);
     note_place(t, &notes);
     fal_counters_note(t, &notes);
+    fal_decays_note(t, &notes);
     if (!status)
         status = notes.status;
     fal_trainer_redraw(t);
@@ -156,6 +157,7 @@ struct reading {
     const char *path;
     fal_safetensors *file;
     fal_counters counters;
+    float *decays; /* [2][layers] */
     fal_model_facts model;
     fal_notes data;
     int within_fit;
@@ -168,6 +170,7 @@ static void close_reading(struct reading *r)
     fal_safetensors_close(r->file);
     fal_model_facts_release(&r->model);
     fal_notes_release(&r->data);
+    fal_release(r->decays);
     fal_release(r->values);
     fal_release(r->before);
 }
@@ -327,6 +330,8 @@ static fal_status read_all(struct reading *r, const unsigned char *bytes,
     if (!status)
         status = fal_counters_read(&r->counters, r->file);
     if (!status)
+        status = fal_decays_read(&r->decays, r->trainer, r->file);
+    if (!status)
         status = fal_model_facts_read(&r->model, r->trainer->model, r->file);
     return status ? status : read_tensors(r);
 }
@@ -338,6 +343,7 @@ static void undo(const struct reading *r)
     if (t->ring.diverged)
         fal_arena_fill_slot(&t->workspace.arena, t->workspace.halted, 1);
     visit_tensors(r, r->before, to_device);
+    fal_trainer_take_decays(r->trainer, r->decays + t->model->network.count);
     fal_model_set_scales(t->model, t->model->mean, t->model->deviation);
 }
 
@@ -348,6 +354,8 @@ static fal_status change_device(struct reading *r)
                                              t->workspace.halted);
     if (!status)
         status = visit_tensors(r, r->values, to_device);
+    if (!status)
+        status = fal_trainer_take_decays(t, r->decays);
     if (!status)
         status = fal_model_facts_take(t->model, &r->model);
     if (status)

@@ -35,6 +35,12 @@ typedef struct fal_counters {
     double reals[FAL_CHECKPOINT_REALS];
 } fal_counters;
 
+/* Weight decay of each layer of the network, as it is by now. *decays [2][layers], the
+ * file's and then the trainer's, is for fal_release, also after a failure. */
+void fal_decays_note(const fal_trainer *trainer, fal_notes *notes);
+fal_status fal_decays_read(float **decays, const fal_trainer *trainer,
+                           const fal_safetensors *file);
+
 void fal_counters_note(const fal_trainer *trainer, fal_notes *notes);
 fal_status fal_counters_read(fal_counters *counters, const fal_safetensors *file);
 void fal_counters_take(fal_trainer *trainer, const fal_counters *counters);

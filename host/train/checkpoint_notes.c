@@ -1,6 +1,9 @@
 #include "train/checkpoint.h"
 #include "data/dataset.h"
+#include "device/memory.h"
+#include "train/model_file.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +62,9 @@ static void note_optimizer(const fal_trainer *t, fal_notes *notes)
     fal_notes_real(notes, "momentum", o->momentum);
     fal_notes_text(notes, "nesterov", o->nesterov ? "yes" : "no");
     fal_notes_real(notes, "weight_decay", o->weight_decay);
+    fal_notes_text(notes, "weight_decay_schedule",
+                   fal_decay_schedule_names[t->decay_schedule]);
+    fal_notes_whole(notes, "weight_decay_steps", o->weight_decay_steps);
     fal_notes_real(notes, "clip", o->clip);
 }
 
@@ -68,6 +74,7 @@ void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
     fal_notes_text(notes, "rule", t->routes[0].rule->name);
     note_feedback(t, notes);
     fal_notes_text(notes, "loss", fal_loss_name((int)t->loss));
+    fal_notes_text(notes, "loss_reduction", fal_reduction_name(t->sums_loss));
     note_optimizer(t, notes);
     note_schedule(t, notes);
     fal_notes_whole(notes, "batch", o->batch);
@@ -177,6 +184,53 @@ fal_status fal_trainer_check_data(const fal_trainer *t, const fal_arrays *data)
 }
 
 /* ---- how far it has come ------------------------------------------------- */
+
+static const char decays_key[] = "weight_decays";
+
+void fal_decays_note(const fal_trainer *t, fal_notes *notes)
+{
+    size_t count = t->model->network.count;
+    double *decays = fal_allocate(count, sizeof *decays);
+    if (!decays) {
+        notes->status = FAL_ERROR_MEMORY;
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        decays[i] = (double)t->decays[i];
+    fal_numbers_note(notes, decays_key, decays, count);
+    fal_release(decays);
+}
+
+static fal_status check_decays(const fal_safetensors *file, const double *decays,
+                               float *into, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        into[i] = (float)decays[i];
+        if (!isfinite(into[i]) || into[i] < 0)
+            return fal_fail(FAL_ERROR_FORMAT,
+                            "file '%s': its metadata '%s' has a number that is no "
+                            "weight decay",
+                            fal_safetensors_path(file), decays_key);
+    }
+    return FAL_OK;
+}
+
+fal_status fal_decays_read(float **decays, const fal_trainer *t,
+                           const fal_safetensors *file)
+{
+    size_t count = t->model->network.count;
+    double *read = fal_allocate(count, sizeof *read);
+    *decays = read ? fal_allocate(2 * count, sizeof **decays) : NULL;
+    fal_status status = *decays ? FAL_OK : FAL_ERROR_MEMORY;
+    if (!status)
+        status = fal_numbers_read(file, decays_key, 0, read, count);
+    if (!status)
+        status = check_decays(file, read, *decays, count);
+    if (!status)
+        memcpy(*decays + count, t->decays, count * sizeof **decays);
+    fal_release(read);
+    return status;
+}
 
 /* A number of a trainer. */
 struct field {

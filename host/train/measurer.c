@@ -178,6 +178,7 @@ static fal_status make_plan(fal_measurer *m, fal_plan *plan, size_t rows,
                             .routes = t->routes,
                             .reference = m->reference,
                             .loss = t->loss,
+                            .summed = t->sums_loss,
                             .uses_targets = targets,
                             .rows = rows};
     return fal_plan_make(plan, &build);

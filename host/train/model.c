@@ -323,6 +323,23 @@ const char *fal_loss_name(int loss)
     return losses[loss];
 }
 
+static const char *const reductions[] = {"mean", "sum"};
+
+fal_status fal_reduction_find(const char *name, int *sums)
+{
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name ? name : reductions[0], reductions[i]) == 0) {
+            *sums = i;
+            return FAL_OK;
+        }
+    return fal_fail_unknown("loss reduction", name, reductions, 2);
+}
+
+const char *fal_reduction_name(int sums)
+{
+    return reductions[sums];
+}
+
 static fal_status sizes_differ(fal_shape in, fal_shape samples)
 {
     char input[FAL_SHAPE_TEXT], sample[FAL_SHAPE_TEXT];

@@ -49,4 +49,8 @@ fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int lo
 fal_status fal_loss_find(const char *name, int *loss);
 const char *fal_loss_name(int loss);
 
+/* "mean" (NULL the same) or "sum": 1 if it is the sum. */
+fal_status fal_reduction_find(const char *name, int *sums);
+const char *fal_reduction_name(int sums);
+
 #endif

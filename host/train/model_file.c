@@ -23,8 +23,8 @@ static void note_json(fal_notes *notes, const char *key, fal_json *json)
     fal_json_release(json);
 }
 
-static void note_numbers(fal_notes *notes, const char *key, const double *values,
-                         size_t count)
+void fal_numbers_note(fal_notes *notes, const char *key, const double *values,
+                      size_t count)
 {
     fal_json json = FAL_JSON;
     fal_json_begin_array(&json);
@@ -52,8 +52,8 @@ void fal_model_note(const fal_model *model, fal_notes *notes)
     fal_notes_text(notes, "network", model->network.text);
     fal_notes_text(notes, "input", input);
     fal_notes_whole(notes, "classes", model->network.outputs);
-    note_numbers(notes, "mean", model->mean, in.channels);
-    note_numbers(notes, "deviation", model->deviation, in.channels);
+    fal_numbers_note(notes, "mean", model->mean, in.channels);
+    fal_numbers_note(notes, "deviation", model->deviation, in.channels);
     fal_notes_text(notes, "falign", fal_version());
     /* The rest stands there only where it is so. */
     if (!model->standardized)
@@ -180,9 +180,8 @@ static cJSON *read_array(const fal_safetensors *file, const char *key, size_t co
     return fits ? cJSON_ParseWithOpts(text, NULL, 1) : NULL;
 }
 
-/* A metadata text "[…]" of `count` finite numbers, above 0 if `positive`. */
-static fal_status read_numbers(const fal_safetensors *file, const char *key,
-                               int positive, double *values, size_t count)
+fal_status fal_numbers_read(const fal_safetensors *file, const char *key,
+                            int positive, double *values, size_t count)
 {
     cJSON *array = read_array(file, key, count, 64);
     size_t n = 0;
@@ -264,9 +263,9 @@ fal_status fal_model_facts_read(fal_model_facts *facts, const fal_model *model,
     if (!facts->mean)
         return FAL_ERROR_MEMORY;
     facts->deviation = facts->mean + n;
-    fal_status status = read_numbers(file, "mean", 0, facts->mean, n);
+    fal_status status = fal_numbers_read(file, "mean", 0, facts->mean, n);
     if (!status)
-        status = read_numbers(file, "deviation", 1, facts->deviation, n);
+        status = fal_numbers_read(file, "deviation", 1, facts->deviation, n);
     return status ? status : read_names(facts, file, model->network.outputs);
 }
 

@@ -8,6 +8,13 @@
 /* The metadata of a model's file. */
 void fal_model_note(const fal_model *model, fal_notes *notes);
 
+/* A metadata text "[…]" of `count` finite numbers, above 0 if `positive`. Errors: FORMAT
+ * (names file and key). */
+void fal_numbers_note(fal_notes *notes, const char *key, const double *values,
+                      size_t count);
+fal_status fal_numbers_read(const fal_safetensors *file, const char *key,
+                            int positive, double *values, size_t count);
+
 /* What that says beside network and input. */
 typedef struct fal_model_facts {
     double *mean, *deviation; /* one block */

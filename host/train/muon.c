@@ -20,9 +20,9 @@ struct place {
     fal_slot sums, room, spare;
 };
 
-static fal_status place(fal_trainer *t, const fal_layer *layer, struct place *p)
+static fal_status place(const fal_trainer *t, fal_arena *arena,
+                        const fal_layer *layer, struct place *p)
 {
-    fal_arena *arena = &t->muon_room;
     size_t size = fal_newton_schulz_room(layer->inputs, layer->outputs);
     size_t sums = fal_square_sums_count(layer->weight.count);
     p->layer = layer;
@@ -34,18 +34,26 @@ static fal_status place(fal_trainer *t, const fal_layer *layer, struct place *p)
     return status;
 }
 
-/* *count of them, in room for as many as there are layers. */
+/* *count of them, in room for as many as there are layers. Where the launches are made
+ * anew, their room is there. */
 static fal_status place_all(fal_trainer *t, struct place *places, size_t *count)
 {
     fal_status status = FAL_OK;
-    fal_arena_begin(&t->muon_room, t->model->device, "muon");
-    t->muon_room.limit = t->model->parameters.limit;
+    fal_arena arena;
+    fal_arena_begin(&arena, t->model->device, "muon");
+    arena.limit = t->model->parameters.limit;
     for (size_t i = 0; i < t->model->network.count && !status; i++) {
         const fal_layer *layer = &t->model->network.layers[i];
         if (fal_trainer_is_muons(t, layer) && fal_trainer_learns(t, layer))
-            status = place(t, layer, &places[(*count)++]);
+            status = place(t, &arena, layer, &places[(*count)++]);
     }
-    return status ? status : fal_arena_make(&t->muon_room);
+    if (!status && !t->muon_room.count)
+        status = fal_arena_make(&arena);
+    if (status || t->muon_room.count)
+        fal_arena_release(&arena);
+    else
+        t->muon_room = arena;
+    return status;
 }
 
 static fal_newton_schulz matrix(const fal_trainer *t, const struct place *p)
@@ -92,7 +100,7 @@ static fal_status add_update(fal_trainer *t, const fal_newton_schulz *m,
                                 .weights = fal_arena_view(&t->model->parameters,
                                                           layer->weight),
                                 .gradient = fal_newton_schulz_result(m),
-                                .weight_decay = (float)t->options.weight_decay,
+                                .weight_decay = fal_trainer_decay(t, layer),
                                 .halted = t->in_products.how.halted});
 }
 

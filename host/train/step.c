@@ -19,6 +19,7 @@ static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
                             .workspace = &t->workspace,
                             .routes = t->routes,
                             .loss = t->loss,
+                            .summed = t->sums_loss,
                             .uses_targets = targets,
                             .rows = rows};
     return fal_plan_make(plan, &build);
@@ -61,6 +62,7 @@ static fal_status set_update(fal_trainer *t, const fal_plan *plan)
         others = rate_now(t, o->learning_rate_adamw);
     fal_update_step now = fal_update_at(t->step + 1, others);
     now.draw = (uint32_t)t->step;
+    now.decay = fal_trainer_decay_factor(t);
     fal_status status = fal_launches_step(&plan->launches, sizeof now, &now);
     if (!status)
         status = fal_launches_step(&t->update, sizeof now, &now);

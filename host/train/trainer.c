@@ -1,4 +1,4 @@
-/* Making and taking apart a trainer; its tensors by name. */
+/* Making and taking apart a trainer. */
 #include "train/trainer.h"
 #include "data/dataset.h"
 #include "device/memory.h"
@@ -72,9 +72,6 @@ static fal_status check_numbers(const fal_trainer_options *o,
     fal_status status = check_optimizer(o, optimizer);
     if (status)
         return status;
-    if (!isfinite(o->weight_decay) || o->weight_decay < 0)
-        return fal_fail(FAL_ERROR_ARGUMENT, "weight decay %g must not be below 0",
-                        o->weight_decay);
     if (o->batch < 1 || o->batch > INT32_MAX)
         return fal_fail(FAL_ERROR_ARGUMENT, "batch %zu must be 1 to 2147483647",
                         o->batch);
@@ -96,7 +93,7 @@ static fal_status keep_standardize(fal_trainer_options *o)
         if (strcmp(given, known[i]) == 0) {
             o->standardize = known[i];
             o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law =
-                o->milestones = o->feedback = NULL;
+                o->milestones = o->feedback = o->loss_reduction = NULL;
             return FAL_OK;
         }
     return fal_fail_unknown("standardisation", given, known, 3);
@@ -145,6 +142,8 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
         status = make_schedule(t);
     if (!status)
         status = fal_loss_find(o->loss, &loss);
+    if (!status)
+        status = fal_reduction_find(o->loss_reduction, &t->sums_loss);
     if (!status && o->feedback_law)
         status = fal_law_parse(o->feedback_law, 1, "feedback law",
                                &t->feedback_law);
@@ -197,8 +196,9 @@ static fal_status make_norm(fal_trainer *t)
     return status ? status : fal_arena_make(&t->norm);
 }
 
-static fal_status add_square_sums(fal_trainer *t, fal_slot span)
+static fal_status add_square_sums(fal_trainer *t, fal_slot span, float decay)
 {
+    (void)decay;
     fal_view sums = fal_arena_view(&t->norm, t->square_sums);
     sums.offset += t->square_sums.count;
     t->square_sums.count += fal_square_sums_count(span.count);
@@ -212,10 +212,11 @@ fal_view fal_trainer_clip_scale(const fal_trainer *t)
                                : (fal_view){NULL, 0};
 }
 
-static fal_status add_update(fal_trainer *t, fal_slot span)
+static fal_status add_update(fal_trainer *t, fal_slot span, float decay)
 {
     fal_update update = t->in_products.how;
     update.count = span.count;
+    update.weight_decay = decay;
     update.weights = fal_arena_view(&t->model->parameters, span);
     update.gradient = fal_arena_view(&t->gradients, span);
     update.scale = fal_trainer_clip_scale(t);
@@ -237,18 +238,24 @@ static int joins(fal_slot *span, fal_slot slot)
     return 1;
 }
 
-/* Runs of parameters that lie side by side, each ended by `end`. */
+typedef fal_status (*run_end)(fal_trainer *t, fal_slot span, float decay);
+
+/* Runs of parameters that lie side by side and decay alike, each ended by `end`. */
 struct runs {
     fal_slot span;
-    fal_status (*end)(fal_trainer *t, fal_slot span);
+    float decay;
+    run_end end;
 };
 
-static fal_status add_slot(fal_trainer *t, struct runs *runs, fal_slot slot)
+static fal_status add_slot(fal_trainer *t, struct runs *runs, fal_slot slot,
+                           float decay)
 {
-    if (joins(&runs->span, slot))
+    if (runs->decay == decay && joins(&runs->span, slot))
         return FAL_OK;
-    fal_status status = runs->span.count ? runs->end(t, runs->span) : FAL_OK;
+    fal_status status = runs->span.count ? runs->end(t, runs->span, runs->decay)
+                                         : FAL_OK;
     runs->span = slot;
+    runs->decay = decay;
     return status;
 }
 
@@ -257,27 +264,27 @@ int fal_trainer_learns(const fal_trainer *t, const fal_layer *layer)
     return layer->has_weight && !t->routes[layer->block - 1].frozen;
 }
 
-/* All that learns, or all but Muon's matrices. */
-static fal_status add_runs(fal_trainer *t, int with_muons,
-                           fal_status (*end)(fal_trainer *t, fal_slot span))
+/* All that learns, to clip it; or, to update it, all but Muon's matrices. */
+static fal_status add_runs(fal_trainer *t, int updates, run_end end)
 {
     struct runs runs = {.end = end};
     fal_status status = FAL_OK;
     for (size_t i = 0; i < t->model->network.count && !status; i++) {
         const fal_layer *layer = &t->model->network.layers[i];
+        float decay = updates ? fal_trainer_decay(t, layer) : 0;
         if (!fal_trainer_learns(t, layer))
             continue;
-        if (with_muons || !fal_trainer_is_muons(t, layer))
-            status = add_slot(t, &runs, layer->weight);
+        if (!updates || !fal_trainer_is_muons(t, layer))
+            status = add_slot(t, &runs, layer->weight, decay);
         if (!status && layer->has_bias)
-            status = add_slot(t, &runs, layer->bias);
+            status = add_slot(t, &runs, layer->bias, decay);
     }
-    return status ? status : end(t, runs.span);
+    return status ? status : end(t, runs.span, runs.decay);
 }
 
 static fal_status make_clipping(fal_trainer *t)
 {
-    fal_status status = add_runs(t, 1, add_square_sums);
+    fal_status status = add_runs(t, 0, add_square_sums);
     if (!status)
         status = fal_clip_scale_add(&t->clipping, (float)t->options.clip,
                                     fal_arena_view(&t->norm, t->square_sums),
@@ -288,30 +295,45 @@ static fal_status make_clipping(fal_trainer *t)
 
 /* A launch for each run, where the products do not update; Muon's matrices have
  * their own. */
+static fal_status make_updates(fal_trainer *t)
+{
+    t->update = t->muon = (fal_launches){.device = t->model->device,
+                                         .layer = "update"};
+    if (updates_in_products(t))
+        return FAL_OK;
+    fal_status status = add_runs(t, 1, add_update);
+    if (!status && t->optimizer == FAL_MUON)
+        status = fal_trainer_make_muon(t);
+    return status;
+}
+
 static fal_status make_update(fal_trainer *t)
 {
-    fal_launches *lists[] = {&t->clipping, &t->update, &t->muon};
-    fal_status status = FAL_OK;
-    for (size_t i = 0; i < 3; i++) {
-        lists[i]->device = t->model->device;
-        lists[i]->layer = "update";
-    }
     t->in_products = (fal_plan_update){
         .how = {.rule = t->optimizer,
                 .momentum = (float)t->options.momentum,
-                .weight_decay = (float)t->options.weight_decay,
                 .nesterov = t->options.nesterov,
                 .halted = fal_arena_view(&t->workspace.arena, t->workspace.halted)},
+        .decays = t->decays,
         .moments = &t->moments,
         .squares = &t->squares};
-    if (updates_in_products(t))
-        return FAL_OK;
-    if (t->options.clip > 0)
-        status = make_clipping(t);
-    if (!status)
-        status = add_runs(t, 0, add_update);
-    if (!status && t->optimizer == FAL_MUON)
-        status = fal_trainer_make_muon(t);
+    t->clipping = (fal_launches){.device = t->model->device, .layer = "update"};
+    fal_status status = t->options.clip > 0 ? make_clipping(t) : FAL_OK;
+    return status ? status : make_updates(t);
+}
+
+fal_status fal_trainer_remake_updates(fal_trainer *t)
+{
+    fal_launches update = t->update, muon = t->muon;
+    fal_status status = make_updates(t);
+    fal_launches_release(status ? &t->update : &update);
+    fal_launches_release(status ? &t->muon : &muon);
+    if (status) {
+        t->update = update;
+        t->muon = muon;
+    }
+    for (size_t i = 0; i < FAL_PLAN_SIZES && !status; i++)
+        fal_plan_release(&t->plans[i]);
     return status;
 }
 
@@ -400,6 +422,8 @@ fal_status fal_trainer_create(fal_trainer **created, fal_model *model,
     t->schedule_length = options.steps;
     status = resolve(t, &rule);
     if (!status)
+        status = fal_trainer_make_decays(t);
+    if (!status)
         status = fal_trainer_make_routes(t, rule);
     if (!status)
         status = make_arenas(t);
@@ -444,116 +468,11 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_tensor_list_release(&t->delta_tensors);
     fal_tensor_list_release(&t->optimizer_tensors);
     fal_trainer_leave_fit(t);
+    fal_release(t->decays);
     fal_release(t->routes);
     fal_release(t->feedback_slots);
     fal_release(t->carrier_slots);
     fal_release(t);
-}
-
-static int ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static int is_measured(const char *name)
-{
-    return ends_with(name, ".carried") || ends_with(name, ".reference_delta");
-}
-
-/* They have the rows of the batch that was measured. */
-static fal_status find_measured(const fal_trainer *t, const char *name,
-                                fal_tensor *tensor)
-{
-    const fal_measurer *m = t->measurer;
-    const fal_tensor *found;
-    if (!m || m->last_rows == 0)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "tensor %s: nothing was measured yet; call "
-                        "fal_trainer_measure, or fit with options.measure_steps",
-                        name);
-    fal_status status = fal_tensor_find(&m->tensors, name, &found);
-    if (status)
-        return status;
-    *tensor = *found;
-    tensor->shape[0] = m->last_rows;
-    return FAL_OK;
-}
-
-/* The list that a name's ending says; deltas have the rows of the last batch. */
-static fal_status find_tensor(const fal_trainer *t, const char *name,
-                              fal_tensor *tensor)
-{
-    const fal_tensor *found;
-    if (!t || !name)
-        return fal_fail(FAL_ERROR_ARGUMENT, "tensors need a trainer and a name");
-    if (is_measured(name))
-        return find_measured(t, name, tensor);
-    const fal_tensor_list *list = ends_with(name, ".gradient")
-                                      ? &t->gradient_tensors
-                                  : ends_with(name, ".delta")
-                                      ? &t->delta_tensors
-                                      : &t->feedback_tensors;
-    if (list == &t->gradient_tensors && list->count == 0)
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "tensor %s: this trainer keeps no gradients; make it with "
-                        "options.keep_gradients = 1",
-                        name);
-    if (list->count == 0 && ends_with(name, ".feedback"))
-        return fal_fail(FAL_ERROR_ARGUMENT,
-                        "tensor %s: the rule %s has no random feedback", name,
-                        t->routes[0].rule->name);
-    fal_status status = fal_tensor_find(list, name, &found);
-    if (status)
-        return status;
-    *tensor = *found;
-    if (list == &t->delta_tensors)
-        tensor->shape[0] = t->last_rows;
-    if (list != &t->feedback_tensors && t->last_rows == 0)
-        return fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: there was no step yet",
-                        name);
-    return FAL_OK;
-}
-
-fal_status fal_trainer_tensor_shape(const fal_trainer *trainer, const char *name,
-                                    size_t shape[4], size_t *dimensions)
-{
-    fal_tensor tensor;
-    fal_status status = find_tensor(trainer, name, &tensor);
-    if (!status)
-        fal_tensor_shape(&tensor, shape, dimensions);
-    return status;
-}
-
-fal_status fal_trainer_tensor(fal_trainer *trainer, const char *name, float *values,
-                              size_t count)
-{
-    fal_tensor tensor;
-    fal_status status = find_tensor(trainer, name, &tensor);
-    if (status)
-        return status;
-    fal_trainer_redraw(trainer);
-    return fal_tensor_read(&tensor, values, count);
-}
-
-fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
-                                  const float *values, size_t count)
-{
-    fal_tensor tensor;
-    fal_status status = find_tensor(trainer, name, &tensor);
-    if (!status && tensor.arena != &trainer->feedback)
-        status = fal_fail(FAL_ERROR_ARGUMENT, "tensor %s: only feedback can be set",
-                          name);
-    if (!status && tensor.random)
-        status = fal_fail(
-            FAL_ERROR_ARGUMENT,
-            "tensor %s: it is drawn from its seed whenever it is read, "
-            "so it cannot be set; %s",
-            name,
-            fal_rule_keeps_matrix(trainer->routes[0].rule)
-                ? "train with --feedback stored"
-                : "that is the rule");
-    return status ? status : fal_tensor_write(&tensor, values, count);
 }
 
 fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate)

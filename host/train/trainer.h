@@ -23,15 +23,27 @@ typedef struct fal_place {
     double measuring;                  /* seconds */
 } fal_place;
 
+/* How weight decay changes over the steps of a trainer's life. */
+typedef enum fal_decay_schedule {
+    FAL_DECAY_CONSTANT,
+    FAL_DECAY_CUT,
+    FAL_DECAY_LINEAR
+} fal_decay_schedule;
+
+extern const char *const fal_decay_schedule_names[];
+
 struct fal_trainer {
     fal_model *model;
     fal_trainer_options options; /* resolved: no 0 or −1 that means a default */
     fal_loss loss;
+    int sums_loss; /* learns the sum over a batch, not the mean */
     fal_schedule schedule;
     fal_update_rule optimizer;
     fal_law feedback_law;
     int has_feedback_law; /* given, not the rule's default */
     int regenerates;      /* feedback is drawn where it is read */
+    fal_decay_schedule decay_schedule;
+    float *decays; /* of weights, by layer of the network */
 
     fal_route *routes; /* by weight layer number − 1 */
     fal_arena gradients, feedback, moments, squares;
@@ -108,6 +120,19 @@ int fal_trainer_is_muons(const fal_trainer *trainer, const fal_layer *layer);
 fal_status fal_trainer_make_muon(fal_trainer *trainer);
 
 extern const char *const fal_optimizer_names[]; /* by fal_update_rule */
+
+/* host/train/weight_decay.c: what the options say; a layer's; and the factor of all in
+ * the next step. */
+fal_status fal_trainer_make_decays(fal_trainer *trainer);
+float fal_trainer_decay(const fal_trainer *trainer, const fal_layer *layer);
+float fal_trainer_decay_factor(const fal_trainer *trainer);
+
+/* By layer of the network, checked; the trainer has all of them or what it had. */
+fal_status fal_trainer_take_decays(fal_trainer *trainer, const float *decays);
+
+/* The launches that update weights, made anew from what the trainer has by now. On
+ * failure it has what it had. */
+fal_status fal_trainer_remake_updates(fal_trainer *trainer);
 
 /* Whether a layer's parameters change; and the factor of clipped gradients, or no
  * buffer. */
