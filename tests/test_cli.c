@@ -297,6 +297,16 @@ static void bench_gives_figures(void **state)
         1e-9);
     assert_true(number(json, "start_ms") > 0);
     cJSON_Delete(json);
+    tool = tool_run("bench teacher --inputs 33 --students 2 --teachers 3 --runs 3 "
+                    "--rule dfa --json");
+    assert_int_equal(tool->code, 0);
+    json = cJSON_Parse(tool->out);
+    assert_true(number(json, "ms") >= number(json, "ms_p10"));
+    assert_true(fabs(number(json, "steps_per_second") * number(json, "ms") / 1000 -
+                     1) < 1e-9);
+    cJSON_Delete(json);
+    tool = tool_run("bench teacher --rule fa");
+    assert_int_equal(tool->code, 2);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)

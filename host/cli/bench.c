@@ -68,6 +68,18 @@ static fal_status run_step(fal_device *device, const cli_options *options)
     return print_figures(options, f, 4);
 }
 
+static fal_status run_teacher(fal_device *device, const cli_options *options)
+{
+    cli_teacher_figures t;
+    fal_status status = cli_bench_teacher(device, options, &t);
+    if (status)
+        return status;
+    struct figure f[] = {{"ms", t.timing.ms},
+                         {"ms_p10", t.timing.ms_p10},
+                         {"steps_per_second", t.steps_per_second}};
+    return print_figures(options, f, 3);
+}
+
 enum { MOST_OPTIONS = 12 };
 
 /* CLI_OPTIONS ends a list; the first `needed` cannot be left out. */
@@ -87,6 +99,11 @@ static const struct bench {
      1,
      {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NORM, CLI_NO_BIAS,
       CLI_RULE_NAME, CLI_FEEDBACK, CLI_OPTIMIZER, CLI_BATCH, CLI_OPTIONS}},
+    {"teacher",
+     run_teacher,
+     0,
+     {CLI_INPUTS, CLI_STUDENTS, CLI_TEACHERS, CLI_LEARNERS, CLI_RULE_NAME,
+      CLI_OPTIONS}},
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
@@ -98,7 +115,8 @@ static fal_status find_bench(const cli_options *options, const struct bench **be
     const char *name = options->arguments[0];
     if (options->argument_count == 0)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "argument BENCHMARK: missing; give gemm or step");
+                        "argument BENCHMARK: missing; give gemm, muon, step or "
+                        "teacher");
     for (size_t i = 0; i < BENCHES; i++) {
         known[i] = benches[i].name;
         if (strcmp(name, known[i]) == 0) {

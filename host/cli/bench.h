@@ -45,4 +45,13 @@ typedef struct cli_step_figures {
 fal_status cli_bench_step(fal_device *device, const cli_options *options,
                           cli_step_figures *figures);
 
+/* Times the steps of students that learn online; times are those of one step of one
+ * run, though many runs share a launch. */
+typedef struct cli_teacher_figures {
+    fal_timing timing;
+    double steps_per_second; /* of all runs together */
+} cli_teacher_figures;
+fal_status cli_bench_teacher(fal_device *device, const cli_options *options,
+                             cli_teacher_figures *figures);
+
 #endif

@@ -135,13 +135,15 @@ const cli_command cli_commands[] = {
      .arguments = 1,
      .run = cli_reproduce},
     {.name = "bench",
-     .usage = "gemm|muon|step [OPTIONS]",
+     .usage = "gemm|muon|step|teacher [OPTIONS]",
      .summary = "time a matrix product, Newton-Schulz or a training step",
      .details = "gemm needs --m, --n and --k, muon --rows and --cols, step --net. "
                 "Prints the median and the "
-                "fastest tenth in milliseconds, and GFLOP/s or samples a second. "
+                "fastest tenth in milliseconds, and GFLOP/s, samples or steps a "
+                "second. "
                 "All packing is inside the time; a step's samples are random and "
-                "lie on the device.",
+                "lie on the device. teacher times one step of one student that "
+                "learns online (bp or dfa), the drawing of its sample inside.",
      .examples = "bench gemm --m 128 --n 512 --k 784\n"
                  "bench step --net mlp-2x512 --rule dfa --optimizer sgd\n",
      .bit = CLI_BENCH,

@@ -4,6 +4,7 @@
 #define SIZE_LIMIT 2147483647.0
 
 static const cli_bounds positive = {1, SIZE_LIMIT, 0};
+static const cli_bounds units = {1, 63, 0};
 static const cli_bounds natural = {0, SIZE_LIMIT, 0};
 static const cli_bounds from_0 = {0, 1e30, 0};
 static const cli_bounds above_0 = {0, 1e30, CLI_LOW_OPEN};
@@ -23,6 +24,7 @@ static const char device[] = "Device";
 static const char product[] = "Product";
 static const char muon[] = "Newton-Schulz";
 static const char step[] = "Step";
+static const char teacher[] = "Teacher and student";
 
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
@@ -269,6 +271,18 @@ const cli_option cli_table[CLI_OPTIONS] = {
                         CLI_BENCH, step, 0, "of the random samples of a step"},
     [CLI_CLASSES] = {"classes", "N", "10", CLI_COUNT, &positive, CLI_BENCH, step, 0,
                      "classes of the random labels of a step"},
+    [CLI_INPUTS] = {"inputs", "N", "500", CLI_COUNT, &positive, CLI_BENCH, teacher,
+                    0,
+                    "inputs of a teacher and of the student that learns online "
+                    "from it"},
+    [CLI_STUDENTS] = {"students", "K", "4", CLI_COUNT, &units, CLI_BENCH, teacher,
+                      0,
+                      "hidden units of the student; with the teacher's at most 64"},
+    [CLI_TEACHERS] = {"teachers", "M", "4", CLI_COUNT, &units, CLI_BENCH, teacher,
+                      0, "hidden units of the teacher"},
+    [CLI_LEARNERS] =
+        {"runs", "R", "1", CLI_COUNT, &positive, CLI_BENCH, teacher, 0,
+         "students that learn side by side, each from its own teacher"},
     [CLI_JSON] = {"json", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,
                   "print the result as JSON, nothing else"},
     [CLI_QUIET] = {"quiet", NULL, NULL, CLI_FLAG, NULL, CLI_ALL, output, 0,

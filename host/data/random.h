@@ -19,7 +19,11 @@ enum {
     FAL_PURPOSE_AUGMENTATION = 5,
     FAL_PURPOSE_MIRROR = 6,
     FAL_PURPOSE_LABEL_NOISE = 7,
-    FAL_PURPOSE_VALIDATION = 8
+    FAL_PURPOSE_VALIDATION = 8,
+    /* Of experiments. Samples drawn online, by the noise seed: draw t is step t,
+     * element i input i; a teacher, by the data seed */
+    FAL_PURPOSE_SAMPLE = 16,
+    FAL_PURPOSE_TEACHER = 17
 };
 
 void fal_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

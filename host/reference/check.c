@@ -288,6 +288,22 @@ static fal_status gram(fal_device *device, double *worst)
     return status;
 }
 
+/* All responses under bp and dfa, with and without noise */
+static fal_status teacher_student(fal_device *device, double *worst)
+{
+    /* Inputs, students, teachers */
+    static const size_t shapes[][3] = {{1, 1, 1}, {67, 3, 2}, {500, 4, 4}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 6 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 6];
+        fal_teacher_student is = {
+            (fal_response)(i % 3), i / 3 % 2, s[0], s[1], s[2], .2, i % 2 ? .1 : 0};
+        status = fal_check_teacher_student(device, &is, 2, worst);
+    }
+    return status;
+}
+
 const fal_check fal_checks[] = {
     {"gemm", gemm},
     {"carriers", carriers},
@@ -307,6 +323,7 @@ const fal_check fal_checks[] = {
     {"signs", signs},
     {"gather", gather},
     {"gram", gram},
+    {"teacher_student", teacher_student},
 };
 const size_t fal_check_count = COUNT(fal_checks);
 

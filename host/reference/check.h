@@ -11,6 +11,7 @@
 #include "ops/normalize.h"
 #include "ops/optimize.h"
 #include "ops/random.h"
+#include "ops/teacher_student.h"
 
 typedef struct fal_check {
     const char *kernel;
@@ -89,6 +90,11 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
 /* A Gram matrix of one [rows][columns] matrix if symmetric, else of two. */
 fal_status fal_check_gram(fal_device *device, size_t rows, size_t columns,
                           int by_column, int symmetric, double *worst);
+
+/* Two steps, each a launch, of `runs` students that learn online. */
+fal_status fal_check_teacher_student(fal_device *device,
+                                     const fal_teacher_student *is, size_t runs,
+                                     double *worst);
 
 /* `shape` says sizes, sources, what B's values are (but no magnitudes), accumulate,
  * alpha (with a scale then), beta (with

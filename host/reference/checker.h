@@ -6,7 +6,7 @@
 
 #include "device/launch.h"
 
-enum { FAL_CHECKER_BLOCKS = 32 };
+enum { FAL_CHECKER_BLOCKS = 64 };
 
 /* Elements of 4 bytes between guards, at an odd offset so that nothing is aligned.
  */

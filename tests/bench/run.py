@@ -6,8 +6,9 @@ OpenBLAS and PyTorch, a process for each number of threads (1, half of the cores
 and, of PyTorch, each OMP_WAIT_POLICY; who is not being timed is stopped. The peer's
 best setting and best form count. Ratios above 1 are in falign's favour. PyTorch is
 installed once, into $XDG_CACHE_HOME/falign/torch (about 6 GB), and only for tables with
-peers. The tables rules, regenerated, measuring and checkpoint set falign beside itself,
-each row with a bound.
+peers. The table teacher has NumPy for a peer, installed likewise with SciPy. The tables
+rules, regenerated, measuring and checkpoint set falign beside itself, each row with a
+bound.
 
 Refuses to go on while other processes use more than a tenth of a core."""
 import argparse
@@ -28,8 +29,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 README = os.path.join(HERE, "README.md")
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME")
-                     or os.path.expanduser("~/.cache"), "falign", "torch")
+CACHES = os.path.join(os.environ.get("XDG_CACHE_HOME")
+                      or os.path.expanduser("~/.cache"), "falign")
+CACHE = os.path.join(CACHES, "torch")
 POLICIES = [None, "active", "passive"]
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, max(1, CORES // 2), CORES})
@@ -95,13 +97,14 @@ class Peer:
         self.process.wait()
 
 
-def torch_python():
-    python = os.path.join(CACHE, "bin", "python")
-    probe = [python, "-c", "import torch, numpy"]
+def python_with(folder, *packages):
+    """A Python of its own with these packages"""
+    python = os.path.join(folder, "bin", "python")
+    probe = [python, "-c", "import " + ", ".join(packages)]
     if not os.path.exists(python) or subprocess.run(probe, check=False).returncode:
-        print(f"installing PyTorch into {CACHE}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", CACHE], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "numpy"],
+        print(f"installing {' and '.join(packages)} into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages],
                        check=True)
     return python
 
@@ -112,8 +115,8 @@ def start_peers(folder):
                     os.path.join(HERE, "peers", "openblas_gemm.c"), "-o", program,
                     "-lopenblas"], check=True)
     settings = [(t, p) for t in THREADS for p in POLICIES]
-    torch = [Peer("PyTorch", [torch_python(), os.path.join(HERE, "peers",
-                                                           "torch_peer.py")], t, p)
+    python = python_with(CACHE, "torch", "numpy")
+    torch = [Peer("PyTorch", [python, os.path.join(HERE, "peers", "torch_peer.py")], t, p)
              for t, p in settings]
     blas = [Peer("OpenBLAS", [program], t, None) for t in THREADS]
     versions = {}
@@ -414,6 +417,42 @@ def checkpoint_lines(falign, rounds):
             f"{each:.3f} | 0.2 |"]
 
 
+TEACHER = {"inputs": 500, "students": 4, "teachers": 4}
+ONLINE = [(1, 5), (16, 20)]  # runs side by side, how much faster at least
+
+
+def teacher_lines(falign, rounds):
+    """Time of a step of one run beside a loop in NumPy, which makes one run."""
+    python = python_with(os.path.join(CACHES, "numpy"), "numpy", "scipy")
+    script = os.path.join(HERE, "peers", "numpy_peer.py")
+    rivals = []
+    for threads in THREADS:
+        peer = Peer("NumPy", [python, script], threads, None)
+        version = json.loads(peer.greet())["numpy"]
+        for erf in ("scipy", "math"):
+            for kind in ("float64", "float32"):
+                line = json.dumps({**TEACHER, "erf": erf, "type": kind})
+                rivals.append(Contender(f"{peer.label}, {erf}, {kind}",
+                                        lambda p=peer, line=line: p.ask(line)))
+    words = ["bench", "teacher", "--rule", "dfa"]
+    words += [w for key, value in TEACHER.items() for w in (f"--{key}", str(value))]
+    lines = ["| N = 500, K = M = 4, dfa | falign µs a step and run | NumPy µs a step | "
+             "which | times as fast | at least |", "| --- | --- | --- | --- | --- | --- |"]
+    for runs, bound in ONLINE:
+        insist_on_quiet()
+        own = Contender("falign", lambda r=runs: run_falign(
+            falign, words + ["--runs", str(r)])["ms"])
+        for _ in range((rounds + 2) // 3):
+            own.time()
+            rivals = [rival for rival in rivals if rival.time()]
+        best = min(rivals, key=Contender.median)
+        lines.append(f"| {runs} run{'s' if runs > 1 else ''} | {1e3 * own.median():.3f} | "
+                     f"{1e3 * best.median():.2f} | {best.name} | "
+                     f"{best.median() / own.median():.1f} | {bound} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines + ["", f"NumPy {version}."]
+
+
 # ---- writing --------------------------------------------------------------------
 
 def versions(falign, peers):
@@ -470,6 +509,7 @@ def main():
              "regenerated": lambda: pair_lines(falign, REGENERATION, rounds),
              "measuring": lambda: measuring_lines(falign, rounds),
              "checkpoint": lambda: checkpoint_lines(falign, rounds),
+             "teacher": lambda: teacher_lines(falign, rounds),
              "gpu_like": lambda: gpu_like_lines(falign),
              "start": lambda: start_lines(falign), "memory": lambda: memory_lines(falign)}
     wanted = given.only or [name for name, *_ in TABLES] + list(alone)
