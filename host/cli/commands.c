@@ -113,6 +113,28 @@ const cli_command cli_commands[] = {
      .bit = CLI_REPORT,
      .arguments = SIZE_MAX,
      .run = cli_report},
+    {.name = "analyze",
+     .usage = "fixed-point MODEL --data D [OPTIONS]",
+     .summary = "why training stays at a point, or leaves it",
+     .details =
+         "fixed-point: with u the update of the rule over all training "
+         "samples and L the loss, prints |u|, |grad L|, the cosine of -grad "
+         "L and u, and how many directions are stable, unstable and neutral: "
+         "eigenvalues of J = du/dtheta; beside it those of the Hessian, and "
+         "of Q = sym(-Hessian J), all positive where u goes downhill "
+         "whichever way the model is pushed (Chu & Bacho 2024). A verdict "
+         "ends it. With one hidden layer and one output the number of "
+         "unstable directions is known, and stands beside the one "
+         "found.\n\nMODEL is a run folder, or a .safetensors file that holds "
+         "feedback too, or any with --feedback-seed. The rule is one whose "
+         "feedback stays: bp, fa, dfa, usf, frsf. Only dense layers and "
+         "nonlinearities, and at most 2000 parameters: those take some "
+         "minutes, half as many an eighth of that. Needs LAPACK.",
+     .examples = "analyze fixed-point runs/mine --data DIR --polish\n"
+                 "analyze fixed-point runs/bp --data DIR --rule fa --json\n",
+     .bit = CLI_ANALYZE,
+     .arguments = 2,
+     .run = cli_analyze},
     {.name = "reproduce",
      .usage = "[NAME] [OPTIONS]",
      .summary = "a paper's experiments, and whether its claims hold",

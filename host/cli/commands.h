@@ -27,6 +27,7 @@ int cli_evaluate(const cli_options *options);
 int cli_predict(const cli_options *options);
 int cli_datasets(const cli_options *options);
 int cli_report(const cli_options *options);
+int cli_analyze(const cli_options *options);
 int cli_reproduce(const cli_options *options);
 int cli_bench(const cli_options *options);
 

@@ -45,9 +45,8 @@ static void tell_start(const fal_trainer *trainer, const char *folder)
 }
 
 /* What the run ended with, else what it began with; not every rule stores some. */
-static fal_status load_feedback(fal_trainer *trainer, const cli_options *options)
+fal_status cli_run_feedback(fal_trainer *trainer, const char *folder, int quiet)
 {
-    const char *folder = options->arguments[0];
     char *end = fal_folder_path(folder, "checkpoint.safetensors");
     char *start = fal_folder_path(folder, "start.safetensors");
     int stores = trainer->feedback.count > 0;
@@ -64,11 +63,19 @@ static fal_status load_feedback(fal_trainer *trainer, const cli_options *options
                           "start.safetensors, which hold the run's feedback; give "
                           "the folder as the run left it",
                           folder);
-    else if (!cli_flag(options, CLI_QUIET))
+    else if (!quiet)
         tell_start(trainer, folder);
     fal_release(end);
     fal_release(start);
     return status;
+}
+
+fal_status cli_run_trainer(fal_trainer **trainer, fal_model *model,
+                           const cli_options *run, const char *loss)
+{
+    fal_trainer_options made;
+    describe_trainer(&made, run, loss);
+    return fal_trainer_create(trainer, model, &made);
 }
 
 static int keep(const fal_metric *metric, void *user)
@@ -80,13 +87,12 @@ static fal_status measure(fal_metric_list *metrics, const cli_options *options,
                           const cli_options *run, fal_model *model,
                           const fal_dataset *data, const char *loss)
 {
-    fal_trainer_options made;
     fal_trainer *trainer;
-    describe_trainer(&made, run, loss);
-    fal_status status = fal_trainer_create(&trainer, model, &made);
+    fal_status status = cli_run_trainer(&trainer, model, run, loss);
     if (status)
         return status;
-    status = load_feedback(trainer, options);
+    status = cli_run_feedback(trainer, options->arguments[0],
+                              cli_flag(options, CLI_QUIET));
     if (!status)
         status = fal_trainer_measure_dataset(trainer, data, keep, metrics);
     fal_trainer_destroy(trainer);

@@ -37,7 +37,8 @@ enum {
     CLI_DATASETS = 64,
     CLI_REPORT = 128,
     CLI_REPRODUCE = 256,
-    CLI_ALL = 511
+    CLI_ANALYZE = 512,
+    CLI_ALL = 1023
 };
 
 typedef struct cli_bounds {
@@ -65,6 +66,7 @@ typedef enum cli_id {
     CLI_SPLIT,
     CLI_METRICS,
     CLI_TOP,
+    CLI_POLISH,
     CLI_STANDARDIZE,
     CLI_NO_SHUFFLE,
     CLI_NET,

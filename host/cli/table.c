@@ -30,18 +30,19 @@ static const char teacher[] = "Teacher and student";
 const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_DATA] =
         {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
-         CLI_RUNS | CLI_EVALUATE | CLI_REPRODUCE, data, RECORDED,
+         CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_REPRODUCE, data, RECORDED,
          "data set: fashion-mnist, mnist, or a folder with IDX or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
-                       CLI_RUNS | CLI_EVALUATE | CLI_DATASETS | CLI_REPRODUCE, data,
-                       RECORDED,
+                       CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_DATASETS |
+                           CLI_REPRODUCE,
+                       data, RECORDED,
                        "where names are looked for first, then $FALIGN_DATASETS, "
                        "$XDG_CACHE_HOME/falign/datasets, /usr/share/datasets"},
     [CLI_SAMPLES] =
-        {"samples", "N", NULL, CLI_COUNT, &positive, CLI_RUNS | CLI_EVALUATE, data,
-         RECORDED,
+        {"samples", "N", NULL, CLI_COUNT, &positive,
+         CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE, data, RECORDED,
          "only the first N samples (all) of the training split, or of the one "
-         "that evaluate takes"},
+         "that evaluate takes; analyze takes those that the run was trained on"},
     [CLI_VALIDATION] =
         {"validation", "F", "0", CLI_REAL, &below_1, CLI_RUNS, data, RECORDED,
          "this share of the samples is split off by the data seed and not trained "
@@ -56,6 +57,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                      "rule, feedback and batch size; MODEL is then a run folder"},
     [CLI_TOP] = {"top", "K", "1", CLI_COUNT, &positive, CLI_PREDICT, data, 0,
                  "the K most probable classes of a sample; all if there are fewer"},
+    [CLI_POLISH] =
+        {"polish", NULL, NULL, CLI_FLAG, NULL, CLI_ANALYZE, data, 0,
+         "first to the fixed point next to the model, by Newton's method: "
+         "training in float32 stops short of it"},
     [CLI_STANDARDIZE] =
         {"standardize", "channel|global|none", "channel", CLI_CHOICE, NULL,
          CLI_RUNS, data, RECORDED,
@@ -75,10 +80,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                   "the batch, or of each sample"},
     [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH,
                      network, RECORDED, "presets without biases"},
-    [CLI_LOSS] =
-        {"loss", "cross-entropy|mse", "cross-entropy", CLI_CHOICE, NULL,
-         CLI_RUNS | CLI_EVALUATE, network, RECORDED,
-         "what training minimizes; evaluate takes the run's own where it knows it"},
+    [CLI_LOSS] = {"loss", "cross-entropy|mse", "cross-entropy", CLI_CHOICE, NULL,
+                  CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE, network, RECORDED,
+                  "what training minimizes; evaluate and analyze take the run's "
+                  "own where they know it"},
     [CLI_REDUCTION] =
         {"loss-reduction", "mean|sum", "mean", CLI_CHOICE, NULL, CLI_RUNS, network,
          RECORDED,
@@ -91,9 +96,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_INIT] = {"init", "FILE", NULL, CLI_TEXT, NULL, CLI_RUNS, network, RECORDED,
                   "weights (and feedback, if train finds some) from a .safetensors "
                   "file or a run folder"},
-    [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL, CLI_TRAIN | CLI_BENCH,
-                       rule, RECORDED,
-                       "what carries the error to the hidden layers"},
+    [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL,
+                       CLI_TRAIN | CLI_BENCH | CLI_ANALYZE, rule, RECORDED,
+                       "what carries the error to the hidden layers; analyze takes "
+                       "the run's own, and fa with a file"},
     [CLI_RULE_LIST] = {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule,
                        RECORDED, "rules by commas; all when left out"},
     [CLI_FRESH_FEEDBACK] = {"fresh-feedback", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN,
@@ -101,8 +107,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
                             "random feedback is drawn even where --init has some, "
                             "as compare does for its runs"},
     [CLI_FEEDBACK_LAW] =
-        {"feedback-law", "LAW", NULL, CLI_LAW_OF_FEEDBACK, NULL, CLI_RUNS, rule,
-         RECORDED,
+        {"feedback-law", "LAW", NULL, CLI_LAW_OF_FEEDBACK, NULL,
+         CLI_RUNS | CLI_ANALYZE, rule, RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "
          "law (default layer to layer), or units: 1/sqrt(units) (of dfa)"},
     [CLI_FEEDBACK] =
@@ -173,8 +179,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
                    "reached counts"},
     [CLI_SEED_WEIGHTS] = {"seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds,
                           RECORDED, "of weights and biases"},
-    [CLI_SEED_FEEDBACK] = {"feedback-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS,
-                           seeds, RECORDED, "of random feedback"},
+    [CLI_SEED_FEEDBACK] = {"feedback-seed", "S", "1", CLI_SEED, NULL,
+                           CLI_RUNS | CLI_ANALYZE, seeds, RECORDED,
+                           "of random feedback; of analyze: draws it anew"},
     [CLI_SEED_DATA] = {"data-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds,
                        RECORDED, "of the order of samples"},
     [CLI_SEED_NOISE] = {"noise-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds,
@@ -229,15 +236,15 @@ const cli_option cli_table[CLI_OPTIONS] = {
                      "print layers, parameters, memory and launches of a step; "
                      "train nothing, write nothing"},
     [CLI_DEVICE] = {"device", "NAME", NULL, CLI_TEXT, NULL,
-                    CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH |
-                        CLI_REPRODUCE,
+                    CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE |
+                        CLI_BENCH | CLI_REPRODUCE,
                     device, RECORDED,
                     "cpu, gpu, gpu:1 or a part of the name ($FALIGN_DEVICE, else "
                     "the first GPU, else the first CPU)"},
     [CLI_GEMM] =
         {"gemm", "own|clblast|auto", "auto", CLI_CHOICE, NULL,
-         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_BENCH | CLI_DEVICES |
-             CLI_REPRODUCE,
+         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE | CLI_BENCH |
+             CLI_DEVICES | CLI_REPRODUCE,
          device, RECORDED,
          "who makes matrix products: our kernels, CLBlast those it can, or "
          "what was measured to be faster on the device"},
