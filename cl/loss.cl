@@ -4,6 +4,8 @@
  *                   delta  = (softmax(a) - onehot) / rows
  *   squared error   loss_r = 1/2 sum (a_r - t_r)^2,  delta = (a - t) / rows
  * with 1 in place of rows in both if SUMMED: the batch's sum is learned, not its mean.
+ * signal [rows][outputs], where it is wanted, is delta without the outputs:
+ * -onehot / rows or -t / rows, or 1 for rows as above.
  * partials [slots][stride][2]: sums of loss_r and of right rows, over blocks of
  * BLOCK rows whatever the device. A partial sum that is not finite sets *halted.
  *
@@ -23,13 +25,15 @@
 #define DELTA 4
 #define HALTED 8
 #define SUMMED 16
+#define SIGNAL 32
 
 #define LOSS_ARGUMENTS                                                             \
     int kind, uint parts, uint rows, uint outputs, __global const float *a,        \
         ulong a_at, __global const int *labels, ulong labels_at,                   \
         __global const float *targets, ulong targets_at, __global float *delta,    \
-        ulong delta_at, __global float *partials, ulong partials_at,               \
-        __global int *halted, ulong halted_at, ulong stride, uint slot
+        ulong delta_at, __global float *signal, ulong signal_at,                   \
+        __global float *partials, ulong partials_at, __global int *halted,         \
+        ulong halted_at, ulong stride, uint slot
 
 /* partial: where a block's sums go */
 INLINE void put_partial(__global float *partial, float loss, float right,
@@ -56,7 +60,7 @@ INLINE float largest_lane(floatv v)
 /* One row: n outputs; x is the label's output, `right` comes out */
 typedef struct loss_row {
     __global const float *a, *targets;
-    __global float *delta;
+    __global float *delta, *signal;
     int n, label;
     float x, inverse; /* 1 / rows, or 1 */
     uint parts;
@@ -72,6 +76,11 @@ INLINE floatv outputs_at(loss_row row, int i)
 INLINE floatv onehot_at(loss_row row, int i)
 {
     return LANES + i == (intv)row.label ? (floatv)1 : (floatv)0;
+}
+
+INLINE floatv target_at(loss_row row, int i)
+{
+    return row.parts & TARGETS ? vloadv(0, row.targets + i) : onehot_at(row, i);
 }
 
 /* Lanes that keep the label from being the argmax */
@@ -115,9 +124,8 @@ INLINE float squares_sum(loss_row row, int *right)
     intv missed = 0;
     ROLL for (int i = 0; i < row.n; i += VW) {
         const floatv v = outputs_at(row, i);
-        const floatv t = row.parts & TARGETS ? vloadv(0, row.targets + i)
-                                             : onehot_at(row, i);
-        const floatv d = LANES + i < (intv)row.n ? v - t : (floatv)0;
+        const floatv d = LANES + i < (intv)row.n ? v - target_at(row, i)
+                                                 : (floatv)0;
         sum += d * d;
         missed |= misses(row, v, i);
         if (row.parts & DELTA)
@@ -127,12 +135,19 @@ INLINE float squares_sum(loss_row row, int *right)
     return sum_lanes(sum);
 }
 
+INLINE void put_signal(loss_row row)
+{
+    ROLL for (int i = 0; i < row.n; i += VW)
+        store_lanes(row.signal + i, target_at(row, i) * -row.inverse, row.n - i);
+}
+
 __kernel void loss(LOSS_ARGUMENTS, uint span)
 {
     const uint blocks = (rows + BLOCK - 1) / BLOCK;
     const uint first = get_group_id(0) * span, end = min(first + span, blocks);
     const float inverse = parts & SUMMED ? 1.0f : 1.0f / rows;
     a += a_at, labels += labels_at, targets += targets_at, delta += delta_at;
+    signal += signal_at;
     partials += partials_at + slot * stride * 2;
     for (uint block = first; block < end; block++) {
         const uint begin = block * BLOCK, count = min(rows - begin, (uint)BLOCK);
@@ -142,6 +157,7 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
             const ulong at = (ulong)(begin + r) * outputs;
             loss_row row;
             row.a = a + at, row.targets = targets + at, row.delta = delta + at;
+            row.signal = signal + at;
             row.n = outputs, row.parts = parts, row.inverse = inverse;
             row.label = parts & LABELS ? labels[begin + r] : 0;
             const int known = row.label >= 0 && row.label < row.n;
@@ -156,6 +172,8 @@ __kernel void loss(LOSS_ARGUMENTS, uint span)
                 rest[r] = known ? 0 : NAN;
             }
             rights += right;
+            if (parts & SIGNAL)
+                put_signal(row);
         }
         for (uint r = 0; r < BLOCK; r += VW) {
             const floatv sum = vloadv(0, sums + r), more = vloadv(0, rest + r);
@@ -236,6 +254,12 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
                     const float p = delta[delta_at + at + i] * (inverse / sum);
                     delta[delta_at + at + i] = p - (i == label ? inverse : 0.0f);
                 }
+        if (parts & SIGNAL)
+            for (uint i = lane; i < n; i += team)
+                signal[signal_at + at + i] =
+                    (parts & TARGETS ? targets[targets_at + at + i]
+                                     : (i == label ? 1.0f : 0.0f)) *
+                    -inverse;
         if (lane == 0 && within < BLOCK) {
             const float loss_of_row = kind == CROSS_ENTROPY ? log(sum) + (top - x)
                                       : known               ? 0.5f * sum
@@ -262,4 +286,5 @@ __kernel void loss(LOSS_ARGUMENTS, uint team)
 #undef DELTA
 #undef HALTED
 #undef SUMMED
+#undef SIGNAL
 #undef LOSS_ARGUMENTS

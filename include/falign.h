@@ -410,6 +410,10 @@ typedef struct fal_trainer fal_trainer;
  *   dfa      direct feedback alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed
  *            random B_l [outputs][units of l]; the signal enters after the
  *            nonlinearity of layer l, phi' below it is exact
+ *   drtp     direct random target projection: delta_l = −1/n (t B_l) ∘ phi'(a_l), t
+ *            the one-hot or real targets, B_l as dfa's: e with the outputs left out,
+ *            and with what the loss divides by. Only where tanh or sigmoid bounds
+ *            every hidden unit, for this pull never ends
  *   usf      signs: (s sign W_{l+1})^T carries the error down, sign(0) = 0, s the
  *            standard deviation of the feedback law
  *   brsf     signs with random magnitudes: (|R_t| ∘ sign W_{l+1})^T, R_t in W's
@@ -435,7 +439,7 @@ typedef struct fal_trainer_options {
                             * decay after each epoch of milestones */
     const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
                                * layer to layer) or "units", U(±1/√units) (NULL for
-                               * dfa) */
+                               * dfa and drtp) */
     const char *standardize;  /* "channel" (NULL), "global", "none" */
     double learning_rate;     /* 0: sgd .01, adam and adamw .001, muon .02 */
     double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
@@ -564,8 +568,8 @@ FAL_API fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *la
  * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
  *   "dense1.delta" [rows of the last batch][units],
- *   "dense2.feedback": fa's B, brsf's and frsf's R [out][in]; dfa, hidden layers:
- *   B [outputs][units]. Of brsf the R of the next step.
+ *   "dense2.feedback": fa's B, brsf's and frsf's R [out][in]; dfa, drtp, hidden
+ *   layers: B [outputs][units]. Of brsf the R of the next step.
  * and of hidden layers, as of the last measurement, [rows of its batch][units]:
  *   "dense1.carried": the error that the rule hands the layer, before phi'
  *   "dense1.reference_delta": the true delta_l
@@ -605,13 +609,14 @@ FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *la
  *                       no biases. total: all of them as one vector
  *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp), B_l (fa),
  *                       s sign W_l (usf), |R_l| ∘ sign W_l (frsf; brsf, of the next
- *                       step); dfa: B_{l-1}^T B_l, in the output layer B_{L-1}^T.
- *                       total: all of them as one vector
+ *                       step); dfa, drtp: B_{l-1}^T B_l, in the output layer
+ *                       B_{L-1}^T. total: all of them as one vector
  *   effective_rank      all: exp(−Σ p ln p), p = s/Σs, s the singular values of
  *                       delta_l [batch][units] (Roy & Vetterli 2007). total: the mean
  *                       over the hidden layers that have a value
  *   effective_rank.carried     hidden: of the error that the rule hands the layer,
- *                       dL/dh_l or what stands in for it (dfa: e B_l), before phi'
+ *                       dL/dh_l or what stands in for it (dfa: e B_l, drtp:
+ *                       −t B_l/n), before phi'
  *   effective_rank.update      all: of dW_l [in][units]
  *   effective_rank.activation  all: of h_l [batch][units]; of the output layer a_L
  *   participation_ratio        (Σs²)²/Σs⁴, of the same four

@@ -10,7 +10,7 @@
 enum { SAMPLES = 50, BATCH = 8, BATCHES = 7, EPOCHS = 3, WIDTH = 6, CLASSES = 4 };
 
 static const char network[] =
-    "input 6, dense 9, norm, relu, dense 7 nobias, norm layer, tanh, dense 4";
+    "input 6, dense 9, norm, sigmoid, dense 7 nobias, norm layer, tanh, dense 4";
 
 static fal_arrays arrays;
 static fal_dataset *data;
@@ -572,11 +572,13 @@ static void another_network_is_named(void **state)
     static const struct {
         const char *text, *part;
     } cases[] = {
-        {"input 6, dense 9, norm, relu, dense 8 nobias, norm layer, tanh, dense 4",
+        {"input 6, dense 9, norm, sigmoid, dense 8 nobias, norm layer, tanh, dense "
+         "4",
          "network: the checkpoint has dense2=dense 7 nobias, this run dense2=dense "
          "8 "
          "nobias;"},
-        {"input 6, dense 9, norm, relu, dense 7 nobias, norm layer, tanh, dense 4, "
+        {"input 6, dense 9, norm, sigmoid, dense 7 nobias, norm layer, tanh, dense "
+         "4, "
          "dense 4",
          "network: the checkpoint has nothing, this run dense4"},
         {"input 6, dense 4", "network: the checkpoint has dense1=dense 9"},

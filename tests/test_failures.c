@@ -237,8 +237,8 @@ static void bad_options_are_refused(void **state)
     o.field = value;                                                               \
     refuse(model, &o, part)
     REFUSE(rule, "dfaa",
-           "unknown rule 'dfaa'; known: bp, fa, dfa, usf, brsf, frsf, shallow; did "
-           "you mean 'dfa'?");
+           "unknown rule 'dfaa'; known: bp, fa, dfa, drtp, usf, brsf, frsf, "
+           "shallow; did you mean 'dfa'?");
     REFUSE(optimizer, "sdg",
            "unknown optimizer 'sdg'; known: sgd, adam, adamw, muon");
     REFUSE(loss, "mes", "unknown loss 'mes'");

@@ -10,7 +10,7 @@
 enum { SAMPLES = 205, BATCH = 48, BATCHES = 5 }; /* the last has 13 rows */
 
 static const char *const network =
-    "input 20, dense 24, norm, relu, dense 30, norm, "
+    "input 20, dense 24, norm, sigmoid, dense 30, norm, "
     "tanh, dense 5";
 
 static fal_trainer_options short_run(const char *rule, const char *optimizer)

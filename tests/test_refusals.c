@@ -75,6 +75,7 @@ static const struct refusal refusals[] = {
     {"$T --lr-adamw 0.1", 2, {"--lr-adamw", "adam", "--optimizer muon"}},
     {"$T --optimizer muon --lr-adamw 0", 2, {"--lr-adamw", "above 0"}},
     {"$T --rule dfaa", 2, {"unknown rule 'dfaa'", "shallow", "mean 'dfa'"}},
+    {"$T --rule drtp", 2, {"drtp", "layer dense1: relu1", "--activation tanh"}},
     {"$T --schedule stepp", 2, {"unknown schedule", "cosine", "mean 'step'"}},
     {"$T --schedule step", 2, {"--milestones", "missing"}},
     {"$T --milestones 2", 2, {"--milestones", "cosine", "--schedule step"}},

@@ -113,6 +113,7 @@ fal_status __wrap_fal_loss_add(fal_launches *list, const fal_loss_work *work,
     touch(0, 0, work->a, work->rows * work->outputs, "outputs");
     touch(0, 1, work->delta, work->rows * work->outputs, "delta");
     touch(0, 1, work->halted, 1, "halted");
+    touch(0, 1, work->signal, work->rows * work->outputs, "signal");
     launch++;
     return __real_fal_loss_add(list, work, slot);
 }
@@ -274,9 +275,9 @@ static void draw_network(char text[1024])
     sprintf(text + used, ", dense %d%s", OUTPUTS, below(3) ? "" : " nobias");
 }
 
-static const char *const rules[] = {"bp",   "fa",   "dfa",    "usf",
-                                    "brsf", "frsf", "shallow"};
-enum { SHALLOW = 6 };
+static const char *const rules[] = {"bp",   "fa",   "dfa",     "usf",
+                                    "brsf", "frsf", "shallow", "drtp"};
+enum { SHALLOW = 6, RULES = sizeof rules / sizeof *rules };
 
 /* What two trainers must share to do the same. */
 struct mixture {
@@ -373,14 +374,14 @@ static void products_of_a_launch_are_independent(void **state)
 /* Of a network of 5 layers: bp's wait for each other, dfa's only for the output. */
 static void pure_rules_take_few_launches(void **state)
 {
-    static const size_t expected[] = {5, 5, 2, 5, 5, 5, 1};
+    static const size_t expected[] = {5, 5, 2, 5, 5, 5, 1, 2};
     (void)state;
-    for (size_t r = 0; r <= SHALLOW; r++)
+    for (size_t r = 0; r < RULES; r++)
         for (int keep = 0; keep < 2; keep++) {
             fal_trainer_options options = constant("adam", 20, keep);
             options.rule = rules[r];
-            fal_model *model = model_of("input 9, dense 8, relu, dense 8, relu, "
-                                        "dense 8, relu, dense 8, relu, dense 5",
+            fal_model *model = model_of("input 9, dense 8, tanh, dense 8, tanh, "
+                                        "dense 8, tanh, dense 8, tanh, dense 5",
                                         1);
             fal_trainer *t = trainer_of(model, &options);
             record(t);

@@ -131,14 +131,19 @@ static inline void give_weights(twin *t)
     }
 }
 
-/* fa has B, brsf and frsf R of layers 2 … L, [out][in]; dfa B of 1 … L − 1,
+/* fa has B, brsf and frsf R of layers 2 … L, [out][in]; dfa and drtp B of 1 … L − 1,
  * [outputs][units]; usf has one number for each of layers 2 … L, here by the law
  * xavier. Of brsf it is the R of the next step. */
+static inline int is_direct(fal_reference_rule rule)
+{
+    return rule == FAL_REFERENCE_DFA || rule == FAL_REFERENCE_DRTP;
+}
+
 static inline int has_feedback(fal_reference_rule rule, size_t l, size_t count)
 {
     int is_layered = rule == FAL_REFERENCE_FA || rule == FAL_REFERENCE_BRSF ||
                      rule == FAL_REFERENCE_FRSF;
-    return (is_layered && l > 0) || (rule == FAL_REFERENCE_DFA && l + 1 < count);
+    return (is_layered && l > 0) || (is_direct(rule) && l + 1 < count);
 }
 
 static inline void take_feedback(twin *t, fal_reference_rule rule)
@@ -157,7 +162,7 @@ static inline void take_feedback(twin *t, fal_reference_rule rule)
         }
         must(fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions));
         assert_int_equal(dimensions, 2);
-        int direct = rule == FAL_REFERENCE_DFA;
+        int direct = is_direct(rule);
         assert_int_equal(shape[0], direct ? outputs : own->out);
         assert_int_equal(shape[1], direct ? own->out : own->in);
         float *b = trainer_floats(t->trainer, name, &n);
@@ -210,9 +215,9 @@ static inline void draw_vectors(twin *t)
 
 static inline fal_reference_rule rule_number(const char *name)
 {
-    static const char *const names[] = {"bp",   "fa",   "dfa",    "usf",
-                                        "brsf", "frsf", "shallow"};
-    for (size_t i = 0; i < 7; i++)
+    static const char *const names[] = {"bp",   "fa",   "dfa",     "usf",
+                                        "brsf", "frsf", "shallow", "drtp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return (fal_reference_rule)i;
     fail_msg("no rule %s", name);

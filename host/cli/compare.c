@@ -12,7 +12,9 @@
 #include "cli/values.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "net/plan.h"
 #include "train/folder.h"
+#include "train/model.h"
 #include "train/run_files.h"
 
 #include <stdio.h>
@@ -68,6 +70,43 @@ static fal_status plan_runs(struct comparison *c)
         return FAL_ERROR_MEMORY;
     name_outcomes(c);
     return FAL_OK;
+}
+
+/* Of rules that nobody asked for, those that the network cannot learn by go. */
+static fal_status keep_possible(struct comparison *c, const fal_network *network)
+{
+    size_t kept = 0;
+    fal_status status = FAL_OK;
+    for (size_t r = 0; r < c->rule_count; r++) {
+        const fal_rule *rule = NULL;
+        status = fal_rule_find(c->rules[r], &rule);
+        if (!status)
+            status = fal_routes_check(network, rule);
+        if (status && status != FAL_ERROR_ARGUMENT)
+            return status;
+        if (!status)
+            c->rules[kept++] = c->rules[r];
+        else if (!cli_flag(c->options, CLI_QUIET))
+            cli_say("%s is left out: %s", c->rules[r], fal_error_message());
+    }
+    c->rule_count = kept;
+    name_outcomes(c);
+    return kept ? FAL_OK : status;
+}
+
+static fal_status choose_rules(struct comparison *c)
+{
+    cli_options options;
+    cli_job job;
+    if (cli_flag(c->options, CLI_RULE_LIST))
+        return FAL_OK;
+    cli_run_resolve(&options, c->options, c->rules[0], 0);
+    fal_status status = cli_job_make_model(&job, &c->ground, &options);
+    if (status)
+        return status;
+    status = keep_possible(c, &job.model->network);
+    cli_job_release(&job);
+    return status;
 }
 
 /* The list that was meant, for compare.json. */
@@ -311,8 +350,11 @@ static fal_status compare(struct comparison *c)
         return status;
     cli_options given = *c->options;
     cli_runs_resolve(c->options, &given, &c->ground);
-    name_rules(c);
-    status = look_and_run(c);
+    status = choose_rules(c);
+    if (!status) {
+        name_rules(c);
+        status = look_and_run(c);
+    }
     if (status == FAL_OK || (status == FAL_STOPPED && c->started)) {
         fal_status reported = c->looks ? FAL_OK : report(c);
         if (status == FAL_STOPPED && !reported)

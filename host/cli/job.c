@@ -68,8 +68,9 @@ static fal_status make_trainer(cli_job *job)
     return status;
 }
 
-static fal_status make(cli_job *job, const cli_ground *ground,
-                       const cli_options *options, const fal_run *run)
+/* As far as the model. */
+static fal_status begin_making(cli_job *job, const cli_ground *ground,
+                               const cli_options *options, const fal_run *run)
 {
     *job = (cli_job){.options = *options,
                      .resumes = run != NULL,
@@ -79,8 +80,18 @@ static fal_status make(cli_job *job, const cli_ground *ground,
     if (status)
         return status;
     status = make_model(job);
-    if (!status)
-        status = make_trainer(job);
+    if (status)
+        cli_job_release(job);
+    return status;
+}
+
+static fal_status make(cli_job *job, const cli_ground *ground,
+                       const cli_options *options, const fal_run *run)
+{
+    fal_status status = begin_making(job, ground, options, run);
+    if (status)
+        return status;
+    status = make_trainer(job);
     if (!status && run)
         status = fal_run_resume(run, job->trainer);
     if (!status && !cli_flag(&job->options, CLI_NET))
@@ -100,6 +111,12 @@ fal_status cli_job_make_again(cli_job *job, const cli_ground *ground,
                               const cli_options *options, const fal_run *run)
 {
     return make(job, ground, options, run);
+}
+
+fal_status cli_job_make_model(cli_job *job, const cli_ground *ground,
+                              const cli_options *options)
+{
+    return begin_making(job, ground, options, NULL);
 }
 
 void cli_job_release(cli_job *job)

@@ -41,6 +41,10 @@ fal_status cli_job_make(cli_job *job, const cli_ground *ground,
 /* The same of a run that goes on: brings them to its checkpoint. */
 fal_status cli_job_make_again(cli_job *job, const cli_ground *ground,
                               const cli_options *options, const fal_run *run);
+
+/* Makes the model alone: nothing but a look at it can follow. */
+fal_status cli_job_make_model(cli_job *job, const cli_ground *ground,
+                              const cli_options *options);
 void cli_job_release(cli_job *job);
 
 /* The first lines: folder, behind the word `what`, device, data, network. */

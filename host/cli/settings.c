@@ -171,7 +171,7 @@ static int law_goes_with(const char *law, const char *rule_name)
     const fal_rule *rule;
     if (!law || fal_rule_find(rule_name, &rule) != FAL_OK)
         return 1;
-    int direct = rule->path == FAL_PATH_DIRECT;
+    int direct = fal_rule_is_direct(rule);
     return fal_rule_has_law(rule) && strcmp(law, direct ? "weights" : "units") != 0;
 }
 
@@ -278,7 +278,7 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
         cli_set_text(run, CLI_FEEDBACK, "stored");
     if (!fal_rule_has_law(rule))
         return;
-    int direct = rule->path == FAL_PATH_DIRECT;
+    int direct = fal_rule_is_direct(rule);
     if (!cli_flag(run, CLI_FEEDBACK_LAW))
         cli_set_text(run, CLI_FEEDBACK_LAW, direct ? "units" : "weights");
     if (!direct && cli_flag(run, CLI_INIT) &&

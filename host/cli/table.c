@@ -100,8 +100,10 @@ const cli_option cli_table[CLI_OPTIONS] = {
                        CLI_TRAIN | CLI_BENCH | CLI_ANALYZE, rule, RECORDED,
                        "what carries the error to the hidden layers; analyze takes "
                        "the run's own, and fa with a file"},
-    [CLI_RULE_LIST] = {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule,
-                       RECORDED, "rules by commas; all when left out"},
+    [CLI_RULE_LIST] =
+        {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule, RECORDED,
+         "rules by commas; when left out, all that the network can learn "
+         "by"},
     [CLI_FRESH_FEEDBACK] = {"fresh-feedback", NULL, NULL, CLI_FLAG, NULL, CLI_TRAIN,
                             rule, RECORDED,
                             "random feedback is drawn even where --init has some, "
@@ -110,7 +112,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"feedback-law", "LAW", NULL, CLI_LAW_OF_FEEDBACK, NULL,
          CLI_RUNS | CLI_ANALYZE, rule, RECORDED,
          "of random feedback: as --weight-law, or weights: the weight "
-         "law (default layer to layer), or units: 1/sqrt(units) (of dfa)"},
+         "law (default layer to layer), or units: 1/sqrt(units) (of dfa "
+         "and drtp)"},
     [CLI_FEEDBACK] =
         {"feedback", "stored|regenerated", "stored", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_BENCH, rule, RECORDED,

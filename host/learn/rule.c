@@ -10,6 +10,9 @@ const fal_rule fal_rules[] = {
      "2016)"},
     {"dfa", FAL_PATH_DIRECT, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER,
      "fixed random matrices straight from the output (Nøkland 2016)"},
+    {"drtp", FAL_PATH_TARGET, FAL_CARRIER_FEEDBACK, FAL_LEARNS_NEVER,
+     "the same straight from the target; hidden units must be bounded (Frenkel "
+     "2021)"},
     {"usf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN, FAL_LEARNS_NEVER,
      "the weights' signs, all of one size (Liao 2016)"},
     {"brsf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN_REDRAWN, FAL_LEARNS_NEVER,
@@ -43,6 +46,11 @@ fal_status fal_rule_find(const char *name, const fal_rule **rule)
         }
     }
     return fal_fail_unknown("rule", name, known, RULES);
+}
+
+int fal_rule_is_direct(const fal_rule *rule)
+{
+    return rule->path == FAL_PATH_DIRECT || rule->path == FAL_PATH_TARGET;
 }
 
 int fal_rule_has_law(const fal_rule *rule)

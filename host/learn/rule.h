@@ -8,6 +8,7 @@
 typedef enum fal_path {
     FAL_PATH_LAYERS, /* from the layer above */
     FAL_PATH_DIRECT, /* from the output */
+    FAL_PATH_TARGET, /* likewise direct, but from the target alone */
     FAL_PATH_NONE    /* not at all: the layer is frozen */
 } fal_path;
 
@@ -35,6 +36,9 @@ typedef struct fal_rule {
 extern const fal_rule fal_rules[]; /* fal_rule_count() */
 
 fal_status fal_rule_find(const char *name, const fal_rule **rule);
+
+/* Whether a B of its own brings the layer its error, past the layers above. */
+int fal_rule_is_direct(const fal_rule *rule);
 
 /* Whether it has a feedback law; a random matrix by it; and one that stays. */
 int fal_rule_has_law(const fal_rule *rule);

@@ -4,15 +4,6 @@
 #include "device/memory.h"
 #include "net/layer.h"
 
-void fal_routes_freeze(fal_route *routes, size_t count)
-{
-    routes[count - 1].frozen = 0;
-    for (size_t i = count - 1; i-- > 0;)
-        routes[i].frozen = routes[i].rule->path == FAL_PATH_NONE ||
-                           (routes[i].rule->path == FAL_PATH_LAYERS &&
-                            routes[i + 1].frozen);
-}
-
 /* ---- carriers ------------------------------------------------------------ */
 
 /* A random matrix, stored or drawn while it is read */
@@ -57,7 +48,7 @@ static void read_layer(const fal_plan_build *build, const fal_layer *above,
         read_signs(route, product);
 }
 
-/* B straight from the output, [outputs][units] */
+/* B straight from the output or the target, [outputs][units] */
 static void read_direct(const fal_route *route, size_t units, fal_product *product)
 {
     product->b = (fal_operand){FAL_SOURCE_ROWS, route->feedback, units};
@@ -74,6 +65,19 @@ static size_t top_of(const fal_network *network, const fal_layer *above)
     return network->layers[index - 1].is_activation ? index - 1 : index;
 }
 
+/* What a hidden layer's delta is made from: the delta of the layer above or of the
+ * output layer, or what the target alone says. */
+static fal_operand error_of(const fal_plan_build *build, const fal_rule *rule,
+                            const fal_layer *from)
+{
+    const fal_workspace *w = build->workspace;
+    fal_view view = rule->path == FAL_PATH_TARGET
+                        ? fal_arena_view(&w->arena, w->signal)
+                        : fal_plan_delta(build,
+                                         fal_network_index(build->network, from));
+    return (fal_operand){FAL_SOURCE_ROWS, view, from->outputs};
+}
+
 /* delta of a hidden layer. The signal arrives at the input of the next layer with
  * weights, that is after the nonlinearity; the last activation's derivative is the
  * product's epilogue, unless the signal itself is wanted. */
@@ -83,7 +87,7 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
     const fal_network *network = build->network;
     const fal_route *route = &build->routes[layer->number - 1];
     const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
-    int direct = route->rule->path == FAL_PATH_DIRECT;
+    int direct = fal_rule_is_direct(route->rule);
     const fal_layer *from = direct ? fal_network_weight_layer(
                                          network, (unsigned)network->weights)
                                    : above;
@@ -93,9 +97,7 @@ static void delta_product(const fal_plan_build *build, const fal_layer *layer,
         .m = build->rows,
         .n = above->inputs,
         .k = from->outputs,
-        .a = {FAL_SOURCE_ROWS,
-              fal_plan_delta(build, fal_network_index(network, from)),
-              from->outputs},
+        .a = error_of(build, route->rule, from),
         .c = build->carried
                  ? fal_arena_view(&build->workspace->arena, build->carried[index])
                  : fal_plan_delta(build, index),
@@ -177,7 +179,7 @@ static size_t schedule_deltas(const fal_plan_build *build, turn *turns)
     size_t count = build->network->weights, waves = 0;
     for (size_t i = count - 1; i-- > 0;)
         if (!routes[i].frozen) {
-            turns[i].delta = routes[i].rule->path == FAL_PATH_DIRECT
+            turns[i].delta = fal_rule_is_direct(routes[i].rule)
                                  ? 1
                                  : turns[i + 1].delta + 1;
             waves = later(waves, turns[i].delta);

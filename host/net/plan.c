@@ -86,6 +86,8 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
         work.labels = fal_arena_view(&w->arena, w->labels);
     if (w->mode != FAL_MODE_EVALUATE)
         work.delta = fal_plan_delta(build, index);
+    if (w->signal.count)
+        work.signal = fal_arena_view(&w->arena, w->signal);
     if (w->mode == FAL_MODE_TRAIN)
         work.halted = fal_arena_view(&w->arena, w->halted);
     build->list->layer = "loss";

@@ -37,12 +37,9 @@ typedef struct fal_workspace {
     fal_slot partials; /* [slots][stride][2], see ops/loss.h */
     size_t slots, stride;
     fal_slot halted; /* one int, see ops/loss.h; training only */
+    fal_slot
+        signal; /* [rows][outputs], see ops/loss.h; count 0: no layer reads it */
 } fal_workspace;
-
-fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
-                              const fal_network *network, fal_mode mode,
-                              size_t rows, fal_loss loss, size_t slots);
-void fal_workspace_release(fal_workspace *workspace);
 
 /* How the error reaches a layer with weights: its row of the rule table, and what
  * the row's carrier needs. */
@@ -55,9 +52,28 @@ typedef struct fal_route {
     float magnitude;   /* of signs that have all the same */
 } fal_route;
 
+/* `routes`: by weight layer number − 1, they say what a step needs; NULL in
+ * evaluation. */
+fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
+                              const fal_network *network, const fal_route *routes,
+                              fal_mode mode, size_t rows, fal_loss loss,
+                              size_t slots);
+void fal_workspace_release(fal_workspace *workspace);
+
+/* host/net/routes.c: every layer learns by `rule`; `routes` has a place for each
+ * layer with weights. Errors: ARGUMENT (a layer cannot learn by it; names both). */
+fal_status fal_routes_make(fal_route *routes, const fal_network *network,
+                           const fal_rule *rule);
+
+/* Whether a network can learn by a rule; errors as above, MEMORY. */
+fal_status fal_routes_check(const fal_network *network, const fal_rule *rule);
+
 /* Sets `frozen` of every route from the rules: the output layer never is; a layer
  * whose row says none is; so is one whose error would come through a frozen one. */
 void fal_routes_freeze(fal_route *routes, size_t count);
+
+/* Whether a layer's delta is made from the target alone. */
+int fal_routes_read_target(const fal_route *routes, size_t count);
 
 /* The optimizer's step, where the products of the weights' gradients do it. */
 typedef struct fal_plan_update {

@@ -65,7 +65,8 @@ static fal_status place_evaluation(fal_workspace *w, const fal_network *network)
     return status;
 }
 
-static fal_status place(fal_workspace *w, const fal_network *network, fal_loss loss)
+static fal_status place(fal_workspace *w, const fal_network *network,
+                        const fal_route *routes, fal_loss loss)
 {
     uint64_t rows = w->rows;
     fal_status status = fal_arena_place(
@@ -76,6 +77,8 @@ static fal_status place(fal_workspace *w, const fal_network *network, fal_loss l
         status = fal_arena_place(&w->arena, rows * network->outputs, &w->targets);
     if (!status)
         status = fal_arena_place(&w->arena, w->slots * w->stride * 2, &w->partials);
+    if (!status && routes && fal_routes_read_target(routes, network->weights))
+        status = fal_arena_place(&w->arena, rows * network->outputs, &w->signal);
     if (status)
         return status;
     switch (w->mode) {
@@ -100,15 +103,16 @@ static fal_status allocate_slots(fal_workspace *w, size_t layers)
 }
 
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
-                              const fal_network *network, fal_mode mode,
-                              size_t rows, fal_loss loss, size_t slots)
+                              const fal_network *network, const fal_route *routes,
+                              fal_mode mode, size_t rows, fal_loss loss,
+                              size_t slots)
 {
     fal_workspace w = {.mode = mode, .rows = rows, .slots = slots};
     w.stride = (rows + FAL_LOSS_ROWS - 1) / FAL_LOSS_ROWS;
     fal_arena_begin(&w.arena, device, "activations");
     fal_status status = allocate_slots(&w, network->count);
     if (!status)
-        status = place(&w, network, loss);
+        status = place(&w, network, routes, loss);
     if (!status)
         status = fal_arena_make(&w.arena);
     if (status)

@@ -7,7 +7,8 @@ enum {
     PART_TARGETS = 2,
     PART_DELTA = 4,
     PART_HALTED = 8,
-    PART_SUMMED = 16
+    PART_SUMMED = 16,
+    PART_SIGNAL = 32
 };
 
 enum { LARGEST_GROUP = 256 };
@@ -70,13 +71,15 @@ fal_status fal_loss_add(fal_launches *list, const fal_loss_work *work,
                               (work->targets.buffer ? PART_TARGETS : 0) |
                               (work->delta.buffer ? PART_DELTA : 0) |
                               (work->halted.buffer ? PART_HALTED : 0) |
-                              (work->summed ? PART_SUMMED : 0));
+                              (work->summed ? PART_SUMMED : 0) |
+                              (work->signal.buffer ? PART_SIGNAL : 0));
     fal_launch_uint(list, (uint32_t)work->rows);
     fal_launch_uint(list, (uint32_t)work->outputs);
     fal_launch_view(list, work->a);
     fal_launch_view(list, work->labels);
     fal_launch_view(list, work->targets);
     fal_launch_view(list, work->delta);
+    fal_launch_view(list, work->signal);
     fal_launch_view(list, work->partials);
     fal_launch_view(list, work->halted);
     fal_launch_ulong(list, work->stride);

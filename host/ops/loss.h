@@ -27,6 +27,8 @@ typedef struct fal_loss_work {
     fal_view
         halted; /* one int, set to 1 where a partial sum is not finite; or none */
     int summed; /* delta is that of the sum over the rows, not of the mean */
+    fal_view signal; /* [rows][outputs], or no buffer: delta with the outputs left
+                      * out, −t/rows, or −t if summed */
 } fal_loss_work;
 
 /* *slot: the index of the kernel argument (uint) that says which slot is written.

@@ -32,8 +32,8 @@ fal_status fal_check_activation(fal_device *device, fal_activation activation,
 fal_status fal_check_derivative(fal_device *device, fal_activation activation,
                                 size_t count, int wild, double *worst);
 
-/* Labels, targets or both go into the loss, summed or not; delta, partial sums and `halted` are
- * looked at. */
+/* Labels, targets or both go into the loss, summed or not; delta, signal, partial sums
+ * and `halted` are looked at. */
 enum { FAL_CHECK_LABELS = 1, FAL_CHECK_TARGETS = 2, FAL_CHECK_SUMMED = 4 };
 fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t rows,
                           size_t outputs, int wild, double *worst);

@@ -93,6 +93,18 @@ static void compare_row(fal_checker *c, const fal_reference_loss *w, size_t r,
     into->right += right;
 }
 
+static void compare_signal(fal_checker *c, const fal_reference_loss *w,
+                           const float *signal)
+{
+    double *row = fal_checker_room(c, w->outputs, sizeof *row);
+    for (size_t r = 0; row && signal && r < w->rows; r++) {
+        fal_reference_signal_row(w, r, row);
+        for (size_t i = 0; i < w->outputs; i++)
+            fal_checker_note(c, signal[r * w->outputs + i], row[i],
+                             2 * U * fabs(row[i]) + TINY);
+    }
+}
+
 /* Slot 1 of 3 was written; the rest still holds what was put there: NaN. */
 static void compare_loss(fal_checker *c, const fal_reference_loss *w, size_t stride,
                          const float *delta, const float *partials, int halted)
@@ -147,6 +159,7 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
         .stride = stride,
         .halted = fal_checker_put(&c, 1, &zero),
         .summed = parts & FAL_CHECK_SUMMED,
+        .signal = fal_checker_put(&c, count, NULL),
     };
     unsigned slot = 0;
     fal_status status = fal_loss_add(&c.launches, &work, &slot);
@@ -166,5 +179,6 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
     const int32_t *halted = fal_checker_get(&c, work.halted);
     if (halted)
         compare_loss(&c, &reference, stride, delta, partials, *halted);
+    compare_signal(&c, &reference, fal_checker_get(&c, work.signal));
     return fal_checker_end(&c);
 }

@@ -56,3 +56,12 @@ double fal_reference_loss_row(const fal_reference_loss *w, size_t r, double *del
                ? cross_entropy(w, a, label, delta)
                : squared_error(w, a, targets, label, delta);
 }
+
+void fal_reference_signal_row(const fal_reference_loss *w, size_t r, double *signal)
+{
+    const float *targets = w->targets ? w->targets + r * w->outputs : NULL;
+    for (size_t i = 0; i < w->outputs; i++) {
+        double t = targets ? (double)targets[i] : i == (size_t)w->labels[r];
+        signal[i] = -t / divisor(w);
+    }
+}

@@ -18,4 +18,8 @@ typedef struct fal_reference_loss {
 double fal_reference_loss_row(const fal_reference_loss *work, size_t r,
                               double *delta, int *right);
 
+/* Of row r its delta with the outputs left out, [outputs]. */
+void fal_reference_signal_row(const fal_reference_loss *work, size_t r,
+                              double *signal);
+
 #endif

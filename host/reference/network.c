@@ -275,6 +275,7 @@ static double carrier(const fal_reference_layer *above, size_t at)
     case FAL_REFERENCE_BP:
     case FAL_REFERENCE_DFA:
     case FAL_REFERENCE_SHALLOW:
+    case FAL_REFERENCE_DRTP:
         break;
     }
     return w;
@@ -309,14 +310,40 @@ static void carry_directly(const fal_reference_layer *output,
         }
 }
 
-/* delta of hidden layer l, from the output by B_l or from the layer above by what
- * stands in for its W. */
-static void find_delta(fal_reference_network *network, size_t l, size_t rows)
+/* signal[r][i] = −1/n Σ_j t[r][j] B[j][i], the 1/n unless the loss is summed */
+static void carry_target(const fal_reference_batch *batch, size_t outputs,
+                         const fal_reference_layer *layer, double *signal)
+{
+    double rows = batch->summed ? 1 : (double)batch->rows;
+    for (size_t r = 0; r < batch->rows; r++)
+        for (size_t i = 0; i < layer->out; i++) {
+            double sum = 0;
+            for (size_t j = 0; j < outputs; j++) {
+                double t = batch->targets ? batch->targets[r * outputs + j]
+                                          : (size_t)batch->labels[r] == j;
+                sum -= t * layer->feedback[j * layer->out + i];
+            }
+            signal[r * layer->out + i] = sum / rows;
+        }
+}
+
+static int is_direct(const fal_reference_layer *layer)
+{
+    return layer->rule == FAL_REFERENCE_DFA || layer->rule == FAL_REFERENCE_DRTP;
+}
+
+/* delta of hidden layer l, from the output or the target by B_l or from the layer
+ * above by what stands in for its W. */
+static void find_delta(fal_reference_network *network,
+                       const fal_reference_batch *batch, size_t l)
 {
     fal_reference_layer *layer = &network->layers[l];
+    const fal_reference_layer *output = &network->layers[network->count - 1];
+    size_t rows = batch->rows;
     if (layer->rule == FAL_REFERENCE_DFA)
-        carry_directly(&network->layers[network->count - 1], layer, layer->delta,
-                       rows);
+        carry_directly(output, layer, layer->delta, rows);
+    else if (layer->rule == FAL_REFERENCE_DRTP)
+        carry_target(batch, output->out, layer, layer->delta);
     else
         carry_down(layer + 1, layer->delta, rows);
     derive(layer, rows);
@@ -347,12 +374,12 @@ void fal_reference_network_backward(fal_reference_network *network,
     for (size_t l = network->count; l-- > 0;) {
         fal_reference_layer *layer = &network->layers[l];
         int is_output = l + 1 == network->count;
-        int cut = !is_output && layer->rule != FAL_REFERENCE_DFA && layer[1].frozen;
+        int cut = !is_output && !is_direct(layer) && layer[1].frozen;
         layer->frozen = cut || (!is_output && layer->rule == FAL_REFERENCE_SHALLOW);
         if (layer->frozen)
             memset(layer->delta, 0, batch->rows * layer->out * sizeof(double));
         else if (!is_output)
-            find_delta(network, l, batch->rows);
+            find_delta(network, batch, l);
         find_gradients(layer, layer_input(network, l, batch), batch->rows);
     }
 }

@@ -14,7 +14,8 @@ typedef enum fal_reference_rule {
     FAL_REFERENCE_USF,
     FAL_REFERENCE_BRSF, /* the caller draws R before each step */
     FAL_REFERENCE_FRSF,
-    FAL_REFERENCE_SHALLOW
+    FAL_REFERENCE_SHALLOW,
+    FAL_REFERENCE_DRTP
 } fal_reference_rule;
 
 enum { FAL_REFERENCE_STAGES = 2 };
@@ -41,8 +42,8 @@ typedef struct fal_reference_layer {
      * their gradients. A bias that the layer has not stays 0. */
     double *weight, *bias, *gain, *shift;
     double *weight_gradient, *bias_gradient, *gain_gradient, *shift_gradient;
-    double
-        *feedback; /* fa, brsf, frsf: [in][out]; dfa: [outputs][out]; room for the
+    double *
+        feedback; /* fa, brsf, frsf: [in][out]; dfa, drtp: [outputs][out]; room for the
                        * larger */
     double magnitude;                         /* usf's s; the caller's */
     double *values[FAL_REFERENCE_STAGES + 1]; /* [rows][out]: a, then each output */

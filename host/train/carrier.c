@@ -22,7 +22,7 @@ static int needs_room(const fal_trainer *t, unsigned number)
 
 static size_t floats_of(const fal_trainer *t, const fal_layer *layer)
 {
-    int direct = route_of(t, layer->number)->rule->path == FAL_PATH_DIRECT;
+    int direct = fal_rule_is_direct(route_of(t, layer->number)->rule);
     return (direct ? t->model->network.outputs : layer->inputs) * layer->outputs;
 }
 

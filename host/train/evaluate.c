@@ -35,8 +35,8 @@ fal_status fal_evaluator_open(fal_evaluator *evaluator, const fal_model *model,
     e->batches = (data->count + rows - 1) / rows;
     e->last = data->count - (e->batches - 1) * rows;
     fal_status status = fal_workspace_make(&e->workspace, model->device,
-                                           &model->network, FAL_MODE_EVALUATE, rows,
-                                           loss, e->batches);
+                                           &model->network, NULL, FAL_MODE_EVALUATE,
+                                           rows, loss, e->batches);
     if (!status)
         status = fal_feed_open(&e->feed, model, &e->workspace, data, resident);
     if (!status)

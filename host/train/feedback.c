@@ -10,7 +10,7 @@
 
 static int is_direct(const fal_route *route)
 {
-    return route->rule->path == FAL_PATH_DIRECT;
+    return fal_rule_is_direct(route->rule);
 }
 
 /* The law of layer l counts where l hands the error down (l ≥ 2), or where it receives
@@ -196,11 +196,11 @@ fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule)
     trainer->feedback_slots = fal_allocate(count, sizeof *trainer->feedback_slots);
     if (!trainer->routes || !trainer->feedback_slots)
         return FAL_ERROR_MEMORY;
-    for (unsigned i = 0; i < count; i++)
-        trainer->routes[i].rule = rule;
-    fal_routes_freeze(trainer->routes, count);
     fal_arena_begin(&trainer->feedback, trainer->model->device, "feedback");
-    fal_status status = place_all(trainer);
+    fal_status status = fal_routes_make(trainer->routes, &trainer->model->network,
+                                        rule);
+    if (!status)
+        status = place_all(trainer);
     return status ? status : draw_all(trainer);
 }
 

@@ -27,7 +27,8 @@ static fal_status make_memory(fal_measurer *m)
         status = fal_arena_make(&m->statistics);
     if (!status)
         status = fal_workspace_make(&m->workspace, device, &t->model->network,
-                                    FAL_MODE_MEASURE, t->options.batch, t->loss, 1);
+                                    t->routes, FAL_MODE_MEASURE, t->options.batch,
+                                    t->loss, 1);
     return status;
 }
 
@@ -58,7 +59,7 @@ static fal_status list_tensors(fal_measurer *m)
 static int has_projection(const fal_trainer *t, unsigned number)
 {
     return number > 1 && number < t->model->network.weights &&
-           t->routes[number - 1].rule->path == FAL_PATH_DIRECT;
+           fal_rule_is_direct(t->routes[number - 1].rule);
 }
 
 /* B_{l-1}^T B_l, in W_l's shape. */

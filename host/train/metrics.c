@@ -311,7 +311,7 @@ static fal_status read_carrier(const view *v, size_t number, float *carrier)
     const fal_measurer *m = v->measurer;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
     fal_view own;
-    if (m->trainer->routes[number - 1].rule->path == FAL_PATH_DIRECT)
+    if (fal_rule_is_direct(m->trainer->routes[number - 1].rule))
         return number == v->network->weights
                    ? read_turned(v, number, carrier)
                    : fal_arena_read(&m->projections,

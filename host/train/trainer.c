@@ -356,7 +356,7 @@ static fal_status make_arenas(fal_trainer *t)
         status = fal_arena_make(&t->statistics);
     if (!status)
         status = fal_workspace_make(&t->workspace, t->model->device,
-                                    &t->model->network, FAL_MODE_TRAIN,
+                                    &t->model->network, t->routes, FAL_MODE_TRAIN,
                                     t->options.batch, t->loss, FAL_RING_SLOTS);
     return status;
 }
