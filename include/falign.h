@@ -311,7 +311,7 @@ FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
 
 /* Makes a network from its text: items by commas, each `[name=]kind arguments`:
  *   input HxWxC | N     (may be left out when options.data is given)
- *   dense N [nobias]
+ *   dense N [nobias] [rule=NAME]
  *   norm [layer] [plain]     each channel over the batch (momentum .1, epsilon 1e-5),
  *                            or each sample; plain: without gain and bias
  *   relu | leaky [.01] | tanh | sigmoid | linear
@@ -319,7 +319,9 @@ FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
  * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes.
  * Layers without a name are dense1, dense2, …, relu1, … The last layer with weights
  * is the output; behind it there may be a scale: its delta is then S times the
- * derivative by the network's outputs. Errors: ARGUMENT (names the item), DEVICE_MEMORY (names the bytes). */
+ * derivative by the network's outputs. A layer with rule=NAME learns by that rule,
+ * whatever the trainer's: see below. Errors: ARGUMENT (names the item), DEVICE_MEMORY
+ * (names the bytes). */
 FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const char *network,
                                     const fal_model_options *options);
@@ -424,13 +426,24 @@ typedef struct fal_trainer fal_trainer;
  *
  * The output layer learns by its exact gradient under every rule. A norm between a
  * layer and its nonlinearity is passed exactly, through the statistics, and its gain
- * and bias learn by what passes; delta_l is dL/da_l below the norm. */
+ * and bias learn by what passes; delta_l is dL/da_l below the norm.
+ *
+ * Layers may have rules of their own (`rule=` in the network's text); the trainer's
+ * holds for the others. The rule of layer l says where delta_l comes from: from the
+ * layer above, straight from the output or target (dfa, drtp), from nowhere (shallow);
+ * and it says by what layer l hands its own delta down to a layer below that takes it
+ * from there: fa's B_l, signs of W_l, or W_l itself under bp, and under dfa and drtp,
+ * which have nothing in W_l's shape. `dense 512 rule=fa` as second layer: B_2 carries
+ * the error into layer 1. So layers with dfa over layers without make blocks, with
+ * backpropagation within and a direct signal at the top of each. The output layer's
+ * delta is exact whatever its rule; a layer that hands nothing down has no B. Refused
+ * is a layer that takes its error from one above that has the rule shallow. */
 FAL_API size_t fal_rule_count(void);
 FAL_API const char *fal_rule_name(size_t index);
 
 typedef struct fal_trainer_options {
     size_t size;
-    const char *rule;      /* NULL: "bp" */
+    const char *rule;      /* NULL: "bp"; of layers without one of their own */
     const char *optimizer; /* "sgd", "adam" (NULL), "adamw": PyTorch's formulas;
                             * "muon": see learning_rate_adamw */
     const char *loss;      /* "cross-entropy" (NULL): batch mean of −ln softmax;
@@ -439,7 +452,8 @@ typedef struct fal_trainer_options {
                             * decay after each epoch of milestones */
     const char *feedback_law; /* as weight_law, or "weights" (the weight law; NULL
                                * layer to layer) or "units", U(±1/√units) (NULL for
-                               * dfa and drtp) */
+                               * dfa and drtp); each name speaks of its kind of
+                               * layers alone where a network has both */
     const char *standardize;  /* "channel" (NULL), "global", "none" */
     double learning_rate;     /* 0: sgd .01, adam and adamw .001, muon .02 */
     double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
@@ -610,7 +624,10 @@ FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *la
  *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp), B_l (fa),
  *                       s sign W_l (usf), |R_l| ∘ sign W_l (frsf; brsf, of the next
  *                       step); dfa, drtp: B_{l-1}^T B_l, in the output layer
- *                       B_{L-1}^T. total: all of them as one vector
+ *                       B_{L-1}^T. Of rules by layer: W_l or what stands in for it if
+ *                       layer l − 1 takes its error from l; as under dfa if both
+ *                       layers, or L − 1 below the output, have theirs directly; else
+ *                       none. total: all of them as one vector
  *   effective_rank      all: exp(−Σ p ln p), p = s/Σs, s the singular values of
  *                       delta_l [batch][units] (Roy & Vetterli 2007). total: the mean
  *                       over the hidden layers that have a value

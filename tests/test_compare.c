@@ -55,6 +55,37 @@ static void no_rule_runs_where_one_cannot(void **state)
     free(after);
 }
 
+/* A rule that the network cannot learn by runs only where it is asked for, and then it
+ * is refused. */
+static void impossible_rules_are_left_out(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run(
+        "compare --data $D --net 'dense 8, relu, dense 10 rule=bp' --steps 1 "
+        "--out some");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->error, "drtp is left out: rule drtp, layer dense1: relu1");
+    assert_has(tool->out, "\nshallow ");
+    assert_null(strstr(tool->out, "\ndrtp "));
+    char *text = tool_read("some/compare.json");
+    assert_null(strstr(text, "drtp"));
+    free(text);
+    tool = tool_run(
+        "compare --data $D --net 'dense 8, tanh, dense 10 rule=shallow' "
+        "--steps 1 --out other");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->error, "bp is left out: rule bp, layer dense1: no error");
+    assert_has(tool->out, "\ndrtp ");
+    assert_null(strstr(tool->out, "\nusf "));
+    tool = tool_run("compare --data $D --net mlp-1x8 --rules bp,drtp --out no");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "rule drtp: rule drtp, layer dense1: relu1 (relu)");
+    tool = tool_run("compare --data $D --quiet --net 'dense 8, relu, dense 8 "
+                    "rule=shallow, relu, dense 8 rule=drtp, relu, dense 10'");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "rule ");
+}
+
 /* A law of feedback is for those rules that have feedback. */
 static void compare_takes_a_feedback_law(void **state)
 {
@@ -247,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(compare_sums_up),
         TEST(no_rule_runs_where_one_cannot),
+        TEST(impossible_rules_are_left_out),
         TEST(compare_takes_a_feedback_law),
         TEST(compare_validates),
         TEST(compare_sums_up_what_is_measured),

@@ -76,7 +76,7 @@ static both find_both(twin *t)
 {
     both b = {0};
     size_t count = t->net.count, rows = t->batch.rows;
-    fal_reference_rule rule = t->net.layers[0].rule;
+    fal_reference_rule kept[LAYERS];
     fal_reference_network_forward(&t->net, &t->batch);
     fal_reference_network_backward(&t->net, &t->batch);
     for (size_t l = 0; l < count; l++) {
@@ -86,14 +86,16 @@ static both find_both(twin *t)
         if (l + 1 < count)
             b.carried[l] = carried_of(t, l);
     }
-    for (size_t l = 0; l < count; l++)
+    for (size_t l = 0; l < count; l++) {
+        kept[l] = t->net.layers[l].rule;
         t->net.layers[l].rule = FAL_REFERENCE_BP;
+    }
     fal_reference_network_backward(&t->net, &t->batch);
     for (size_t l = 0; l < count; l++) {
         const fal_reference_layer *own = &t->net.layers[l];
         b.reference[l] = copy_of(own->delta, rows * own->out);
         b.true_gradient[l] = copy_of(own->weight_gradient, own->in * own->out);
-        t->net.layers[l].rule = rule;
+        t->net.layers[l].rule = kept[l];
     }
     return b;
 }
@@ -204,18 +206,20 @@ static double *carrier_of(const twin *t, size_t l)
 {
     const fal_reference_layer *own = &t->net.layers[l];
     size_t classes = t->net.layers[t->net.count - 1].out;
-    if (own->rule == FAL_REFERENCE_SHALLOW)
+    fal_reference_rule rule_below = t->net.layers[l - 1].rule;
+    int is_output = l + 1 == t->net.count;
+    if (rule_below == FAL_REFERENCE_SHALLOW)
         return NULL;
-    if (!is_direct(own->rule))
+    if (!is_direct(rule_below))
         return layered_carrier(own);
+    if (!is_direct(own->rule) && !is_output)
+        return NULL;
     const double *below = t->net.layers[l - 1].feedback;
     double *c = room(own->in * own->out, sizeof *c);
     for (size_t i = 0; i < own->in; i++)
         for (size_t j = 0; j < own->out; j++)
             for (size_t k = 0; k < classes; k++) {
-                double above = l + 1 < t->net.count
-                                   ? own->feedback[k * own->out + j]
-                                   : j == k;
+                double above = is_output ? j == k : own->feedback[k * own->out + j];
                 c[i * own->out + j] += below[k * own->in + i] * above;
             }
     return c;
@@ -414,8 +418,9 @@ static void check_twin(twin *t)
 
 /* Three hidden layers of odd widths, two activations in the middle one; the batch is
  * narrower than some and wider than others. At the start, and after three steps. */
-static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
-                          fal_phi phi, const char *loss, size_t rows)
+static void check_network(const char *rule, const char *const *mixture,
+                          fal_reference_norm_kind norm_kind, fal_phi phi,
+                          const char *loss, size_t rows)
 {
     fal_trainer_options options = FAL_TRAINER_OPTIONS;
     fal_reference_layer layers[LAYERS] = {
@@ -425,13 +430,13 @@ static void check_network(const char *rule, fal_reference_norm_kind norm_kind,
         layers[l].norm = norm_kind;
     options.rule = rule;
     options.loss = loss;
-    twin t = twin_open(layers, LAYERS, options,
-                       random_arrays(rows, 13, 5, loss != NULL));
+    twin t = twin_open_mixed(layers, mixture, LAYERS, options,
+                             random_arrays(rows, 13, 5, loss != NULL));
     check_twin(&t);
     for (int i = 0; i < 3; i++)
         must(fal_trainer_step(t.trainer, &t.arrays, NULL));
     take_weights(&t);
-    take_feedback(&t, rule_number(rule));
+    take_feedback(&t);
     check_twin(&t);
     twin_close(&t);
 }
@@ -442,10 +447,26 @@ static void values_are_those_in_double(void **state)
     for (size_t r = 0; r < RULES; r++)
         for (int n = FAL_REFERENCE_NO_NORM; n <= FAL_REFERENCE_LAYER; n++)
             for (size_t rows = 11; rows <= 23; rows += 4)
-                check_network(rules[r], (fal_reference_norm_kind)n,
+                check_network(rules[r], NULL, (fal_reference_norm_kind)n,
                               n || strcmp(rules[r], "drtp") == 0 ? FAL_TANH
                                                                  : FAL_RELU,
                               r % 2 ? "mse" : NULL, rows);
+}
+
+/* Each layer's values follow its own rule; a layer stands for nothing in the one below
+ * that has its error directly, unless both have. */
+static void values_of_layers_with_rules(void **state)
+{
+    static const char *const mixtures[][LAYERS] = {
+        {NULL, "dfa", NULL, NULL},      {"dfa", NULL, NULL, NULL},
+        {NULL, NULL, "drtp", "usf"},    {"dfa", "drtp", "dfa", NULL},
+        {"drtp", "frsf", "brsf", NULL}, {"bp", "bp", "fa", "usf"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof mixtures / sizeof *mixtures; i++)
+        for (int n = 0; n < 2; n++)
+            check_network("fa", mixtures[i],
+                          n ? FAL_REFERENCE_BATCH : FAL_REFERENCE_NO_NORM, FAL_TANH,
+                          n ? "mse" : NULL, 15);
 }
 
 /* ---- closed forms -------------------------------------------------------- */
@@ -613,6 +634,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_those_in_double),
+        cmocka_unit_test(values_of_layers_with_rules),
         cmocka_unit_test(feedback_like_the_weights),
         cmocka_unit_test(one_output_has_one_angle),
         cmocka_unit_test(backpropagation_is_its_own_reference),

@@ -31,11 +31,18 @@ static void expect_text(const char *text, const fal_network_defaults *defaults,
         assert_ptr_equal(again.layers[i].kind, network.layers[i].kind);
         assert_int_equal(again.layers[i].outputs, network.layers[i].outputs);
         assert_int_equal(again.layers[i].has_bias, network.layers[i].has_bias);
+        assert_ptr_equal(again.layers[i].rule, network.layers[i].rule);
         assert_memory_equal(&again.layers[i].activation,
                             &network.layers[i].activation, sizeof(fal_activation));
     }
     fal_network_release(&network);
     fal_network_release(&again);
+}
+
+static void must_parse(fal_network *network, const char *text)
+{
+    if (fal_network_parse(network, text, &nothing))
+        fail_msg("'%s': %s", text, fal_error_message());
 }
 
 static void complete_texts_say_everything(void **state)
@@ -56,6 +63,26 @@ static void complete_texts_say_everything(void **state)
                 "input 28x28x1, relu1=relu, dense1=dense 3");
     expect_text("input 1x1x9, dense 2147483647", &nothing,
                 "input 9, dense1=dense 2147483647");
+}
+
+static void layers_have_rules(void **state)
+{
+    fal_network n, other;
+    (void)state;
+    expect_text(
+        "input 5, dense 4  rule=fa, tanh, b = dense 3 rule=bp nobias,"
+        "rule=dense 7, dense 2\trule=dfa",
+        &nothing,
+        "input 5, dense1=dense 4 rule=fa, tanh1=tanh, b=dense 3 nobias rule=bp, "
+        "rule=dense 7, dense4=dense 2 rule=dfa");
+    must_parse(&n, "input 5, dense 4 rule=drtp, tanh, dense 3");
+    assert_string_equal(n.layers[0].rule->name, "drtp");
+    assert_null(n.layers[2].rule);
+    must_parse(&other, "input 5, dense 4, tanh, dense 3 rule=usf");
+    assert_int_equal(fal_network_take_rules(&n, &other), FAL_OK);
+    assert_string_equal(n.text, other.text);
+    fal_network_release(&n);
+    fal_network_release(&other);
 }
 
 static void presets_are_filled(void **state)
@@ -160,6 +187,24 @@ static void refuse(const char *text, const fal_network_defaults *defaults,
         fail_msg("'%s' or '%s' is not in: %s", part, other, fal_error_message());
     assert_null(network.layers);
     assert_null(network.text);
+}
+
+static void wrong_rules_are_refused(void **state)
+{
+    (void)state;
+    refuse("input 5, dense 4 rule=faa", &nothing, "item 2 'dense 4 rule=faa'",
+           "unknown rule 'faa'; known: bp, fa, dfa");
+    refuse("input 5, dense 4 rule=", &nothing, "unknown rule ''", "known: bp");
+    refuse("input 5, dense 4 rule=fa rule=bp", &nothing, "second rule, 'rule=bp'",
+           "keep one");
+    refuse("input 5, dense 4, tanh rule=fa, dense 2", &nothing, "'tanh rule=fa'",
+           "tanh has no weight matrix");
+    refuse("input 5, dense 4, norm rule=fa, dense 2", &nothing, "item 3",
+           "norm has no weight matrix");
+    refuse("input 5, dense 4 rules=fa", &nothing, "'dense 4 rules=fa'",
+           "or '=' in rule=NAME behind the kind");
+    refuse("input 5, dense 4 rule = fa", &nothing, "'dense 4 rule = fa'",
+           "rule=NAME behind the kind");
 }
 
 static void wrong_norms_are_refused(void **state)
@@ -331,6 +376,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(complete_texts_say_everything),
+        cmocka_unit_test(layers_have_rules),
+        cmocka_unit_test(wrong_rules_are_refused),
         cmocka_unit_test(presets_are_filled),
         cmocka_unit_test(norms_belong_to_the_layer_below),
         cmocka_unit_test(wrong_norms_are_refused),

@@ -68,6 +68,10 @@ static const char *const repeated[] = {
     "dfa "
     "--standardize global --epochs 1",
     "train --data $D --init base --quiet --epochs 1",
+    "$T --net 'fc1=dense 8, tanh, fc2=dense 8 rule=fa, tanh, dense 10 rule=usf' "
+    "--rule drtp --weight-law xavier --measure epoch --epochs 1",
+    "train --data $D --init base --net 'dense 8, relu, dense 10 rule=fa' --quiet "
+    "--epochs 1",
 };
 
 /* real: four targets of each of eight samples. */

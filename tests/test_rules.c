@@ -326,49 +326,6 @@ static void feedback_can_be_set(void **state)
     twin_close(&t);
 }
 
-/* Rows of several rules in one network, which no option makes yet. Only deltas and
- * gradients of layers that learn are looked at. */
-static void check_mixed(const char *filled, const char *one, unsigned number)
-{
-    const fal_rule *row = NULL;
-    twin t = twin_open(thin, 4, plain(filled, "sgd"), random_arrays(23, 3, 127, 0));
-    must(fal_rule_find(one, &row));
-    t.trainer->routes[number - 1].rule = row;
-    fal_routes_freeze(t.trainer->routes, 4);
-    t.net.layers[number - 1].rule = rule_number(one);
-    step(&t);
-    for (size_t l = 0; l < 4; l++) {
-        fal_reference_layer *own = &t.net.layers[l];
-        assert_int_equal(own->frozen, t.trainer->routes[l].frozen);
-        if (!own->frozen)
-            expect_tensor(&t, tensor_name(l + 1, "delta"), 0, own->delta, 23,
-                          own->out, 5e-6, 1e-9);
-    }
-    twin_close(&t);
-}
-
-static void rows_of_several_rules(void **state)
-{
-    (void)state;
-    /* below a direct layer: by W, for it has no feedback in W's shape */
-    check_mixed("dfa", "bp", 1);
-    check_mixed("dfa", "bp", 2);
-    /* above a direct layer: nothing comes from it */
-    check_mixed("fa", "bp", 2);
-    check_mixed("fa", "bp", 4);
-    /* signs above and below others; R stands where B does */
-    check_mixed("fa", "frsf", 2);
-    check_mixed("fa", "brsf", 3);
-    check_mixed("frsf", "fa", 4);
-    check_mixed("frsf", "usf", 3);
-    check_mixed("usf", "bp", 3);
-    check_mixed("brsf", "bp", 2);
-    /* frozen: cuts off what is below, but not what is direct */
-    check_mixed("bp", "shallow", 2);
-    check_mixed("fa", "shallow", 3);
-    check_mixed("dfa", "shallow", 2);
-}
-
 static void shallow_leaves_hidden_weights(void **state)
 {
     static const char *const held[] = {"dense1.weight", "dense1.bias",
@@ -687,7 +644,6 @@ int main(void)
         cmocka_unit_test(deltas_and_gradients_of_thin_and_single),
         cmocka_unit_test(feedback_enters_after_all_activations),
         cmocka_unit_test(feedback_can_be_set),
-        cmocka_unit_test(rows_of_several_rules),
         cmocka_unit_test(shallow_leaves_hidden_weights),
         cmocka_unit_test(twenty_states_one_step_each),
         cmocka_unit_test(clipped_steps_of_every_rule),

@@ -30,13 +30,18 @@ static inline fal_reference_layer layer(size_t in, size_t out, fal_phi first,
     return made;
 }
 
-static inline void write_network(const fal_reference_layer *layers, size_t count,
-                                 char *text, size_t size)
+/* `rules` of the layers, NULL where they have none of their own; or NULL. */
+static inline void write_network(const fal_reference_layer *layers,
+                                 const char *const *rules, size_t count, char *text,
+                                 size_t size)
 {
     int used = snprintf(text, size, "input %zu", layers[0].in);
     for (size_t l = 0; l < count; l++) {
         used += snprintf(text + used, size - (size_t)used, ", dense %zu%s",
                          layers[l].out, layers[l].has_bias ? "" : " nobias");
+        if (rules && rules[l])
+            used += snprintf(text + used, size - (size_t)used, " rule=%s",
+                             rules[l]);
         if (layers[l].norm)
             used += snprintf(text + used, size - (size_t)used, ", norm%s%s",
                              layers[l].norm == FAL_REFERENCE_LAYER ? " layer" : "",
@@ -133,20 +138,25 @@ static inline void give_weights(twin *t)
 
 /* fa has B, brsf and frsf R of layers 2 … L, [out][in]; dfa and drtp B of 1 … L − 1,
  * [outputs][units]; usf has one number for each of layers 2 … L, here by the law
- * xavier. Of brsf it is the R of the next step. */
+ * xavier. Of brsf it is the R of the next step. A layer that hands nothing to the one
+ * below, which has its error directly or none, has no B or R. */
 static inline int is_direct(fal_reference_rule rule)
 {
     return rule == FAL_REFERENCE_DFA || rule == FAL_REFERENCE_DRTP;
 }
 
-static inline int has_feedback(fal_reference_rule rule, size_t l, size_t count)
+static inline int has_feedback(const fal_reference_network *net, size_t l)
 {
+    fal_reference_rule rule = net->layers[l].rule;
     int is_layered = rule == FAL_REFERENCE_FA || rule == FAL_REFERENCE_BRSF ||
                      rule == FAL_REFERENCE_FRSF;
-    return (is_layered && l > 0) || (is_direct(rule) && l + 1 < count);
+    if (is_direct(rule))
+        return l + 1 < net->count;
+    return is_layered && l > 0 && !is_direct(net->layers[l - 1].rule) &&
+           net->layers[l - 1].rule != FAL_REFERENCE_SHALLOW;
 }
 
-static inline void take_feedback(twin *t, fal_reference_rule rule)
+static inline void take_feedback(twin *t)
 {
     size_t outputs = t->net.layers[t->net.count - 1].out, shape[4], dimensions;
     for (size_t l = 0; l < t->net.count; l++) {
@@ -154,7 +164,7 @@ static inline void take_feedback(twin *t, fal_reference_rule rule)
         const char *name = tensor_name(l + 1, "feedback");
         size_t n;
         own->magnitude = sqrt(2. / (double)(own->in + own->out));
-        if (!has_feedback(rule, l, t->net.count)) {
+        if (!has_feedback(&t->net, l)) {
             assert_int_equal(
                 fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions),
                 FAL_ERROR_ARGUMENT);
@@ -162,7 +172,7 @@ static inline void take_feedback(twin *t, fal_reference_rule rule)
         }
         must(fal_trainer_tensor_shape(t->trainer, name, shape, &dimensions));
         assert_int_equal(dimensions, 2);
-        int direct = is_direct(rule);
+        int direct = is_direct(own->rule);
         assert_int_equal(shape[0], direct ? outputs : own->out);
         assert_int_equal(shape[1], direct ? own->out : own->in);
         float *b = trainer_floats(t->trainer, name, &n);
@@ -224,25 +234,26 @@ static inline fal_reference_rule rule_number(const char *name)
     return FAL_REFERENCE_BP;
 }
 
-/* `options` with a rule; the batch is arrays.count rows, and the arrays are the
- * twin's from now on. */
-static inline twin twin_open(const fal_reference_layer *layers, size_t count,
-                             fal_trainer_options options, fal_arrays arrays)
+/* `options` with a rule, that of layers that `rules` (or NULL) gives none; the batch is
+ * arrays.count rows, and the arrays are the twin's from now on. */
+static inline twin twin_open_mixed(const fal_reference_layer *layers,
+                                   const char *const *rules, size_t count,
+                                   fal_trainer_options options, fal_arrays arrays)
 {
     twin t = {0};
     char text[512];
     fal_model_options model_options = FAL_MODEL_OPTIONS;
     model_options.weight_law = "xavier";
-    write_network(layers, count, text, sizeof text);
+    write_network(layers, rules, count, text, sizeof text);
     must(fal_model_create(&t.model, device, text, &model_options));
     options.batch = arrays.count;
     options.schedule = "constant";
     t.trainer = trainer_of(t.model, &options);
     t.keeps_gradients = options.keep_gradients;
     must(fal_reference_network_make(&t.net, layers, count, arrays.count));
-    fal_reference_rule rule = rule_number(options.rule);
     for (size_t l = 0; l < count; l++)
-        t.net.layers[l].rule = rule;
+        t.net.layers[l].rule = rule_number(rules && rules[l] ? rules[l]
+                                                             : options.rule);
     t.batch.loss = options.loss && strcmp(options.loss, "mse") == 0
                        ? FAL_SQUARED_ERROR
                        : FAL_CROSS_ENTROPY;
@@ -251,8 +262,14 @@ static inline twin twin_open(const fal_reference_layer *layers, size_t count,
     twin_data(&t, arrays);
     draw_vectors(&t);
     take_weights(&t);
-    take_feedback(&t, rule);
+    take_feedback(&t);
     return t;
+}
+
+static inline twin twin_open(const fal_reference_layer *layers, size_t count,
+                             fal_trainer_options options, fal_arrays arrays)
+{
+    return twin_open_mixed(layers, NULL, count, options, arrays);
 }
 
 static inline void twin_close(twin *t)
@@ -343,8 +360,11 @@ static inline void expect_same_step(twin *t, double bound)
 /* One step of both on the twin's numbers; the losses must agree. */
 static inline void step(twin *t)
 {
-    if (t->net.layers[0].rule == FAL_REFERENCE_BRSF)
-        take_feedback(t, FAL_REFERENCE_BRSF);
+    for (size_t l = 0; l < t->net.count; l++)
+        if (t->net.layers[l].rule == FAL_REFERENCE_BRSF) {
+            take_feedback(t);
+            break;
+        }
     double loss = 0, expected = fal_reference_network_forward(&t->net, &t->batch);
     must(fal_trainer_step(t->trainer, &t->arrays, &loss));
     fal_reference_network_backward(&t->net, &t->batch);

@@ -3,6 +3,7 @@
 #include "device/error.h"
 #include "device/memory.h"
 #include "files/safetensors.h"
+#include "train/model.h"
 #include "train/folder.h"
 
 #include <stdio.h>
@@ -66,8 +67,9 @@ static fal_status compare_networks(const cli_options *run, const char *file,
     return cli_fail_option(status, run, CLI_INIT);
 }
 
-/* Makes the network of --net for its complete text only. */
-static fal_status check_network(const fal_model *loaded, const cli_ground *ground,
+/* Makes the network of --net for its complete text, and for its layers' rules, which
+ * are not those of the file. */
+static fal_status check_network(fal_model *loaded, const cli_ground *ground,
                                 const cli_options *run, const char *file)
 {
     fal_model *asked = NULL;
@@ -78,10 +80,18 @@ static fal_status check_network(const fal_model *loaded, const cli_ground *groun
     fal_status status = fal_model_create(&asked, ground->device,
                                          cli_text(run, CLI_NET), &options);
     if (!status)
+        status = fal_network_take_rules(&loaded->network, &asked->network);
+    if (!status)
         status = compare_networks(run, file, fal_model_network(loaded),
                                   fal_model_network(asked));
     fal_model_destroy(asked);
     return status;
+}
+
+fal_status cli_init_law(fal_model *model, const cli_options *run)
+{
+    return fal_law_parse(cli_text(run, CLI_WEIGHT_LAW), 0, "weight law",
+                         &model->weight_law);
 }
 
 static fal_status load_model(fal_model **model, const cli_ground *ground,
@@ -92,6 +102,8 @@ static fal_status load_model(fal_model **model, const cli_ground *ground,
     if (status)
         return cli_fail_option(status, run, CLI_INIT);
     status = check_network(loaded, ground, run, file);
+    if (!status)
+        status = cli_init_law(loaded, run);
     if (!status && cli_given(run, CLI_STANDARDIZE))
         status = fal_model_standardize(loaded, ground->train,
                                        cli_text(run, CLI_STANDARDIZE));

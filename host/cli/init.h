@@ -12,4 +12,8 @@ fal_status cli_init_model(fal_model **model, const cli_ground *ground,
  * rule's shape, leaves the trainer's own. */
 fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run);
 
+/* A model that comes from a file was made by a law that is not known here: the run's
+ * stands in its place. */
+fal_status cli_init_law(fal_model *model, const cli_options *run);
+
 #endif

@@ -1,5 +1,6 @@
 #include "cli/metrics.h"
 #include "cli/config.h"
+#include "cli/init.h"
 #include "cli/output.h"
 #include "cli/settings.h"
 #include "device/error.h"
@@ -14,15 +15,12 @@
 
 /* ---- the run's trainer --------------------------------------------------- */
 
-/* Nothing is trained, so that the optimizer need not be the run's. A model from a file
- * has no law of its weights, so the run's stands in its place. */
+/* Nothing is trained, so that the optimizer need not be the run's. */
 static void describe_trainer(fal_trainer_options *trainer, const cli_options *run,
                              const char *loss)
 {
     cli_ground none = {0};
     cli_trainer_options(trainer, run, &none);
-    if (trainer->feedback_law && strcmp(trainer->feedback_law, "weights") == 0)
-        trainer->feedback_law = cli_text(run, CLI_WEIGHT_LAW);
     trainer->loss = loss;
     trainer->optimizer = "sgd";
     trainer->learning_rate = trainer->learning_rate_adamw = trainer->momentum = 0;
@@ -36,8 +34,11 @@ static void describe_trainer(fal_trainer_options *trainer, const cli_options *ru
 /* Of a rule that draws anew at each step, the checkpoint alone says how many were made. */
 static void tell_start(const fal_trainer *trainer, const char *folder)
 {
-    const fal_rule *rule = trainer->routes[0].rule;
-    if (rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
+    const fal_rule *rule = NULL;
+    for (size_t i = 0; i < trainer->model->network.weights; i++)
+        if (trainer->routes[i].rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
+            rule = trainer->routes[i].rule;
+    if (rule)
         cli_say(
             "'%s' has no checkpoint.safetensors, which says how many steps were "
             "made: the R of %s is that of the first step",
@@ -63,7 +64,7 @@ fal_status cli_run_feedback(fal_trainer *trainer, const char *folder, int quiet)
                           "start.safetensors, which hold the run's feedback; give "
                           "the folder as the run left it",
                           folder);
-    else if (!quiet)
+    if (!status && access(end, F_OK) != 0 && !quiet)
         tell_start(trainer, folder);
     fal_release(end);
     fal_release(start);
@@ -75,7 +76,8 @@ fal_status cli_run_trainer(fal_trainer **trainer, fal_model *model,
 {
     fal_trainer_options made;
     describe_trainer(&made, run, loss);
-    return fal_trainer_create(trainer, model, &made);
+    fal_status status = cli_init_law(model, run);
+    return status ? status : fal_trainer_create(trainer, model, &made);
 }
 
 static int keep(const fal_metric *metric, void *user)

@@ -181,8 +181,16 @@ static int has_matrix(const char *rule_name)
     return fal_rule_find(rule_name, &rule) != FAL_OK || fal_rule_has_matrix(rule);
 }
 
+/* Layers may have rules of their own, which the option does not speak for. */
+static int has_own_rules(const cli_options *options)
+{
+    const char *network = cli_text(options, CLI_NET);
+    return network && strstr(network, " rule=");
+}
+
 void cli_runs_give_way(cli_options *options)
 {
+    int new_rule = cli_in_words(options, CLI_RULE_NAME) && !has_own_rules(options);
     for (size_t i = 0; i < OWN_OPTIONS; i++)
         if (cli_in_words(options, CLI_OPTIMIZER) &&
             !has_own(options, &own_options[i]))
@@ -198,12 +206,10 @@ void cli_runs_give_way(cli_options *options)
     }
     if (cli_in_words(options, CLI_DECAY_SCHEDULE) && !has_decay_schedule(options))
         cli_drop_from_file(options, CLI_DECAY_STEPS);
-    if (cli_in_words(options, CLI_RULE_NAME) &&
-        !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
-                       cli_text(options, CLI_RULE_NAME)))
+    if (new_rule && !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
+                                   cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK_LAW);
-    if (cli_in_words(options, CLI_RULE_NAME) &&
-        !has_matrix(cli_text(options, CLI_RULE_NAME)))
+    if (new_rule && !has_matrix(cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK);
     for (size_t i = 0; i < FILLINGS && cli_in_words(options, CLI_NET); i++)
         if (!has_preset(options))
@@ -269,7 +275,7 @@ void cli_seeds_unset(cli_options *options)
 static void resolve_feedback(cli_options *run, const char *name, int comparing)
 {
     const fal_rule *rule;
-    if (fal_rule_find(name, &rule) != FAL_OK)
+    if (fal_rule_find(name, &rule) != FAL_OK || has_own_rules(run))
         return;
     /* What a comparison says of feedback is for those of its rules that have it. */
     if (!fal_rule_has_law(rule) && comparing)

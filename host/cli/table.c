@@ -98,8 +98,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
                   "file or a run folder"},
     [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL,
                        CLI_TRAIN | CLI_BENCH | CLI_ANALYZE, rule, RECORDED,
-                       "what carries the error to the hidden layers; analyze takes "
-                       "the run's own, and fa with a file"},
+                       "what carries the error to the hidden layers, but for those "
+                       "with a rule of their own in --net; analyze takes the run's, "
+                       "and fa with a file"},
     [CLI_RULE_LIST] =
         {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule, RECORDED,
          "rules by commas; when left out, all that the network can learn "

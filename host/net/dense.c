@@ -73,8 +73,10 @@ static void gradient(const fal_plan_build *build, size_t index,
 
 const fal_layer_kind fal_dense_kind = {
     .name = "dense",
-    .arguments = "N [nobias]",
-    .meaning = "N units, each connected to every input; images are flattened",
+    .arguments = "N [nobias] [rule=NAME]",
+    .meaning =
+        "N units, each connected to every input; images are flattened; a rule "
+        "of its own in place of the run's",
     .parse = parse,
     .shape = shape,
     .print = print,

@@ -202,6 +202,39 @@ static void default_name(const fal_network *network, fal_layer *layer)
     snprintf(layer->name, sizeof layer->name, "%s%zu", layer->kind->name, same);
 }
 
+static const char rule_word[] = "rule=";
+enum { RULE_WORD = sizeof rule_word - 1 };
+
+/* Takes rule=NAME out of the words behind a kind. */
+static fal_status take_rule(fal_layer *layer, char **words, size_t *count)
+{
+    size_t kept = 0;
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < *count && !status; i++)
+        if (strncmp(words[i], rule_word, RULE_WORD) != 0)
+            words[kept++] = words[i];
+        else if (!layer->kind->gradient)
+            status = fal_fail(FAL_ERROR_ARGUMENT,
+                              "%s has no weight matrix, so that no rule belongs to "
+                              "it; write '%.40s' behind a dense layer",
+                              layer->kind->name, words[i]);
+        else if (layer->rule)
+            status = fal_fail(FAL_ERROR_ARGUMENT,
+                              "it has a second rule, '%.40s'; keep one", words[i]);
+        else
+            status = fal_rule_find(words[i] + RULE_WORD, &layer->rule);
+    *count = kept;
+    return status;
+}
+
+/* Whether a '=' is that of a rule, behind a kind. */
+static int is_of_rule(const char *item, const char *equals)
+{
+    const char *word = equals + 1 - RULE_WORD;
+    return word > item && isspace((unsigned char)word[-1]) &&
+           strncmp(word, rule_word, RULE_WORD) == 0;
+}
+
 static fal_status add_layer(fal_network *network, const char *name, char **words,
                             size_t count)
 {
@@ -211,7 +244,10 @@ static fal_status add_layer(fal_network *network, const char *name, char **words
     if (network->count == LAYER_LIMIT)
         return fal_fail(FAL_ERROR_ARGUMENT, "there are more than %d layers",
                         LAYER_LIMIT);
-    fal_status status = layer.kind->parse(&layer, words + 1, count - 1);
+    count--;
+    fal_status status = take_rule(&layer, words + 1, &count);
+    if (!status)
+        status = layer.kind->parse(&layer, words + 1, count);
     if (status)
         return status;
     if (name) {
@@ -234,18 +270,19 @@ static fal_status add_layer(fal_network *network, const char *name, char **words
     return FAL_OK;
 }
 
-/* One `[name=]kind arguments`; the text is cut into words in place. */
+/* One `[name=]kind arguments [rule=NAME]`; the text is cut into words in place. */
 static fal_status add_item(fal_network *network, char *item)
 {
     char *words[WORD_LIMIT], *name = NULL, *save = NULL;
     size_t count = 0;
     char *equals = strchr(item, '=');
-    if (equals) {
+    if (equals && !is_of_rule(item, equals)) {
         *equals = 0;
         name = strtok_r(item, " \t\n", &save);
         if (!name || strtok_r(NULL, " \t\n", &save))
-            return fal_fail(FAL_ERROR_ARGUMENT, "a name in one word must stand "
-                                                "before '='");
+            return fal_fail(FAL_ERROR_ARGUMENT,
+                            "a name in one word must stand before '=', or '=' in "
+                            "rule=NAME behind the kind");
         item = equals + 1;
     }
     for (char *word = strtok_r(item, " \t\n", &save); word;
@@ -357,6 +394,9 @@ static fal_status write_text(fal_network *network)
         layer->kind->print(layer, arguments, sizeof arguments);
         used += (size_t)snprintf(text + used, size - used, ", %s=%s%s", layer->name,
                                  layer->kind->name, arguments);
+        if (layer->rule)
+            used += (size_t)snprintf(text + used, size - used, " %s%s", rule_word,
+                                     layer->rule->name);
     }
     network->text = text;
     return FAL_OK;
@@ -379,6 +419,18 @@ fal_status fal_network_parse(fal_network *network, const char *text,
         status = write_text(network);
     if (status)
         fal_network_release(network);
+    return status;
+}
+
+fal_status fal_network_take_rules(fal_network *network, const fal_network *other)
+{
+    char *text = network->text;
+    for (size_t i = 0; i < network->count && i < other->count; i++)
+        if (network->layers[i].number)
+            network->layers[i].rule = other->layers[i].rule;
+    fal_status status = write_text(network);
+    if (!status)
+        fal_release(text);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #define FAL_NETWORK_H
 
 #include "device/arena.h"
+#include "learn/rule.h"
 #include "ops/activation.h"
 
 typedef struct fal_shape {
@@ -37,6 +38,8 @@ typedef struct fal_layer {
                       * whose delta passes through this layer; 0: none */
     size_t inputs, outputs; /* of the weight, stored [inputs][outputs] */
     fal_slot weight, bias;  /* in the parameter arena */
+    const fal_rule *rule;   /* of the text, layers with weight matrices; NULL: the
+                             * trainer's */
     int by_sample;          /* of norms: over each sample, not over the batch */
     int has_state;
     fal_slot running_mean, running_var; /* [outputs] in the state arena */
@@ -66,6 +69,9 @@ int fal_network_is_preset(const char *text);
 fal_status fal_network_parse(fal_network *network, const char *text,
                              const fal_network_defaults *defaults);
 void fal_network_release(fal_network *network);
+
+/* Its layers learn by the rules of another network's. */
+fal_status fal_network_take_rules(fal_network *network, const fal_network *other);
 
 /* The layer with weights number 1 … weights. */
 fal_layer *fal_network_weight_layer(const fal_network *network, unsigned number);

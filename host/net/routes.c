@@ -1,5 +1,7 @@
 /* Routes: the row of the rule table that each layer with weights learns by, and
- * whether it can. */
+ * whether it can. A row says two things of its layer: where its own error comes from,
+ * and what carries its delta down to the layer below, if that takes it from there: its
+ * B, its signs, or W itself, under bp and under direct rows. */
 #include "device/memory.h"
 #include "net/layer.h"
 
@@ -41,16 +43,39 @@ static fal_status check_bound(const fal_layer *layer, const fal_rule *rule)
         rule->name, layer->name, culprit);
 }
 
+/* The layer above must hand down what this one learns by. */
+static fal_status check_source(const fal_network *network, const fal_route *routes,
+                               unsigned number)
+{
+    const fal_rule *own = routes[number - 1].rule, *above = routes[number].rule;
+    if (own->path != FAL_PATH_LAYERS || above->path != FAL_PATH_NONE)
+        return FAL_OK;
+    const fal_layer *layer = fal_network_weight_layer(network, number);
+    const fal_layer *next = fal_network_weight_layer(network, number + 1);
+    return fal_fail(
+        FAL_ERROR_ARGUMENT,
+        "rule %s, layer %s: no error reaches it, for %s above has the rule "
+        "%s and hands none down; give %s the rule %s or a direct one (dfa, "
+        "drtp), or %s another",
+        own->name, layer->name, next->name, above->name, layer->name, above->name,
+        next->name);
+}
+
 /* ---- routes -------------------------------------------------------------- */
 
 fal_status fal_routes_make(fal_route *routes, const fal_network *network,
                            const fal_rule *rule)
 {
     fal_status status = FAL_OK;
-    for (unsigned l = 1; l <= network->weights && !status; l++) {
-        routes[l - 1].rule = rule;
-        if (l < network->weights)
-            status = check_bound(fal_network_weight_layer(network, l), rule);
+    for (unsigned l = 1; l <= network->weights; l++) {
+        const fal_rule *own = fal_network_weight_layer(network, l)->rule;
+        routes[l - 1].rule = own ? own : rule;
+    }
+    for (unsigned l = 1; l < network->weights && !status; l++) {
+        status = check_bound(fal_network_weight_layer(network, l),
+                             routes[l - 1].rule);
+        if (!status)
+            status = check_source(network, routes, l);
     }
     fal_routes_freeze(routes, network->weights);
     return status;

@@ -93,14 +93,14 @@ fal_status fal_trainer_carrier(fal_trainer *t, unsigned number, fal_view *view)
     const fal_rule *rule = route_of(t, number)->rule;
     fal_view magnitude = nothing;
     *view = nothing;
-    if (number == 1 || rule->path != FAL_PATH_LAYERS)
+    if (!fal_trainer_hands_down(t, number))
         return FAL_OK;
-    if (rule->carrier == FAL_CARRIER_WEIGHTS)
+    if (fal_rule_is_direct(rule) || !fal_rule_has_law(rule)) {
         *view = fal_arena_view(&t->model->parameters, layer->weight);
+        return FAL_OK;
+    }
     if (rule->carrier == FAL_CARRIER_FEEDBACK)
         return fal_trainer_feedback(t, number, view);
-    if (!fal_rule_has_law(rule))
-        return FAL_OK;
     fal_status status = find_room(t, number, view);
     if (!status)
         status = fal_trainer_feedback(t, number, &magnitude);

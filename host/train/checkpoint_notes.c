@@ -15,10 +15,13 @@
  * that law counts; a model that was loaded may have another. */
 static int is_by_weights(const fal_trainer *t)
 {
-    const fal_rule *rule = t->routes[0].rule;
-    return fal_rule_has_law(rule) && rule->path == FAL_PATH_LAYERS &&
-           t->feedback.count == 0 &&
-           (!t->has_feedback_law || t->feedback_law.kind == FAL_LAW_WEIGHTS);
+    int by_weights = !t->has_feedback_law ||
+                     t->feedback_law.kind == FAL_LAW_WEIGHTS;
+    for (unsigned l = 1; l <= t->model->network.weights && by_weights; l++)
+        if (fal_trainer_has_law(t, l) && t->feedback_slots[l - 1].count == 0 &&
+            t->routes[l - 1].rule->path == FAL_PATH_LAYERS)
+            return 1;
+    return 0;
 }
 
 static void note_feedback(const fal_trainer *t, fal_notes *notes)
@@ -71,7 +74,7 @@ static void note_optimizer(const fal_trainer *t, fal_notes *notes)
 void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
 {
     const fal_trainer_options *o = &t->options;
-    fal_notes_text(notes, "rule", t->routes[0].rule->name);
+    fal_notes_text(notes, "rule", t->rule->name);
     note_feedback(t, notes);
     fal_notes_text(notes, "loss", fal_loss_name((int)t->loss));
     fal_notes_text(notes, "loss_reduction", fal_reduction_name(t->sums_loss));

@@ -13,14 +13,29 @@ static int is_direct(const fal_route *route)
     return fal_rule_is_direct(route->rule);
 }
 
-/* The law of layer l counts where l hands the error down (l ≥ 2), or where it receives
- * it from the output (l < L). */
+int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number)
+{
+    return number > 1 && trainer->routes[number - 2].rule->path == FAL_PATH_LAYERS;
+}
+
+/* The law of layer l counts where l hands the error down, or where it receives it
+ * directly (l < L). */
 int fal_trainer_has_law(const fal_trainer *trainer, unsigned number)
 {
     const fal_route *route = &trainer->routes[number - 1];
     if (!fal_rule_has_law(route->rule))
         return 0;
-    return is_direct(route) ? number < trainer->model->network.weights : number > 1;
+    return is_direct(route) ? number < trainer->model->network.weights
+                            : fal_trainer_hands_down(trainer, number);
+}
+
+/* Whether any layer's rule is one of these. */
+static int has_rule(const fal_trainer *trainer, int (*is_one)(const fal_rule *rule))
+{
+    for (size_t i = 0; i < trainer->model->network.weights; i++)
+        if (is_one(trainer->routes[i].rule))
+            return 1;
+    return 0;
 }
 
 /* A matrix in W_l's shape; or [outputs][units], direct. */
@@ -49,32 +64,52 @@ static fal_status find_feedback(const char *name, int *regenerates)
     return fal_fail_unknown("feedback", name, known, 2);
 }
 
-fal_status fal_trainer_find_feedback(fal_trainer *t, const fal_rule *rule)
+static fal_status check_feedback(const fal_trainer *t)
 {
     const fal_trainer_options *o = &t->options;
-    fal_status status = find_feedback(o->feedback, &t->regenerates);
-    if (status)
-        return status;
-    if (o->feedback_law && !fal_rule_has_law(rule))
+    if (o->feedback_law && !has_rule(t, fal_rule_has_law))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "feedback law '%s': the rule %s has no random feedback",
-                        o->feedback_law, rule->name);
-    if (t->regenerates && !fal_rule_has_matrix(rule))
+                        o->feedback_law, t->rule->name);
+    if (t->regenerates && !has_rule(t, fal_rule_has_matrix))
         return fal_fail(
             FAL_ERROR_ARGUMENT,
             "feedback 'regenerated': the rule %s has no random feedback; "
             "leave it out",
-            rule->name);
+            t->rule->name);
     return FAL_OK;
+}
+
+fal_status fal_trainer_find_routes(fal_trainer *t)
+{
+    const fal_network *network = &t->model->network;
+    t->routes = fal_allocate(network->weights, sizeof *t->routes);
+    if (!t->routes)
+        return FAL_ERROR_MEMORY;
+    fal_status status = fal_routes_make(t->routes, network, t->rule);
+    if (!status)
+        status = find_feedback(t->options.feedback, &t->regenerates);
+    return status ? status : check_feedback(t);
 }
 
 /* ---- laws ---------------------------------------------------------------- */
 
+static int is_layered(const fal_rule *rule)
+{
+    return rule->path == FAL_PATH_LAYERS && fal_rule_has_law(rule);
+}
+
+/* `units` and `weights` are for one kind of rule each; where a network has both kinds,
+ * they say nothing of the other. */
 static fal_status find_law(const fal_trainer *trainer, int direct, fal_law *law)
 {
+    fal_law_kind usual = direct ? FAL_LAW_UNITS : FAL_LAW_WEIGHTS;
+    fal_law_kind others = direct ? FAL_LAW_WEIGHTS : FAL_LAW_UNITS;
     *law = trainer->feedback_law;
-    if (!trainer->has_feedback_law)
-        law->kind = direct ? FAL_LAW_UNITS : FAL_LAW_WEIGHTS;
+    if (!trainer->has_feedback_law ||
+        (law->kind == others &&
+         has_rule(trainer, direct ? is_layered : fal_rule_is_direct)))
+        law->kind = usual;
     if (direct ? law->kind == FAL_LAW_WEIGHTS : law->kind == FAL_LAW_UNITS)
         return fal_fail(
             FAL_ERROR_ARGUMENT,
@@ -189,19 +224,23 @@ static fal_status draw_all(fal_trainer *trainer)
     return status;
 }
 
-fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule)
+fal_status fal_trainer_make_feedback(fal_trainer *trainer)
 {
-    unsigned count = (unsigned)trainer->model->network.weights;
-    trainer->routes = fal_allocate(count, sizeof *trainer->routes);
+    size_t count = trainer->model->network.weights;
     trainer->feedback_slots = fal_allocate(count, sizeof *trainer->feedback_slots);
-    if (!trainer->routes || !trainer->feedback_slots)
+    if (!trainer->feedback_slots)
         return FAL_ERROR_MEMORY;
     fal_arena_begin(&trainer->feedback, trainer->model->device, "feedback");
-    fal_status status = fal_routes_make(trainer->routes, &trainer->model->network,
-                                        rule);
-    if (!status)
-        status = place_all(trainer);
+    fal_status status = place_all(trainer);
     return status ? status : draw_all(trainer);
+}
+
+int fal_trainer_redraws(const fal_trainer *trainer, const fal_random *random)
+{
+    for (size_t i = 0; i < trainer->model->network.weights; i++)
+        if (&trainer->routes[i].random == random)
+            return !fal_rule_keeps_matrix(trainer->routes[i].rule);
+    return 0;
 }
 
 void fal_trainer_redraw(fal_trainer *trainer)
@@ -247,8 +286,8 @@ fal_status fal_trainer_load_feedback(fal_trainer *trainer, const char *path)
             "regenerated from its seed; use --feedback stored, or leave "
             "it by --fresh-feedback",
             path);
-    if (trainer->routes[0].rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
-        return FAL_OK;
+    if (trainer->feedback_tensors.count > 0 && trainer->feedback.count == 0)
+        return FAL_OK; /* all of it is drawn */
     fal_status status = fal_model_path(path, "start.safetensors", &name);
     if (!status)
         status = fal_safetensors_open(&file, name);

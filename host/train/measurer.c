@@ -59,7 +59,8 @@ static fal_status list_tensors(fal_measurer *m)
 static int has_projection(const fal_trainer *t, unsigned number)
 {
     return number > 1 && number < t->model->network.weights &&
-           fal_rule_is_direct(t->routes[number - 1].rule);
+           fal_rule_is_direct(t->routes[number - 1].rule) &&
+           fal_rule_is_direct(t->routes[number - 2].rule);
 }
 
 /* B_{l-1}^T B_l, in W_l's shape. */

@@ -291,6 +291,17 @@ static fal_status read_view(const view *v, fal_view at, const fal_layer *layer,
                     layer->weight.count * sizeof *values, values);
 }
 
+/* Whether something stands in for W_l: it hands the error down, or two layers have it
+ * directly, the output layer by itself. */
+static int has_carrier(const fal_trainer *t, size_t number)
+{
+    if (fal_trainer_hands_down(t, (unsigned)number))
+        return 1;
+    return fal_rule_is_direct(t->routes[number - 2].rule) &&
+           (number == t->model->network.weights ||
+            fal_rule_is_direct(t->routes[number - 1].rule));
+}
+
 /* The output layer's under a direct rule: B_{L-1}^T. */
 static fal_status read_turned(const view *v, size_t number, float *carrier)
 {
@@ -311,7 +322,7 @@ static fal_status read_carrier(const view *v, size_t number, float *carrier)
     const fal_measurer *m = v->measurer;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
     fal_view own;
-    if (fal_rule_is_direct(m->trainer->routes[number - 1].rule))
+    if (!fal_trainer_hands_down(m->trainer, (unsigned)number))
         return number == v->network->weights
                    ? read_turned(v, number, carrier)
                    : fal_arena_read(&m->projections,
@@ -327,7 +338,7 @@ static fal_status add_weight_alignment(const view *v)
     fal_status status = FAL_OK;
     for (size_t l = 2; l <= v->network->weights && !status; l++) {
         const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)l);
-        if (t->routes[l - 1].rule->path == FAL_PATH_NONE)
+        if (!has_carrier(t, l))
             continue;
         status = read_carrier(v, l, v->second);
         if (!status)

@@ -132,14 +132,15 @@ static fal_status load_tensor(const fal_tensor *tensor, const fal_safetensors *f
     return status;
 }
 
-/* All are looked at before the first is changed. */
+/* All are looked at before the first is changed; those that are drawn are neither. */
 fal_status fal_tensor_list_load(const fal_tensor_list *list,
                                 const fal_safetensors *file, int required)
 {
     fal_status status = FAL_OK;
     for (int write = 0; write < 2; write++)
         for (size_t i = 0; i < list->count && !status; i++)
-            if (required || fal_safetensors_find(file, list->items[i].name))
+            if (!list->items[i].random &&
+                (required || fal_safetensors_find(file, list->items[i].name)))
                 status = load_tensor(&list->items[i], file, write);
     return status;
 }

@@ -130,11 +130,11 @@ static void fill_defaults(fal_trainer_options *o, fal_update_rule optimizer)
         o->momentum = usual[optimizer].momentum;
 }
 
-static fal_status resolve(fal_trainer *t, const fal_rule **rule)
+static fal_status resolve(fal_trainer *t)
 {
     fal_trainer_options *o = &t->options;
     int loss = 0;
-    fal_status status = fal_rule_find(o->rule ? o->rule : "bp", rule);
+    fal_status status = fal_rule_find(o->rule ? o->rule : "bp", &t->rule);
     if (!status)
         status = find_optimizer(o->optimizer ? o->optimizer : "adam",
                                 &t->optimizer);
@@ -150,7 +150,7 @@ static fal_status resolve(fal_trainer *t, const fal_rule **rule)
     if (!status)
         status = check_numbers(o, t->optimizer);
     if (!status)
-        status = fal_trainer_find_feedback(t, *rule);
+        status = fal_trainer_find_routes(t);
     t->loss = (fal_loss)loss;
     t->has_feedback_law = o->feedback_law != NULL;
     fill_defaults(o, t->optimizer);
@@ -415,16 +415,15 @@ fal_status fal_trainer_create(fal_trainer **created, fal_model *model,
     fal_trainer *t = status ? NULL : fal_allocate(1, sizeof *t);
     if (!t)
         return status ? status : FAL_ERROR_MEMORY;
-    const fal_rule *rule = NULL;
     t->model = model;
     t->options = options;
     t->fixed_rate = -1;
     t->schedule_length = options.steps;
-    status = resolve(t, &rule);
+    status = resolve(t);
     if (!status)
         status = fal_trainer_make_decays(t);
     if (!status)
-        status = fal_trainer_make_routes(t, rule);
+        status = fal_trainer_make_feedback(t);
     if (!status)
         status = make_arenas(t);
     if (!status)

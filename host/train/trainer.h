@@ -45,7 +45,8 @@ struct fal_trainer {
     fal_decay_schedule decay_schedule;
     float *decays; /* of weights, by layer of the network */
 
-    fal_route *routes; /* by weight layer number − 1 */
+    const fal_rule *rule; /* of layers that have none of their own */
+    fal_route *routes;    /* by weight layer number − 1 */
     fal_arena gradients, feedback, moments, squares;
     fal_arena statistics; /* of a batch, laid out as the model's state */
     fal_arena norm;       /* of the gradients, where they are clipped */
@@ -88,13 +89,17 @@ struct fal_trainer {
     char *resumed_from;   /* the checkpoint's name */
 };
 
-/* host/train/feedback.c: what the options say of feedback; routes, feedback tensors and
- * their random values. */
-fal_status fal_trainer_find_feedback(fal_trainer *trainer, const fal_rule *rule);
-fal_status fal_trainer_make_routes(fal_trainer *trainer, const fal_rule *rule);
+/* host/train/feedback.c: the layers' rules, with what the options say of feedback;
+ * then feedback tensors and their random values. */
+fal_status fal_trainer_find_routes(fal_trainer *trainer);
+fal_status fal_trainer_make_feedback(fal_trainer *trainer);
 
-/* Whether the feedback law of a layer counts: it hands the error down by it, or
- * receives it. */
+/* Whether a layer's rule draws anew what is in `random`, at each step. */
+int fal_trainer_redraws(const fal_trainer *trainer, const fal_random *random);
+
+/* Whether a layer hands the error down to the one below; whether its feedback law
+ * counts, since it does so by that law, or receives the error by it. */
+int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number);
 int fal_trainer_has_law(const fal_trainer *trainer, unsigned number);
 
 /* Sets the draw of an R that is the step's, before it is read; B or R as it is or would
@@ -107,8 +112,8 @@ uint64_t fal_trainer_saved_bytes(const fal_trainer *trainer);
  * others in room of their own until the next call for that layer; no buffer where the
  * rule has none there. Enqueued, not waited for.
  * B or R of layer `number`, [in][out], or direct [outputs][units]; and what the next
- * step carries the error down with, in place of W [in][out]: layers from 2 on, rules
- * from layer to layer. */
+ * step carries the error down with, W itself or in its place, [in][out]: layers that
+ * hand one down. */
 fal_status fal_trainer_feedback(fal_trainer *trainer, unsigned number,
                                 fal_view *view);
 fal_status fal_trainer_carrier(fal_trainer *trainer, unsigned number,

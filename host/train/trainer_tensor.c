@@ -60,7 +60,7 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
     if (list->count == 0 && ends_with(name, ".feedback"))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "tensor %s: the rule %s has no random feedback", name,
-                        t->routes[0].rule->name);
+                        t->rule->name);
     fal_status status = fal_tensor_find(list, name, &found);
     if (status)
         return status;
@@ -177,7 +177,7 @@ static fal_status find_feedback(const fal_trainer *t, const char *layer,
         return status;
     if (t->feedback_tensors.count == 0)
         return fal_fail(FAL_ERROR_ARGUMENT, "the rule %s has no random feedback",
-                        t->routes[0].rule->name);
+                        t->rule->name);
     list_feedback(t, list, sizeof list);
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "layer %s: no feedback belongs to it, only to %s", layer, list);
