@@ -58,6 +58,10 @@ static const char *no_field(const fal_route *route)
     if (rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
         return "it draws its feedback anew for each step, and so has no fixed "
                "points";
+    if (rule->path == FAL_PATH_TARGET)
+        return "it pulls at the weights whatever the outputs are, and so has no "
+               "fixed "
+               "points";
     if (route->frozen || rule->carrier == FAL_CARRIER_NONE)
         return "its hidden layers do not learn";
     return NULL;
@@ -81,7 +85,7 @@ static fal_status take_carrier(fal_trained_field *trained, fal_trainer *trainer,
     const fal_model *model = trainer->model;
     const fal_layer *layer = fal_network_weight_layer(&model->network, number);
     const fal_rule *rule = trainer->routes[number - 1].rule;
-    const int direct = rule->path == FAL_PATH_DIRECT;
+    const int direct = fal_rule_is_direct(rule);
     const size_t rows = direct ? model->network.outputs : layer->inputs;
     fal_view view;
     double *values;
