@@ -590,6 +590,7 @@ static void what_has_no_field_is_refused(void **state)
     refuse("input 6, dense 5, relu, dense 4", "brsf", MOST, 0,
            "draws its feedback");
     refuse("input 6, dense 5, relu, dense 4", "shallow", MOST, 0, "do not learn");
+    refuse("input 6, dense 5, tanh, dense 4", "drtp", MOST, 0, "no fixed points");
     refuse("input 6, dense 5, relu, dense 4", "fa", 58, 1,
            "59 parameters; at most 58");
     refuse("input 6, dense 5, relu, dense 3", "fa", MOST, 1, "");
