@@ -100,7 +100,7 @@ static fal_status check_settings(const fal_spec *spec, const cli_yaml_node *node
 static fal_status check_seeds(const fal_spec *spec, fal_scale scale)
 {
     const cli_yaml_node *node = fal_spec_setting(spec, scale, "seeds");
-    double seeds;
+    double seeds = 0;
     if (!node)
         return fal_spec_fail(spec, spec->scales[scale],
                              "seeds: missing; give 'seeds: 8'");
