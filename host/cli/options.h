@@ -118,6 +118,7 @@ typedef enum cli_id {
     CLI_DRY_RUN,
     CLI_DEVICE,
     CLI_GEMM,
+    CLI_JOBS,
     CLI_CHECK,
     CLI_M,
     CLI_N,

@@ -252,6 +252,9 @@ const cli_option cli_table[CLI_OPTIONS] = {
          device, RECORDED,
          "who makes matrix products: our kernels, CLBlast those it can, or "
          "what was measured to be faster on the device"},
+    [CLI_JOBS] = {"jobs", "N", NULL, CLI_COUNT, &positive, CLI_REPRODUCE, device, 0,
+                  "parts at a time, each in a process of its own (the cores of a "
+                  "CPU, else 1); no result depends on it"},
     [CLI_CHECK] =
         {"check", "[NAME]", NULL, CLI_OPTIONAL_TEXT, NULL, CLI_DEVICES, device, 0,
          "run every kernel against its reference in plain C on the device NAME"},

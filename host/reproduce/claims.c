@@ -226,7 +226,8 @@ fal_status fal_claims_read(fal_spec *spec)
 {
     const cli_yaml_node *list = cli_yaml_member(spec->root, "claims");
     if (!list || list->kind != CLI_YAML_LIST || list->count == 0)
-        return fal_spec_fail(spec, list, "claims: must be a list of claims");
+        return fal_spec_fail(spec, list, "%smust be a list of claims",
+                             list ? "" : "claims: ");
     spec->claims = fal_allocate(list->count, sizeof *spec->claims);
     if (!spec->claims)
         return FAL_ERROR_MEMORY;

@@ -18,23 +18,23 @@ static void print_data(const fal_study *study)
     cli_print("\n");
 }
 
-void fal_show_head(const fal_study *study, const char *folder,
-                   const fal_device_info *device, size_t finished)
+void fal_show_head(const fal_job *job)
 {
+    const fal_study *study = &job->study;
     cli_print("%-*s", COLUMN, "study");
-    cli_print_name(folder);
+    cli_print_name(fal_run_folder(job->folder));
     cli_print("\n%-*s", COLUMN, "paper");
     cli_print_words(study->spec.paper, COLUMN);
-    if (device)
-        cli_print("%-*s%s, %s (%s)\n", COLUMN, "device", device->selector,
-                  device->name, device->platform);
+    if (*job->machine.selector)
+        cli_print("%-*s%s, %s (%s)\n", COLUMN, "device", job->machine.selector,
+                  job->machine.name, job->machine.platform);
     print_data(study);
     cli_print("%-*s%s, %llu seed%s, %zu part%s\n", COLUMN, "scale",
               fal_scale_names[study->scale], (unsigned long long)study->seeds,
               study->seeds == 1 ? "" : "s", study->parts.count,
               study->parts.count == 1 ? "" : "s");
-    if (finished > 0)
-        cli_print("%-*sbehind %zu of %zu parts\n", COLUMN, "resumed", finished,
+    if (job->before > 0)
+        cli_print("%-*sbehind %zu of %zu parts\n", COLUMN, "resumed", job->before,
                   study->parts.count);
     cli_print("\n");
 }

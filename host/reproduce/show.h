@@ -2,12 +2,11 @@
 #ifndef REPRODUCE_SHOW_H
 #define REPRODUCE_SHOW_H
 
-#include "cli/options.h"
+#include "reproduce/job.h"
 #include "reproduce/results.h"
 
-/* The first lines; `device` NULL: none is used. `finished`: parts of earlier calls. */
-void fal_show_head(const fal_study *study, const char *folder,
-                   const fal_device_info *device, size_t finished);
+/* The first lines, before the first part. */
+void fal_show_head(const fal_job *job);
 
 /* The verdicts, and where everything is. */
 void fal_show_outcome(const fal_outcome *outcome, const char *folder);

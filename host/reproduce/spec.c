@@ -122,7 +122,8 @@ static fal_status take_settings(fal_spec *spec)
         return status;
     if (!scales || scales->kind != CLI_YAML_MAPPING)
         return fal_spec_fail(spec, scales,
-                             "scales: must be a mapping with tiny, quick and full");
+                             "%smust be a mapping with tiny, quick and full",
+                             scales ? "" : "scales: ");
     status = check_keys(spec, scales, fal_scale_names, FAL_SCALES);
     for (size_t i = 0; i < FAL_SCALES && !status; i++) {
         spec->scales[i] = cli_yaml_member(scales, fal_scale_names[i]);

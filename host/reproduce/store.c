@@ -163,6 +163,18 @@ static fal_status load_part(const char *path, cJSON **result)
     return FAL_OK;
 }
 
+fal_status fal_store_take(const fal_run *folder, fal_study *study, size_t index)
+{
+    char name[NAME];
+    name_part(name, &study->parts.list[index]);
+    char *path = fal_folder_path(fal_run_folder(folder), name);
+    if (!path)
+        return FAL_ERROR_MEMORY;
+    fal_status status = load_part(path, &study->parts.results[index]);
+    fal_release(path);
+    return status;
+}
+
 fal_status fal_store_load(const fal_run *folder, fal_study *study, size_t *count)
 {
     fal_status status = fal_run_files_sweep(fal_run_folder(folder));
@@ -170,14 +182,8 @@ fal_status fal_store_load(const fal_run *folder, fal_study *study, size_t *count
     if (!status)
         status = make_parts_folder(folder);
     for (size_t i = 0; i < study->parts.count && !status; i++) {
-        char name[NAME];
-        name_part(name, &study->parts.list[i]);
-        char *path = fal_folder_path(fal_run_folder(folder), name);
-        if (!path)
-            return FAL_ERROR_MEMORY;
-        status = load_part(path, &study->parts.results[i]);
+        status = fal_store_take(folder, study, i);
         *count += study->parts.results[i] ? 1 : 0;
-        fal_release(path);
     }
     return status;
 }

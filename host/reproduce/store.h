@@ -28,6 +28,10 @@ fal_status fal_store_check(const fal_stored *stored, const fal_study *study,
  * *count: how many there are. */
 fal_status fal_store_load(const fal_run *folder, fal_study *study, size_t *count);
 
+/* The same of one that was saved. Whoever made it takes it from there: a file may hold a
+ * last digit less. */
+fal_status fal_store_take(const fal_run *folder, fal_study *study, size_t index);
+
 /* Writes the result of a part, whole. */
 fal_status fal_store_save(fal_run *folder, const fal_part *part,
                           const cJSON *result);

@@ -148,11 +148,18 @@ void fal_study_settings(const fal_study *study, fal_json *json)
 
 /* ---- device and data ----------------------------------------------------- */
 
+static fal_status open_device(fal_study *study)
+{
+    cli_options named = *study->options;
+    named.values[CLI_QUIET].set |= study->silent;
+    return cli_device_open(&study->device, &named);
+}
+
 fal_status fal_study_device(fal_study *study, fal_device **device)
 {
     fal_status status = FAL_OK;
     if (!study->device)
-        status = cli_device_open(&study->device, study->options);
+        status = open_device(study);
     if (!status)
         *device = study->device;
     return status;

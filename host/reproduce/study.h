@@ -24,6 +24,7 @@ struct fal_study {
     fal_scale scale;
     uint64_t seeds;
     const cli_options *options; /* where devices and data sets are named */
+    int silent;                 /* 1: says nothing about the device */
     const char *data;           /* the data set; NULL: it needs none */
     char *data_missing;         /* why that cannot be read; NULL: it can */
     fal_dataset *splits[2];
