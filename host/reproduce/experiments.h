@@ -4,6 +4,8 @@
 
 #include "reproduce/experiment.h"
 
+extern const fal_experiment fal_experiment_refinetti;
+
 /* NULL ends the list. */
 extern const fal_experiment *const fal_experiments[];
 

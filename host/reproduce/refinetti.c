@@ -1,0 +1,33 @@
+#include "reproduce/refinetti.h"
+
+static const fal_refinetti_chapter *const chapters[FAL_REFINETTI_KINDS] = {
+    [FAL_REFINETTI_ONLINE] = &fal_refinetti_online,
+    [FAL_REFINETTI_RECOVERY] = &fal_refinetti_recovery,
+};
+
+static fal_status list(fal_study *study, fal_parts *parts)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < FAL_REFINETTI_KINDS && !status; i++)
+        status = chapters[i]->list(study, parts);
+    return status;
+}
+
+static fal_status run(fal_study *study, const fal_part *part, cJSON *result)
+{
+    return chapters[part->kind]->run(study, part, result);
+}
+
+static fal_status conclude(fal_study *study, fal_findings *findings)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < FAL_REFINETTI_KINDS && !status; i++)
+        status = chapters[i]->conclude(study, findings);
+    return status;
+}
+
+const fal_experiment fal_experiment_refinetti = {.name = "refinetti",
+                                                 .list = list,
+                                                 .run = run,
+                                                 .conclude = conclude,
+                                                 .on_device = 1};
