@@ -79,15 +79,13 @@ static double moved(const fal_two_layers *net, const float *x, const double *e,
 
 static void is_what_a_step_does(void **state)
 {
-    static const fal_activation kinds[] = {{FAL_LINEAR, 0},
-                                           {FAL_RELU, 0},
-                                           {FAL_LEAKY, .25f},
-                                           {FAL_TANH, 0},
-                                           {FAL_SIGMOID, 0}};
+    static const fal_activation kinds[] = {{FAL_LINEAR, 0},   {FAL_RELU, 0},
+                                           {FAL_LEAKY, .25f}, {FAL_TANH, 0},
+                                           {FAL_SIGMOID, 0},  {FAL_SCALE, -2}};
     float *w = random_floats(UNITS * INPUTS, 1), *beta = random_floats(UNITS, 1);
     float *b = random_floats(UNITS, 1), *x = random_floats(SAMPLES * INPUTS, 2);
     (void)state;
-    for (size_t a = 0; a < 5; a++) {
+    for (size_t a = 0; a < 6; a++) {
         fal_two_layers net = {INPUTS, UNITS, kinds[a], .7, w, beta, b};
         double by_beta[SAMPLES][SAMPLES], by_w[SAMPLES][SAMPLES];
         double e[SAMPLES] = {.9, -.4, .3, -1.1};

@@ -19,6 +19,8 @@ static double value_of(fal_activation of, double a)
         return a < 0 ? 0 : a;
     case FAL_LEAKY:
         return a < 0 ? (double)of.slope * a : a;
+    case FAL_SCALE:
+        return (double)of.slope * a;
     case FAL_TANH:
         return tanh(a);
     case FAL_SIGMOID:
@@ -36,6 +38,8 @@ static double derivative_of(fal_activation of, double h)
         return h > 0 ? 1 : 0;
     case FAL_LEAKY:
         return h > 0 ? 1 : (double)of.slope;
+    case FAL_SCALE:
+        return (double)of.slope;
     case FAL_TANH:
         return 1 - h * h;
     case FAL_SIGMOID:

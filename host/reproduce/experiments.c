@@ -4,6 +4,7 @@
 
 const fal_experiment *const fal_experiments[] = {
     &fal_experiment_refinetti,
+    &fal_experiment_song,
     NULL,
 };
 

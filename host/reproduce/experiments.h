@@ -5,6 +5,7 @@
 #include "reproduce/experiment.h"
 
 extern const fal_experiment fal_experiment_refinetti;
+extern const fal_experiment fal_experiment_song;
 
 /* NULL ends the list. */
 extern const fal_experiment *const fal_experiments[];
