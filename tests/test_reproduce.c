@@ -815,6 +815,8 @@ static void wrong_words_are_refused(void **state)
         "'toy'?");
     assert_refused("reproduce toy --tiny --full", 2, "only one of them");
     assert_refused("reproduce toy --seeds 0", 2, "option --seeds");
+    assert_refused("reproduce toy --data mnist", 2,
+                   "option --data: toy takes no data set; leave it out");
     assert_refused("reproduce toy more", 2, "argument 'more'");
     assert_refused("reproduce device --device nothing-like-it", 2,
                    "nothing-like-it");
@@ -969,7 +971,7 @@ static void the_list_says_what_there_is(void **state)
     assert_int_equal(tool->code, 0);
     assert_has(tool->out, "toy          Nobody 2026, Numbers that are known\n");
     assert_has(tool->out, "2 claims; --quick 1 s, --full 1 s\n");
-    assert_has(tool->out, "Times are estimates for this device");
+    assert_has(tool->out, "times what\nit takes on the README's machine");
     assert_true(tool_fits(tool->out));
     cJSON *json = cJSON_Parse(tool_run("reproduce --json")->out);
     assert_int_equal(cJSON_GetArraySize(json), 3);

@@ -29,10 +29,17 @@ static fal_status check_new(const cli_options *words)
 static fal_status check_kind(const cli_options *words, const char *folder)
 {
     int compares = words->command == CLI_COMPARE;
-    char *rule = NULL, *rules = NULL;
+    char *rule = NULL, *rules = NULL, *experiment = NULL;
     fal_status status = cli_config_text(folder, "rule", &rule);
     if (!status)
         status = cli_config_text(folder, "rules", &rules);
+    if (!status)
+        status = cli_config_text(folder, "experiment", &experiment);
+    if (!status && experiment)
+        status = fal_fail(FAL_ERROR_ARGUMENT,
+                          "'%s' is the folder of an experiment; go on with falign "
+                          "reproduce --resume %s",
+                          folder, folder);
     if (!status && (compares ? rule != NULL : rules != NULL))
         status = fal_fail(FAL_ERROR_ARGUMENT,
                           "'%s' is the folder of a %s; go on with falign %s "
@@ -41,6 +48,7 @@ static fal_status check_kind(const cli_options *words, const char *folder)
                           compares ? "train" : "compare", folder);
     fal_release(rule);
     fal_release(rules);
+    fal_release(experiment);
     return status;
 }
 

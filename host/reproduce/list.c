@@ -1,6 +1,6 @@
 /* The list of experiments. How long one takes here: what its parts took on the machine
  * of the README, times how much slower this device is at a training step of a small
- * network, which is what most parts are made of. */
+ * network, which is what most parts are made of, divided by the parts at a time. */
 #include "cli/bench.h"
 #include "cli/ground.h"
 #include "cli/output.h"
@@ -30,28 +30,64 @@ static fal_status time_step(fal_device *device, double *ms)
     return status;
 }
 
-/* How many times the README's machine; NAN: there is no device, as error_message
- * says. */
-static double measure_device(const cli_options *options)
+/* What times are made for. */
+struct place {
+    double slower; /* than the README's machine; NAN: there is no device */
+    char why[1024];
+    size_t cores;
+};
+
+static fal_status measure(fal_device *device, struct place *place)
 {
-    fal_device *device = NULL;
-    double ms = NAN;
-    fal_status status = cli_device_open(&device, options);
+    double ms;
+    fal_machine machine = {.units = 0};
+    fal_device_info info = {.size = sizeof info};
+    fal_status status = fal_device_describe(device, &info);
     if (!status)
         status = time_step(device, &ms);
+    if (status)
+        return status;
+    fal_machine_describe(&machine, &info);
+    place->slower = ms / readme_ms;
+    place->cores = fal_machine_cores(&machine);
+    return FAL_OK;
+}
+
+static struct place measure_device(const cli_options *options)
+{
+    fal_device *device = NULL;
+    struct place place = {.slower = NAN, .cores = 1};
+    fal_status status = cli_device_open(&device, options);
+    if (!status)
+        status = measure(device, &place);
+    if (status)
+        snprintf(place.why, sizeof place.why, "%s", fal_error_message());
     fal_device_destroy(device);
-    return status ? NAN : ms / readme_ms;
+    if (cli_flag(options, CLI_JOBS))
+        place.cores = (size_t)cli_whole(options, CLI_JOBS);
+    return place;
 }
 
 /* ---- times --------------------------------------------------------------- */
 
 struct row {
     fal_spec spec;
-    double seconds[FAL_SCALES]; /* on the README's machine */
+    double seconds[FAL_SCALES];
+    int lacks_data;
 };
 
+/* The last part may run alone. */
+static double seconds_of(const fal_study *study, const struct place *place)
+{
+    double longest = 0;
+    for (size_t i = 0; i < study->parts.count; i++)
+        longest = fmax(longest, study->parts.list[i].seconds);
+    return fmax(longest, fal_study_expected(study) / (double)place->cores) *
+           (isnan(place->slower) ? 1 : place->slower);
+}
+
 static fal_status read_row(struct row *row, const fal_experiment *experiment,
-                           const cli_options *options)
+                           const cli_options *options, const struct place *place)
 {
     fal_status status = fal_spec_read(&row->spec, experiment);
     for (size_t i = 0; i < FAL_SCALES && !status; i++) {
@@ -59,7 +95,8 @@ static fal_status read_row(struct row *row, const fal_experiment *experiment,
         status = fal_study_open(&study, experiment, (fal_scale)i,
                                 cli_whole(options, CLI_STUDY_SEEDS),
                                 cli_text(options, CLI_DATA), options);
-        row->seconds[i] = fal_study_expected(&study);
+        row->lacks_data = study.data_missing != NULL;
+        row->seconds[i] = status ? NAN : seconds_of(&study, place);
         fal_study_close(&study);
     }
     return status;
@@ -78,36 +115,42 @@ static void print_time(char text[16], double seconds)
 
 /* ---- text ---------------------------------------------------------------- */
 
-static void print_row(const struct row *row, double slower)
+static void print_row(const struct row *row)
 {
     enum { COLUMN = 13 };
     char quick[16], full[16];
-    double factor = isnan(slower) ? 1 : slower;
-    print_time(quick, factor * row->seconds[FAL_SCALE_QUICK]);
-    print_time(full, factor * row->seconds[FAL_SCALE_FULL]);
+    print_time(quick, row->seconds[FAL_SCALE_QUICK]);
+    print_time(full, row->seconds[FAL_SCALE_FULL]);
     cli_print("%-*s", COLUMN, row->spec.name);
     cli_print_words(row->spec.paper, COLUMN);
     cli_print("%*s", COLUMN, "");
     cli_print_words(row->spec.about, COLUMN);
-    cli_print("%*s%zu claims; --quick %s, --full %s\n\n", COLUMN, "",
-              row->spec.claim_count, quick, full);
+    cli_print("%*s%zu claim%s; --quick %s, --full %s\n", COLUMN, "",
+              row->spec.claim_count, row->spec.claim_count == 1 ? "" : "s", quick,
+              full);
+    if (row->lacks_data)
+        cli_print("%*swithout the claims that need %s, which is not there\n",
+                  COLUMN, "", row->spec.data);
+    cli_print("\n");
 }
 
-static void print_foot(double slower)
+static void print_foot(const struct place *place)
 {
-    if (isnan(slower))
-        cli_print("Times are those of the README's machine; of this one: %s\n",
-                  fal_error_message());
-    else
-        cli_print(
-            "Times are estimates for this device: a small training step takes "
-            "%.2g of what\nit takes on the README's machine.\n",
-            slower);
+    if (isnan(place->slower)) {
+        cli_print("Times are those of the README's machine. Of this one:\n");
+        cli_print_words(place->why, 0);
+        return;
+    }
+    cli_print(
+        "Times are estimates for this device: a small training step takes %.2f "
+        "times what\nit takes on the README's machine, and %zu part%s at a "
+        "time.\n",
+        place->slower, place->cores, place->cores == 1 ? " runs" : "s run");
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void add_row(const struct row *row, double slower, fal_json *json)
+static void add_row(const struct row *row, fal_json *json)
 {
     fal_json_begin_object(json);
     cli_json_text(json, "name", row->spec.name);
@@ -118,7 +161,7 @@ static void add_row(const struct row *row, double slower, fal_json *json)
     fal_json_key(json, "seconds");
     fal_json_begin_object(json);
     for (size_t i = 0; i < FAL_SCALES; i++)
-        cli_json_number(json, fal_scale_names[i], slower * row->seconds[i]);
+        cli_json_number(json, fal_scale_names[i], row->seconds[i]);
     fal_json_end_object(json);
     fal_json_end_object(json);
 }
@@ -130,22 +173,22 @@ fal_status fal_show_list(const cli_options *options,
 {
     fal_json json = FAL_JSON;
     fal_status status = FAL_OK;
-    double slower = measure_device(options);
+    struct place place = measure_device(options);
     int as_json = cli_flag(options, CLI_JSON);
     int silent = as_json || cli_flag(options, CLI_QUIET);
     fal_json_begin_array(&json);
     for (; *list && !status; list++) {
         struct row row;
-        status = read_row(&row, *list, options);
+        status = read_row(&row, *list, options, &place);
         if (!status && !silent)
-            print_row(&row, slower);
+            print_row(&row);
         if (!status)
-            add_row(&row, slower, &json);
+            add_row(&row, &json);
         fal_spec_release(&row.spec);
     }
     fal_json_end_array(&json);
     if (!status && !silent)
-        print_foot(slower);
+        print_foot(&place);
     if (!status && as_json)
         return cli_print_json(&json);
     fal_json_release(&json);

@@ -15,9 +15,7 @@ struct answer {
     char message[2048];
 };
 
-/* ---- the child ----------------------------------------------------------- */
-
-static void describe(fal_machine *machine, const fal_device_info *info)
+void fal_machine_describe(fal_machine *machine, const fal_device_info *info)
 {
     snprintf(machine->selector, sizeof machine->selector, "%s", info->selector);
     snprintf(machine->name, sizeof machine->name, "%s", info->name);
@@ -25,6 +23,8 @@ static void describe(fal_machine *machine, const fal_device_info *info)
     machine->units = info->compute_units;
     machine->is_cpu = strncmp(info->selector, "cpu", 3) == 0;
 }
+
+/* ---- the child ----------------------------------------------------------- */
 
 static void look(struct answer *answer, const cli_options *options)
 {
@@ -34,7 +34,7 @@ static void look(struct answer *answer, const cli_options *options)
     if (!answer->status)
         answer->status = fal_device_describe(device, &info);
     if (!answer->status)
-        describe(&answer->machine, &info);
+        fal_machine_describe(&answer->machine, &info);
     else
         snprintf(answer->message, sizeof answer->message, "%s",
                  fal_error_message());

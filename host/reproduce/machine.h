@@ -15,6 +15,9 @@ typedef struct fal_machine {
 /* Errors: those of opening it. */
 fal_status fal_machine_find(fal_machine *machine, const cli_options *options);
 
+/* The same from what is known of a device. */
+void fal_machine_describe(fal_machine *machine, const fal_device_info *info);
+
 /* Processes that a CPU, or a study without a device, has room for. */
 size_t fal_machine_cores(const fal_machine *machine);
 

@@ -55,9 +55,15 @@ static fal_status open_new(fal_job *job, const fal_experiment *const *list)
     fal_status status = choose_scale(options, FAL_SCALE_QUICK, &scale);
     if (status)
         return status;
-    return fal_study_open(&job->study, experiment, scale,
-                          cli_whole(options, CLI_STUDY_SEEDS),
-                          cli_text(options, CLI_DATA), options);
+    status = fal_study_open(&job->study, experiment, scale,
+                            cli_whole(options, CLI_STUDY_SEEDS),
+                            cli_text(options, CLI_DATA), options);
+    if (!status && cli_flag(options, CLI_DATA) && !job->study.spec.data)
+        status = cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                          "%s takes no data set; leave it out",
+                                          experiment->name),
+                                 options, CLI_DATA);
+    return status;
 }
 
 /* ---- going on ------------------------------------------------------------ */

@@ -165,10 +165,11 @@ const found = {faults, plots: [], cells: 0, hints: [],
   ground: getComputedStyle(document.body).backgroundColor,
   copies: document.querySelectorAll(".copy button").length};
 document.querySelectorAll("svg.plot").forEach(svg => {
-  const box = svg.getBoundingClientRect(), plot = {lines: 0, outside: 0};
+  const box = svg.getBoundingClientRect(), plot = {lines: 0, marks: 0, outside: 0};
   svg.querySelectorAll(".line, .band, .mark").forEach(path => {
     const own = path.getBoundingClientRect();
     if (path.classList.contains("line") && path.getTotalLength() > 0) plot.lines++;
+    if (path.classList.contains("mark")) plot.marks++;
     if (own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 ||
         own.bottom > box.bottom + 1) plot.outside++;
   });
