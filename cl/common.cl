@@ -174,7 +174,9 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
  *         w -= rate*first * m/(sqrt(v)*second + 1e-8)
  *   muon, where it leaves parameters to adamw: with .95, .05, third and 1e-10
  * with what changes each step (host/ops/optimize.h: fal_update_step); `decay` is the
- * optimizer's times the step's. */
+ * optimizer's times the step's. DECOUPLED: decay is taken off w as adamw does. LEARNT:
+ * feedback b beside w takes the same step and the same decay (Kolen and Pollack 1994),
+ * so that w - b only shrinks. */
 #define SGD 0
 #define ADAM 1
 #define ADAMW 2
@@ -185,6 +187,8 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
 #define MOMENT 2
 #define MAY_HALT 4
 #define SCALED 8
+#define DECOUPLED 16
+#define LEARNT 32
 
 typedef struct optimizer {
     int rule;
@@ -198,44 +202,60 @@ typedef struct update_step {
 } update_step;
 
 typedef struct parameter {
-    floatv w, m, v;
+    floatv w, m, v, b;
 } parameter;
+
+/* Decay, as far as it does not go by way of the gradient */
+INLINE parameter shrink(parameter p, optimizer o, update_step step)
+{
+    const float kept = 1.0f - step.rate * (o.decay * step.decay);
+    p.w *= kept, p.b *= kept;
+    return p;
+}
 
 INLINE parameter sgd(parameter p, floatv g, optimizer o, update_step step)
 {
-    g += o.decay * step.decay * p.w;
+    if (o.parts & DECOUPLED)
+        p = shrink(p, o, step);
+    else
+        g += o.decay * step.decay * p.w;
     if (o.parts & MOMENT) {
         p.m = o.momentum * p.m + g;
         g = o.parts & NESTEROV ? g + o.momentum * p.m : p.m;
     }
-    p.w -= step.rate * g;
+    p.w -= step.rate * g, p.b -= step.rate * g;
     return p;
 }
 
 INLINE parameter adam(parameter p, floatv g, optimizer o, update_step step)
 {
-    const float decay = o.decay * step.decay;
-    if (o.rule == ADAM)
-        g += decay * p.w;
+    if (o.parts & DECOUPLED)
+        p = shrink(p, o, step);
     else
-        p.w *= 1.0f - step.rate * decay;
+        g += o.decay * step.decay * p.w;
     p.m = 0.9f * p.m + 0.1f * g;
+    floatv root;
     if (o.rule == MUON) {
         p.v = 0.95f * p.v + 0.05f * (g * g);
-        p.w -= step.rate * step.first * (p.m / (sqrt(p.v) * step.third + 1e-10f));
-        return p;
+        root = sqrt(p.v) * step.third + 1e-10f;
+    } else {
+        p.v = 0.999f * p.v + 0.001f * (g * g);
+        root = sqrt(p.v) * step.second + 1e-8f;
     }
-    p.v = 0.999f * p.v + 0.001f * (g * g);
-    p.w -= step.rate * step.first * (p.m / (sqrt(p.v) * step.second + 1e-8f));
+    const floatv move = step.rate * step.first * (p.m / root);
+    p.w -= move, p.b -= move;
     return p;
 }
 
 /* The first n of VW neighbouring parameters, with what the rule keeps for each */
 INLINE void improve(__global float *w, __global float *m, __global float *v,
-                    floatv g, ulong n, optimizer o, update_step step)
+                    __global float *b, floatv g, ulong n, optimizer o,
+                    update_step step)
 {
     parameter p;
-    p.w = vloadv(0, w), p.m = 0, p.v = 0;
+    p.w = vloadv(0, w), p.m = 0, p.v = 0, p.b = 0;
+    if (o.parts & LEARNT)
+        p.b = vloadv(0, b);
     if (o.parts & MOMENT)
         p.m = vloadv(0, m);
     if (o.rule != SGD)
@@ -246,6 +266,8 @@ INLINE void improve(__global float *w, __global float *m, __global float *v,
         store_lanes(m, p.m, n);
     if (o.rule != SGD)
         store_lanes(v, p.v, n);
+    if (o.parts & LEARNT)
+        store_lanes(b, p.b, n);
 }
 
 /* ---- random numbers ---------------------------------------------------------- */
@@ -461,7 +483,7 @@ typedef struct job {
                                           * rectangle and blocks */
     operand a, b;
     values is; /* B's */
-    place c, bias, other, scale, moment, squares, halted;
+    place c, bias, other, scale, moment, squares, feedback, halted;
     epilogue e;
 } job;
 
@@ -469,7 +491,7 @@ typedef struct job {
 typedef struct target {
     __global float *c;
     __global const float *bias, *other;
-    __global float *moment, *squares;
+    __global float *moment, *squares, *feedback;
 } target;
 
 typedef __global float *const *buffers;
@@ -482,7 +504,8 @@ INLINE __global float *find(buffers in, place p)
 INLINE target find_target(buffers in, const job *j)
 {
     const target t = {find(in, j->c), find(in, j->bias), find(in, j->other),
-                      find(in, j->moment), find(in, j->squares)};
+                      find(in, j->moment), find(in, j->squares),
+                      find(in, j->feedback)};
     return t;
 }
 
@@ -491,7 +514,7 @@ INLINE target move(target t, size_t row, uint column, uint pitch)
 {
     const size_t by = row * pitch + column;
     t.c += by, t.bias += column, t.other += by;
-    t.moment += by, t.squares += by;
+    t.moment += by, t.squares += by, t.feedback += by;
     return t;
 }
 
@@ -525,7 +548,7 @@ INLINE floatv finish(floatv v, target t, ulong n, int diagonal, epilogue e,
                      update_step step)
 {
     if (e.parts & UPDATES) {
-        improve(t.c, t.moment, t.squares, v, n, e.update, step);
+        improve(t.c, t.moment, t.squares, t.feedback, v, n, e.update, step);
         return v;
     }
     if (e.parts & ADDS_OLD)

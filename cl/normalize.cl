@@ -1,5 +1,6 @@
 /* Batch norm of x [rows][columns], column by column over the rows, and layer norm of
- * x [rows][positions][channels], row by row, both with the activation behind them:
+ * x [rows][positions][channels], row by row, both with the activation behind them; and
+ * `center`, which only takes off the means of columns:
  *   xhat = (x - mean) / sqrt(variance + EPSILON),  y = phi(gain xhat + bias)
  * gain and bias, one behind the other, belong to a column or channel; without AFFINE
  * they are 1 and 0. Backward, with n the values that share a mean, sums over them,
@@ -40,7 +41,7 @@ typedef struct learner {
 INLINE void learn(learner l, ulong at, floatv g, ulong n)
 {
     if (l.parts & UPDATES)
-        improve(l.w + at, l.m + at, l.v + at, g, n, l.how, l.step);
+        improve(l.w + at, l.m + at, l.v + at, 0, g, n, l.how, l.step);
     else
         store_lanes(l.w + at, g, n);
 }
@@ -517,6 +518,46 @@ __kernel void layer_norm_backward(uint parts, uint rows, uint positions,
         const float xhat = (x[at + i] - mean) * root;
         signal[at + i] = (u - (plain + xhat * weighted)) * root;
     }
+#endif
+}
+
+/* ---- centering --------------------------------------------------------------- */
+
+#if CPU_LIKE
+INLINE void center_strip(const uint width, uint rows, uint columns, __global float *x,
+                         ulong left)
+{
+    floatv none[STRIP], mean[STRIP];
+    ALL for (uint j = 0; j < width; j++) none[j] = 0;
+    strip_sums(width, 0, x, rows, columns, none, mean);
+    ALL for (uint j = 0; j < width; j++) mean[j] /= rows;
+    ROLL for (uint r = 0; r < rows; r++)
+        ROLL for (uint j = 0; j < width; j++) {
+            const ulong at = (ulong)r * columns + j * VW;
+            store_lanes(x + at, vloadv(0, x + at) - mean[j], left - j * VW);
+        }
+}
+#endif
+
+/* x [rows][columns] less each column's mean over the rows */
+__kernel void center(uint rows, uint columns, __global float *x, ulong x_at, uint span)
+{
+    x += x_at;
+#if CPU_LIKE
+    const uint first = get_group_id(0) * span, end = min(first + span, columns);
+    uint i = first;
+    for (; i + STRIP * VW <= end; i += STRIP * VW)
+        center_strip(STRIP, rows, columns, x + i, end - i);
+    for (; i < end; i += VW) center_strip(1, rows, columns, x + i, end - i);
+#else
+    __local float shared[LARGEST_GROUP];
+    const uint wide = get_local_size(0) / span, share = get_local_id(0) / wide;
+    const uint column = get_group_id(0) * wide + get_local_id(0) % wide;
+    const uint n = column < columns ? rows : 0; /* past the last: nothing */
+    float sum = 0;
+    for (uint r = share; r < n; r += span) sum += x[(ulong)r * columns + column];
+    const float mean = column_sum(shared, sum, wide) / rows;
+    for (uint r = share; r < n; r += span) x[(ulong)r * columns + column] -= mean;
 #endif
 }
 

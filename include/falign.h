@@ -422,6 +422,19 @@ typedef struct fal_trainer fal_trainer;
  *            shape, drawn anew for each step, a function of the feedback seed and
  *            the steps done before
  *   frsf     the same with one R that stays
+ *   kp       Kolen and Pollack: fa with a B that learns. B_l takes the same step as W_l,
+ *            whatever the optimizer makes of the gradient, and the same weight decay,
+ *            which is decoupled under every optimizer: their difference only shrinks,
+ *            by 1 - rate * weight_decay a step. A fit says in the log where that adds
+ *            up to little
+ *   wm       the weight mirror: fa with a B that learns between the steps. In a mirror
+ *            step each layer from the second on is shown noise xi [batch][in], drawn
+ *            from the noise seed; y = phi(xi W_l), without bias and norm, in the output
+ *            layer xi W_l; of both their means over the rows are taken off, and
+ *            B_l <- (1 - mirror_decay) B_l + (mirror_rate/batch) xi^T y.
+ *            fal_trainer_fit makes samples/batch of them (rounded down) before the first
+ *            step of the trainer's life, and every step, fal_trainer_step's too, ends in
+ *            one; single steps begin without any but those of fal_trainer_mirror
  *   shallow  only the output layer learns; running statistics move all the same
  *
  * The output layer learns by its exact gradient under every rule. A norm between a
@@ -459,7 +472,8 @@ typedef struct fal_trainer_options {
     double momentum;          /* sgd, below 0: .9; muon's beta, below 0: .95 */
     int nesterov;             /* sgd; needs momentum */
     double weight_decay;      /* coupled for sgd and adam, decoupled for adamw and
-                               * muon; of all layers: see fal_trainer_weight_decay */
+                               * muon, and under kp for all; of all layers: see
+                               * fal_trainer_weight_decay */
     size_t batch;             /* rows of a step; 128. The last partial batch of an
                                * epoch is kept */
     uint64_t steps;           /* the run ends after so many; 0: no limit */
@@ -489,7 +503,7 @@ typedef struct fal_trainer_options {
     int measure_epochs;     /* 1: before the first step of each epoch */
     const char *feedback; /* random feedback: "stored" (NULL), or "regenerated" from
                            * its seed whenever it is read: the same numbers and no
-                           * memory, uniform laws only */
+                           * memory, uniform laws only; not of kp and wm */
     const char *loss_reduction; /* over a batch: "mean" (NULL), or "sum", whose
                                  * gradients are rows times as large. Losses that are
                                  * reported are means over samples either way */
@@ -498,13 +512,16 @@ typedef struct fal_trainer_options {
                                         * weight_decay_steps on; "linear": it falls
                                         * to 0 at that step */
     uint64_t weight_decay_steps;       /* of cut and linear, which need it */
+
+    double mirror_rate, mirror_decay; /* of wm alone: above 0, the decay at most 1;
+                                       * 0: .01 */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
             0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL, NULL,    \
-            NULL, 0                                                                \
+            NULL, 0, 0, 0                                                          \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 
@@ -566,6 +583,11 @@ FAL_API fal_status fal_trainer_validation(fal_trainer *trainer,
 FAL_API fal_status fal_trainer_step(fal_trainer *trainer, const fal_arrays *arrays,
                                     double *loss);
 
+/* Makes so many mirror steps of the rule wm now, for those who train step by step.
+ * Weights stay. Errors: ARGUMENT (nothing learns by a mirror; a fit is running),
+ * DIVERGED (a step before did), DEVICE. */
+FAL_API fal_status fal_trainer_mirror(fal_trainer *trainer, uint64_t steps);
+
 /* Sets the learning rate of the following steps; they no longer follow a schedule.
  * With muon the rate of what it leaves to adamw changes in proportion. */
 FAL_API fal_status fal_trainer_learning_rate(fal_trainer *trainer, double rate);
@@ -582,8 +604,8 @@ FAL_API fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *la
  * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
  *   "dense1.delta" [rows of the last batch][units],
- *   "dense2.feedback": fa's B, brsf's and frsf's R [out][in]; dfa, drtp, hidden
- *   layers: B [outputs][units]. Of brsf the R of the next step.
+ *   "dense2.feedback": fa's, kp's and wm's B, brsf's and frsf's R [out][in]; dfa, drtp,
+ *   hidden layers: B [outputs][units]. Of brsf the R of the next step.
  * and of hidden layers, as of the last measurement, [rows of its batch][units]:
  *   "dense1.carried": the error that the rule hands the layer, before phi'
  *   "dense1.reference_delta": the true delta_l
@@ -621,7 +643,7 @@ FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *la
  *                       layers as one vector (Refinetti et al. 2021)
  *   update_alignment    hidden: cosine of dW_l and dW*_l, which the two deltas make;
  *                       no biases. total: all of them as one vector
- *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp), B_l (fa),
+ *   weight_alignment    2 … L: cosine of W_l and C_l. C_l is W_l (bp), B_l (fa, kp, wm),
  *                       s sign W_l (usf), |R_l| ∘ sign W_l (frsf; brsf, of the next
  *                       step); dfa, drtp: B_{l-1}^T B_l, in the output layer
  *                       B_{L-1}^T. Of rules by layer: W_l or what stands in for it if

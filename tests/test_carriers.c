@@ -411,6 +411,8 @@ static void options_that_cannot_be_are_refused(void **state)
     refuse("brsf", "regenerated", "xavier-normal", "--feedback stored");
     refuse("bp", "regenerated", NULL, "the rule bp has no random feedback");
     refuse("usf", "regenerated", NULL, "the rule usf has no random feedback");
+    refuse("kp", "regenerated", NULL, "the rule kp changes its feedback");
+    refuse("wm", "regenerated", NULL, "the rule wm changes its feedback");
     refuse("fa", "forgotten", NULL,
            "unknown feedback 'forgotten'; known: stored, regenerated");
 }

@@ -28,13 +28,19 @@ static void same_seed_same_bytes(void **state)
 /* Sums are split by shapes alone. */
 static void threads_change_no_bit(void **state)
 {
-    static const char *const lines[] = {"$T --net mlp-2x100 --norm batch --rule fa "
-                                        "--epochs 1 --log 5 --out threads%d-0",
-                                        "$T --net mlp-2x100 --norm layer --clip 1 "
-                                        "--epochs 1 --log 5 --out threads%d-1"};
+    static const char *const lines[] = {
+        "$T --net mlp-2x100 --norm batch --rule fa "
+        "--epochs 1 --log 5 --out threads%d-0",
+        "$T --net mlp-2x100 --norm layer --clip 1 "
+        "--epochs 1 --log 5 --out threads%d-1",
+        "$T --net mlp-2x100 --rule kp --weight-decay "
+        "0.1 --epochs 1 --log 5 --out threads%d-2",
+        "$T --net mlp-2x100 --rule wm "
+        "--epochs 1 --log 5 --out threads%d-3"};
+    enum { LINES = sizeof lines / sizeof *lines };
     (void)state;
     for (int threads = 1; threads <= 2; threads++)
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < LINES; i++) {
             char line[128];
             snprintf(line, sizeof line, "%d", threads);
             setenv("POCL_MAX_PTHREAD_COUNT", line, 1);
@@ -42,8 +48,12 @@ static void threads_change_no_bit(void **state)
             assert_good(line);
         }
     unsetenv("POCL_MAX_PTHREAD_COUNT");
-    assert_same_run("threads1-0", "threads2-0");
-    assert_same_run("threads1-1", "threads2-1");
+    for (int i = 0; i < LINES; i++) {
+        char one[32], two[32];
+        snprintf(one, sizeof one, "threads1-%d", i);
+        snprintf(two, sizeof two, "threads2-%d", i);
+        assert_same_run(one, two);
+    }
 }
 
 static void saved_start_repeats_the_run(void **state)

@@ -111,6 +111,8 @@ static void measures_with_the_feedback_of_the_run(void **state)
         "--rule usf --weight-law xavier",
         "--rule brsf --weight-law xavier-normal",
         "--rule frsf --feedback regenerated --weight-law uniform:0.3",
+        "--rule kp --weight-decay 0.5",
+        "--rule wm --mirror-rate 0.1 --mirror-decay 0.1",
         "--rule frsf --init other/start.safetensors --feedback-seed 9",
     };
     enum { RUNS = sizeof options / sizeof *options };
@@ -149,6 +151,37 @@ static void r_of_the_start_is_told(void **state)
     assert_has(tool->error, told);
     tool = tool_run("evaluate run --data $D --measure --quiet");
     assert_null(strstr(tool->error, "checkpoint"));
+}
+
+/* What evaluate finds. */
+static double weight_alignment(const char *folder)
+{
+    char line[128];
+    snprintf(line, sizeof line, "evaluate %s --data $D --measure --json", folder);
+    const struct tool *tool = tool_run(line);
+    assert_int_equal(tool->code, 0);
+    cJSON *json = cJSON_Parse(tool->out);
+    double total = number(cJSON_GetObjectItem(json, "weight_alignment"), "total");
+    cJSON_Delete(json);
+    return total;
+}
+
+/* What learned stands in the checkpoint alone; --init takes it from there. */
+static void learned_feedback_is_the_checkpoints(void **state)
+{
+    (void)state;
+    assert_good("$T --rule wm --net mlp-2x8 --epochs 1 --mirror-rate 0.3 "
+                "--mirror-decay 0.3 --out run");
+    assert_good("train --data $D --rule wm --init run --epochs 0 --quiet --out on");
+    double before = weight_alignment("run"), on = weight_alignment("on");
+    assert_true(before > .8 && before == on);
+    assert_int_equal(unlink("run/checkpoint.safetensors"), 0);
+    const struct tool *tool = tool_run("evaluate run --data $D --measure");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->error, "'run' has no checkpoint.safetensors, which holds what "
+                            "feedback learned: the B of wm is that of before the "
+                            "first step");
+    assert_true(fabs(weight_alignment("run")) < .5);
 }
 
 /* A column a layer, 80 columns at most: then the next block. */
@@ -213,6 +246,7 @@ int main(void)
         TEST(measures_with_the_feedback_of_the_run),
         TEST(metrics_are_a_table),
         TEST(r_of_the_start_is_told),
+        TEST(learned_feedback_is_the_checkpoints),
         TEST(a_model_alone_is_not_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,9 +236,10 @@ static void bad_options_are_refused(void **state)
     o = good;                                                                      \
     o.field = value;                                                               \
     refuse(model, &o, part)
-    REFUSE(rule, "dfaa",
-           "unknown rule 'dfaa'; known: bp, fa, dfa, drtp, usf, brsf, frsf, "
-           "shallow; did you mean 'dfa'?");
+    REFUSE(
+        rule, "dfaa",
+        "unknown rule 'dfaa'; known: bp, fa, dfa, drtp, usf, brsf, frsf, kp, wm, "
+        "shallow; did you mean 'dfa'?");
     REFUSE(optimizer, "sdg",
            "unknown optimizer 'sdg'; known: sgd, adam, adamw, muon");
     REFUSE(loss, "mes", "unknown loss 'mes'");
@@ -389,12 +390,13 @@ static fal_model *trained(const fal_dataset *data, const char *rule,
 /* A device whose largest buffer is small splits every arena. */
 static void arenas_of_several_buffers(void **state)
 {
-    static const char *const rules[] = {"bp", "fa", "dfa", "frsf", "shallow"};
+    static const char *const rules[] = {"bp", "fa", "dfa",    "frsf",
+                                        "kp", "wm", "shallow"};
     fal_arrays arrays = random_arrays(100, 20, 5, 0);
     fal_dataset *data = dataset_of(&arrays);
     uint64_t largest = device->facts.allocation;
     (void)state;
-    for (size_t r = 0; r < 5; r++) {
+    for (size_t r = 0; r < 7; r++) {
         size_t whole, parts;
         fal_model *a = trained(data, rules[r], &whole);
         device->facts.allocation = 128 + 4 * 4096;

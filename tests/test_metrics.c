@@ -27,8 +27,9 @@ static double *copy_of(const double *from, size_t count)
 static double *layered_carrier(const fal_reference_layer *of)
 {
     size_t count = of->in * of->out;
-    double *c = copy_of(of->rule == FAL_REFERENCE_FA ? of->feedback : of->weight,
-                        count);
+    int by_feedback = of->rule == FAL_REFERENCE_FA ||
+                      of->rule == FAL_REFERENCE_KP || of->rule == FAL_REFERENCE_WM;
+    double *c = copy_of(by_feedback ? of->feedback : of->weight, count);
     if (of->rule < FAL_REFERENCE_USF || of->rule > FAL_REFERENCE_FRSF)
         return c;
     for (size_t i = 0; i < count; i++) {

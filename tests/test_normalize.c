@@ -112,6 +112,24 @@ static void far_means_keep_their_variance(void **state)
     }
 }
 
+static void centering_agrees(void **state)
+{
+    /* Rows, columns: about every edge of vectors, strips and groups */
+    static const size_t shapes[][2] = {{1, 1},    {2, 3},     {3, 15},   {5, 16},
+                                       {7, 17},   {127, 63},  {129, 64}, {128, 65},
+                                       {33, 129}, {300, 257}, {9000, 3}};
+    (void)state;
+    for (size_t d = 0; d < family_count; d++)
+        for (size_t i = 0; i < 2 * sizeof shapes / sizeof *shapes; i++) {
+            double worst = 0;
+            const size_t *s = shapes[i / 2];
+            must(fal_check_center(families[d], s[0], s[1], i % 2, &worst));
+            if (!(worst <= 1))
+                fail_msg("centering %zu x %zu: error %g of its bound", s[0], s[1],
+                         worst);
+        }
+}
+
 static void running_statistics_agree(void **state)
 {
     static const size_t counts[] = {1, 3, 16, 17, 1000, 40009};
@@ -424,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_agree),
         cmocka_unit_test(far_means_keep_their_variance),
+        cmocka_unit_test(centering_agrees),
         cmocka_unit_test(running_statistics_agree),
         cmocka_unit_test(norms_do_not_depend_on_units),
         cmocka_unit_test(impossible_norms_are_refused),

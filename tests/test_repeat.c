@@ -53,6 +53,8 @@ static const char *const repeated[] = {
     "--seed 18446744073709551615 --feedback-seed 0 --data-seed 5 --noise-seed 6",
     "$T --validation 0.25 --data-seed 3 --epochs 2 --log epoch --norm batch",
     "$T --rule fa --measure 2 --log 3 --epochs 1",
+    "$T --rule kp --weight-decay 0.1 --measure 2 --log 3 --epochs 1",
+    "$T --rule wm --mirror-rate 0.05 --noise-seed 3 --measure 2 --epochs 1",
     "$T --net mlp-2x8 --rule dfa --norm batch --measure epoch --log epoch "
     "--epochs 2",
     "$T --rule shallow --activation tanh --schedule constant --standardize none "

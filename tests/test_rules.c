@@ -249,8 +249,8 @@ static const fal_reference_layer normed[] = {
      .activations = {{FAL_TANH, 0}}},
     {.in = 13, .out = 5, .has_bias = 1}};
 
-static const char *const rules[] = {"bp",   "fa",   "dfa",    "usf",
-                                    "brsf", "frsf", "shallow"};
+static const char *const rules[] = {"bp",   "fa", "dfa", "usf",    "brsf",
+                                    "frsf", "kp", "wm",  "shallow"};
 enum { RULES = sizeof rules / sizeof *rules, LEARNING = RULES - 1 };
 
 static void deltas_and_gradients_of_every_rule(void **state)
@@ -282,6 +282,7 @@ static void deltas_and_gradients_through_norms(void **state)
 static void deltas_and_gradients_of_thin_and_single(void **state)
 {
     (void)state;
+    noise = 1; /* with others what comes to the single unit may cancel */
     for (size_t r = 0; r < RULES; r++) {
         fal_trainer_options options = plain(rules[r], "adam");
         options.loss = "mse";
@@ -427,6 +428,13 @@ static void expect_change(const char *name, const double *before,
     fal_release(got);
 }
 
+static double *doubled(const double *values, size_t count)
+{
+    double *copy = room(count, sizeof *copy);
+    memcpy(copy, values, count * sizeof *copy);
+    return copy;
+}
+
 /* A unit of usf whose signs are all the same sums up e, and that is 0. */
 static void expect_changes(twin *t, const way *w, double *const *before)
 {
@@ -445,6 +453,37 @@ static void expect_changes(twin *t, const way *w, double *const *before)
             fal_release(values);
             fal_release(after);
         }
+    }
+}
+
+/* Of rules that change feedback, that of the trainer is where both start from. */
+static void begin_feedback(twin *t, double *before[8])
+{
+    fal_reference_rule rule = t->net.layers[0].rule;
+    if (rule == FAL_REFERENCE_KP || rule == FAL_REFERENCE_WM)
+        take_feedback(t);
+    for (size_t l = 0; l < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        before[l] = doubled(own->feedback, own->in * own->out);
+    }
+}
+
+/* Of kp; what mirror steps make is test_mirror.c's. */
+static void expect_feedback_changes(twin *t, const way *w, double *const *before)
+{
+    for (size_t l = 1; l < t->net.count; l++) {
+        const fal_reference_layer *own = &t->net.layers[l];
+        const char *name = tensor_name(l + 1, "feedback");
+        size_t n;
+        if (own->rule != FAL_REFERENCE_KP)
+            return;
+        float *values = trainer_floats(t->trainer, name, &n);
+        double *after = room(n, sizeof *after);
+        put(values, own->out, own->in, 1, after);
+        expect_change(name, before[l], after, own->feedback, own->weight_gradient,
+                      n, w->bound, 0);
+        fal_release(values);
+        fal_release(after);
     }
 }
 
@@ -472,10 +511,11 @@ static void expect_running(twin *t)
 static void golden_step(twin *t, const way *w, int number)
 {
     double bound = t->net.layers[0].norm ? 2e-5 : 5e-6; /* norms cancel */
-    double *before[8];
+    double *before[8], *carried[8];
     fal_reference_settings settings = settings_of(w);
     round_weights(t);
     give_weights(t);
+    begin_feedback(t, carried);
     for (size_t l = 0; l < t->net.count; l++) {
         size_t n = fal_reference_parameters(&t->net.layers[l]);
         before[l] = room(n, sizeof **before);
@@ -486,9 +526,12 @@ static void golden_step(twin *t, const way *w, int number)
     assert_int_equal(t->net.updates, number + 1);
     expect_same_step(t, bound);
     expect_changes(t, w, before);
+    expect_feedback_changes(t, w, carried);
     expect_running(t);
-    for (size_t l = 0; l < t->net.count; l++)
+    for (size_t l = 0; l < t->net.count; l++) {
         fal_release(before[l]);
+        fal_release(carried[l]);
+    }
 }
 
 static void golden_run(const fal_reference_layer *layers, size_t count,

@@ -44,11 +44,11 @@ static int differ(fal_model *a, fal_model *b)
 
 static void same_seeds_give_the_same_bits(void **state)
 {
-    static const char *const rules[] = {"bp",  "usf",  "shallow", "fa",
-                                        "dfa", "brsf", "frsf"};
+    static const char *const rules[] = {"bp",   "usf",  "shallow", "fa", "dfa",
+                                        "brsf", "frsf", "kp",      "wm"};
     fal_arrays arrays = random_arrays(333, 20, 5, 0);
     (void)state;
-    for (size_t r = 0; r < 7; r++) {
+    for (size_t r = 0; r < 9; r++) {
         fal_trainer_options options = short_run(rules[r]);
         fal_model *a = fitted(&arrays, &options), *b = fitted(&arrays, &options);
         expect_equal_models(a, b);

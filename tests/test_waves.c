@@ -11,7 +11,7 @@
 
 /* ---- what launches touch ------------------------------------------------- */
 
-enum { MOST = 4096, FEEDBACK = 64 * 64 };
+enum { MOST = 4096, ONES_FEEDBACK = 42 * 40, FEEDBACK = 8 * ONES_FEEDBACK };
 
 /* `length` floats of a buffer, by product number `product` of a launch */
 typedef struct span {
@@ -59,6 +59,7 @@ static void touch_product(size_t i, const fal_product *p)
     if (p->update) {
         touch(i, 1, p->update->moment, c, "moment");
         touch(i, 1, p->update->squares, c, "squares");
+        touch(i, 1, p->update->feedback, c, "feedback");
         touch(i, 0, p->update->halted, 1, "halted");
     }
 }
@@ -183,7 +184,8 @@ static void expect_independent(const char *network)
                 complain(&spans[i], &spans[j], network, "is written beside");
 }
 
-/* Weights are read before they are updated, all else after its last change. */
+/* Weights and feedback are read before they are updated, all else after its last
+ * change. */
 static void expect_order(const fal_trainer *t, const char *network)
 {
     const fal_workspace *w = &t->workspace;
@@ -191,7 +193,9 @@ static void expect_order(const fal_trainer *t, const char *network)
                          .length = w->inputs.count};
     for (size_t i = 0; i < span_count; i++) {
         const span *x = &spans[i];
-        int is_weight = lies_in(x, &t->model->parameters), written = 0;
+        int is_weight = lies_in(x, &t->model->parameters) ||
+                        x->at.buffer == t->routes[0].feedback.buffer;
+        int written = 0;
         if (x->writes)
             continue;
         for (size_t j = 0; j < span_count; j++) {
@@ -275,9 +279,9 @@ static void draw_network(char text[1024])
     sprintf(text + used, ", dense %d%s", OUTPUTS, below(3) ? "" : " nobias");
 }
 
-static const char *const rules[] = {"bp",   "fa",   "dfa",     "usf",
-                                    "brsf", "frsf", "shallow", "drtp"};
-enum { SHALLOW = 6, RULES = sizeof rules / sizeof *rules };
+static const char *const rules[] = {"bp",   "fa",      "dfa",  "usf", "brsf",
+                                    "frsf", "shallow", "drtp", "kp",  "wm"};
+enum { SHALLOW = 6, KP = 8, RULES = sizeof rules / sizeof *rules };
 
 /* What two trainers must share to do the same. */
 struct mixture {
@@ -286,12 +290,15 @@ struct mixture {
     fal_view feedback;
 };
 
-static void draw_mixture(struct mixture *m, int freezes)
+/* What freezes and what learns with the weights only where trainers may know of it when
+ * they are made. */
+static void draw_mixture(struct mixture *m, int all)
 {
     draw_network(m->network);
     for (size_t i = 0; i < sizeof m->rules; i++)
-        m->rules[i] = (unsigned char)(freezes && !below(8) ? SHALLOW
-                                                           : below(SHALLOW));
+        m->rules[i] = (unsigned char)(all && !below(8)   ? SHALLOW
+                                      : all && !below(4) ? KP
+                                                         : below(SHALLOW));
 }
 
 static void mix(fal_trainer *t, const struct mixture *m)
@@ -300,6 +307,7 @@ static void mix(fal_trainer *t, const struct mixture *m)
     for (size_t i = 0; i < count; i++) {
         must(fal_rule_find(rules[m->rules[i]], &t->routes[i].rule));
         t->routes[i].feedback = m->feedback;
+        t->routes[i].feedback.offset = i * ONES_FEEDBACK;
         t->routes[i].magnitude = .2f;
         t->routes[i].random = (fal_random){FAL_UNIFORM, .2f, 1, 2, 1, 0, 1};
     }
@@ -374,7 +382,7 @@ static void products_of_a_launch_are_independent(void **state)
 /* Of a network of 5 layers: bp's wait for each other, dfa's only for the output. */
 static void pure_rules_take_few_launches(void **state)
 {
-    static const size_t expected[] = {5, 5, 2, 5, 5, 5, 1, 2};
+    static const size_t expected[RULES] = {5, 5, 2, 5, 5, 5, 1, 2, 5, 5};
     (void)state;
     for (size_t r = 0; r < RULES; r++)
         for (int keep = 0; keep < 2; keep++) {

@@ -136,8 +136,8 @@ static inline void give_weights(twin *t)
     }
 }
 
-/* fa has B, brsf and frsf R of layers 2 … L, [out][in]; dfa and drtp B of 1 … L − 1,
- * [outputs][units]; usf has one number for each of layers 2 … L, here by the law
+/* fa, kp and wm have B, brsf and frsf R of layers 2 … L, [out][in]; dfa and drtp B of
+ * 1 … L − 1, [outputs][units]; usf has one number for each of layers 2 … L, here by the law
  * xavier. Of brsf it is the R of the next step. A layer that hands nothing to the one
  * below, which has its error directly or none, has no B or R. */
 static inline int is_direct(fal_reference_rule rule)
@@ -149,7 +149,8 @@ static inline int has_feedback(const fal_reference_network *net, size_t l)
 {
     fal_reference_rule rule = net->layers[l].rule;
     int is_layered = rule == FAL_REFERENCE_FA || rule == FAL_REFERENCE_BRSF ||
-                     rule == FAL_REFERENCE_FRSF;
+                     rule == FAL_REFERENCE_FRSF || rule == FAL_REFERENCE_KP ||
+                     rule == FAL_REFERENCE_WM;
     if (is_direct(rule))
         return l + 1 < net->count;
     return is_layered && l > 0 && !is_direct(net->layers[l - 1].rule) &&
@@ -225,8 +226,8 @@ static inline void draw_vectors(twin *t)
 
 static inline fal_reference_rule rule_number(const char *name)
 {
-    static const char *const names[] = {"bp",   "fa",   "dfa",     "usf",
-                                        "brsf", "frsf", "shallow", "drtp"};
+    static const char *const names[] = {"bp",   "fa",      "dfa",  "usf", "brsf",
+                                        "frsf", "shallow", "drtp", "kp",  "wm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return (fal_reference_rule)i;

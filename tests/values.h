@@ -4,8 +4,8 @@
 
 #include "learning.h"
 
-static const char *const rules[] = {"bp",   "fa",   "dfa",     "usf",
-                                    "brsf", "frsf", "shallow", "drtp"};
+static const char *const rules[] = {"bp",   "fa",      "dfa",  "usf", "brsf",
+                                    "frsf", "shallow", "drtp", "kp",  "wm"};
 enum { RULES = sizeof rules / sizeof *rules };
 
 typedef struct values {

@@ -64,6 +64,9 @@ static fal_status plan_runs(struct comparison *c)
     for (size_t i = 0; !list && i < fal_rule_count(); i++)
         add_rule(fal_rule_name(i), c);
     cli_parts(list, ',', add_rule, c);
+    fal_status status = cli_rules_check(c->options, c->rules, c->rule_count);
+    if (status)
+        return status;
     c->seeds = (size_t)cli_whole(c->options, CLI_SEED_COUNT);
     c->runs = fal_allocate(c->rule_count * c->seeds, sizeof *c->runs);
     if (!c->runs)

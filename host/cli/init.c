@@ -5,6 +5,7 @@
 #include "files/safetensors.h"
 #include "train/model.h"
 #include "train/folder.h"
+#include "train/trainer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,11 +166,17 @@ static fal_status take_feedback(fal_trainer *trainer, const cli_options *run,
     return fal_trainer_load_feedback(trainer, path);
 }
 
+/* What learned is with the weights that it learned from in a run's checkpoint. */
 fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run)
 {
+    int learns = fal_trainer_learner(trainer) != NULL;
+    char *end = fal_folder_path(cli_text(run, CLI_INIT), "checkpoint.safetensors");
     char *file;
-    fal_status status = find_file(cli_text(run, CLI_INIT), "start.safetensors",
+    fal_status status = find_file(cli_text(run, CLI_INIT),
+                                  learns && is_file(end) ? "checkpoint.safetensors"
+                                                         : "start.safetensors",
                                   "model.safetensors", &file);
+    fal_release(end);
     if (!status)
         status = take_feedback(trainer, run, file);
     fal_release(file);

@@ -31,10 +31,11 @@ static void describe_trainer(fal_trainer_options *trainer, const cli_options *ru
     trainer->log_steps = 1;
 }
 
-/* Of a rule that draws anew at each step, the checkpoint alone says how many were made. */
+/* Of a rule that draws anew at each step the checkpoint alone says how many were made, and
+ * it alone has feedback that learned. */
 static void tell_start(const fal_trainer *trainer, const char *folder)
 {
-    const fal_rule *rule = NULL;
+    const fal_rule *rule = NULL, *learner = fal_trainer_learner(trainer);
     for (size_t i = 0; i < trainer->model->network.weights; i++)
         if (trainer->routes[i].rule->carrier == FAL_CARRIER_SIGN_REDRAWN)
             rule = trainer->routes[i].rule;
@@ -43,6 +44,10 @@ static void tell_start(const fal_trainer *trainer, const char *folder)
             "'%s' has no checkpoint.safetensors, which says how many steps were "
             "made: the R of %s is that of the first step",
             folder, rule->name);
+    if (learner)
+        cli_say("'%s' has no checkpoint.safetensors, which holds what feedback "
+                "learned: the B of %s is that of before the first step",
+                folder, learner->name);
 }
 
 /* What the run ended with, else what it began with; not every rule stores some. */

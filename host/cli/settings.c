@@ -175,10 +175,37 @@ static int law_goes_with(const char *law, const char *rule_name)
     return fal_rule_has_law(rule) && strcmp(law, direct ? "weights" : "units") != 0;
 }
 
-static int has_matrix(const char *rule_name)
+static int may_regenerate(const char *rule_name)
 {
     const fal_rule *rule;
-    return fal_rule_find(rule_name, &rule) != FAL_OK || fal_rule_has_matrix(rule);
+    return fal_rule_find(rule_name, &rule) != FAL_OK ||
+           fal_rule_may_regenerate(rule);
+}
+
+/* Of wm alone. */
+static const cli_id mirror_options[] = {CLI_MIRROR_RATE, CLI_MIRROR_DECAY};
+enum { MIRROR_OPTIONS = sizeof mirror_options / sizeof *mirror_options };
+
+static int has_mirror(const char *rule_name)
+{
+    const fal_rule *rule;
+    return fal_rule_find(rule_name, &rule) == FAL_OK &&
+           rule->learning == FAL_LEARNS_MIRROR;
+}
+
+fal_status cli_rules_check(const cli_options *options, const char *const *rules,
+                           size_t count)
+{
+    int has = 0;
+    for (size_t r = 0; r < count; r++)
+        has |= has_mirror(rules[r]);
+    for (size_t i = 0; i < MIRROR_OPTIONS && !has; i++)
+        if (cli_flag(options, mirror_options[i]))
+            return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                            "none of the rules has a mirror; leave "
+                                            "it out, or compare wm too"),
+                                   options, mirror_options[i]);
+    return FAL_OK;
 }
 
 /* Layers may have rules of their own, which the option does not speak for. */
@@ -209,8 +236,11 @@ void cli_runs_give_way(cli_options *options)
     if (new_rule && !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
                                    cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK_LAW);
-    if (new_rule && !has_matrix(cli_text(options, CLI_RULE_NAME)))
+    if (new_rule && !may_regenerate(cli_text(options, CLI_RULE_NAME)))
         cli_drop_from_file(options, CLI_FEEDBACK);
+    for (size_t i = 0; i < MIRROR_OPTIONS; i++)
+        if (new_rule && !has_mirror(cli_text(options, CLI_RULE_NAME)))
+            cli_drop_from_file(options, mirror_options[i]);
     for (size_t i = 0; i < FILLINGS && cli_in_words(options, CLI_NET); i++)
         if (!has_preset(options))
             cli_drop_from_file(options, fillings[i]);
@@ -280,7 +310,7 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
     /* What a comparison says of feedback is for those of its rules that have it. */
     if (!fal_rule_has_law(rule) && comparing)
         cli_unset(run, CLI_FEEDBACK_LAW);
-    if (!fal_rule_has_matrix(rule) && comparing)
+    if (!fal_rule_may_regenerate(rule) && comparing)
         cli_set_text(run, CLI_FEEDBACK, "stored");
     if (!fal_rule_has_law(rule))
         return;
@@ -290,6 +320,15 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
     if (!direct && cli_flag(run, CLI_INIT) &&
         strcmp(cli_text(run, CLI_FEEDBACK_LAW), "weights") == 0)
         cli_set_text(run, CLI_FEEDBACK_LAW, cli_text(run, CLI_WEIGHT_LAW));
+}
+
+static void resolve_mirror(cli_options *run, const char *rule, int comparing)
+{
+    for (size_t i = 0; i < MIRROR_OPTIONS; i++)
+        if (has_mirror(rule) && !cli_flag(run, mirror_options[i]))
+            cli_set_real(run, mirror_options[i], 0.01);
+        else if (!has_mirror(rule) && comparing)
+            cli_unset(run, mirror_options[i]);
 }
 
 static void resolve_seeds(cli_options *run, uint64_t offset)
@@ -308,6 +347,7 @@ void cli_run_resolve(cli_options *run, const cli_options *all, const char *rule,
     cli_set_text(run, CLI_RULE_NAME, rule);
     cli_set_real(run, CLI_RATE, rate > 0 ? rate : standard_rate(all));
     resolve_feedback(run, rule, all->command == CLI_COMPARE);
+    resolve_mirror(run, rule, all->command == CLI_COMPARE);
     /* Its seeds are to differ in their feedback too. */
     if (all->command == CLI_COMPARE && cli_flag(run, CLI_INIT))
         cli_set_text(run, CLI_FRESH_FEEDBACK, NULL);
@@ -350,6 +390,10 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->schedule = cli_text(run, CLI_SCHEDULE);
     trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
     trainer->feedback = cli_text(run, CLI_FEEDBACK);
+    if (cli_flag(run, CLI_MIRROR_RATE))
+        trainer->mirror_rate = cli_real(run, CLI_MIRROR_RATE);
+    if (cli_flag(run, CLI_MIRROR_DECAY))
+        trainer->mirror_decay = cli_real(run, CLI_MIRROR_DECAY);
     trainer->standardize = cli_text(run, CLI_STANDARDIZE);
     trainer->learning_rate = cli_real(run, CLI_RATE);
     if (cli_flag(run, CLI_RATE_ADAMW))

@@ -9,6 +9,10 @@
  * opened: what is missing, what does not go together. */
 fal_status cli_runs_check(const cli_options *options);
 
+/* Options of some rules are for one of those of a comparison at least. */
+fal_status cli_rules_check(const cli_options *options, const char *const *rules,
+                           size_t count);
+
 /* Options that fill presets need one. Errors: ARGUMENT. */
 fal_status cli_preset_check(const cli_options *options);
 

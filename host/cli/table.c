@@ -8,6 +8,7 @@ static const cli_bounds units = {1, 63, 0};
 static const cli_bounds natural = {0, SIZE_LIMIT, 0};
 static const cli_bounds from_0 = {0, 1e30, 0};
 static const cli_bounds above_0 = {0, 1e30, CLI_LOW_OPEN};
+static const cli_bounds to_1 = {0, 1, CLI_LOW_OPEN};
 static const cli_bounds below_1 = {0, 1, CLI_HIGH_OPEN};
 
 enum { RECORDED = 1 };
@@ -96,11 +97,12 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_INIT] = {"init", "FILE", NULL, CLI_TEXT, NULL, CLI_RUNS, network, RECORDED,
                   "weights (and feedback, if train finds some) from a .safetensors "
                   "file or a run folder"},
-    [CLI_RULE_NAME] = {"rule", "NAME", "bp", CLI_RULE, NULL,
-                       CLI_TRAIN | CLI_BENCH | CLI_ANALYZE, rule, RECORDED,
-                       "what carries the error to the hidden layers, but for those "
-                       "with a rule of their own in --net; analyze takes the run's, "
-                       "and fa with a file"},
+    [CLI_RULE_NAME] =
+        {"rule", "NAME", "bp", CLI_RULE, NULL, CLI_TRAIN | CLI_BENCH | CLI_ANALYZE,
+         rule, RECORDED,
+         "what carries the error to the hidden layers, but for those "
+         "with a rule of their own in --net; analyze takes the run's, "
+         "and fa with a file"},
     [CLI_RULE_LIST] =
         {"rules", "LIST", NULL, CLI_RULES, NULL, CLI_COMPARE, rule, RECORDED,
          "rules by commas; when left out, all that the network can learn "
@@ -119,7 +121,15 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"feedback", "stored|regenerated", "stored", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_BENCH, rule, RECORDED,
          "random feedback lies in memory, or is drawn from its seed whenever it is "
-         "read: the same numbers, no memory; uniform laws only"},
+         "read: the same numbers, no memory; uniform laws only, and not where it "
+         "learns"},
+    [CLI_MIRROR_RATE] = {"mirror-rate", "RATE", NULL, CLI_REAL, &above_0, CLI_RUNS,
+                         rule, RECORDED,
+                         "of wm: how fast feedback learns in a mirror step (0.01)"},
+    [CLI_MIRROR_DECAY] = {"mirror-decay", "D", NULL, CLI_REAL, &to_1, CLI_RUNS,
+                          rule, RECORDED,
+                          "of wm: what share of itself feedback loses in a mirror "
+                          "step (0.01)"},
     [CLI_OPTIMIZER] =
         {"optimizer", "sgd|adam|adamw|muon", "adam", CLI_CHOICE, NULL,
          CLI_RUNS | CLI_BENCH, optimizer, RECORDED,
@@ -138,10 +148,12 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "momentum of sgd (0.9), or muon's beta (0.95); the others have none"},
     [CLI_NESTEROV] = {"nesterov", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, optimizer,
                       RECORDED, "sgd with Nesterov's momentum"},
-    [CLI_WEIGHT_DECAY] = {"weight-decay", "D", "0", CLI_DECAYS, &from_0, CLI_RUNS,
-                          optimizer, RECORDED,
-                          "coupled for sgd and adam, decoupled for adamw and muon; "
-                          "'0.1,dense2=5' gives one layer its own"},
+    [CLI_WEIGHT_DECAY] =
+        {"weight-decay", "D", "0", CLI_DECAYS, &from_0, CLI_RUNS, optimizer,
+         RECORDED,
+         "coupled for sgd and adam, decoupled for adamw and muon, "
+         "and under kp for all; '0.1,dense2=5' gives one layer its "
+         "own"},
     [CLI_DECAY_SCHEDULE] =
         {"weight-decay-schedule", "constant|cut|linear", "constant", CLI_CHOICE,
          NULL, CLI_RUNS, optimizer, RECORDED,

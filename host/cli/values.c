@@ -103,7 +103,8 @@ static fal_status check_listed_rule(const char *part, void *user)
 static void real_range(const cli_bounds *bounds, char *text, size_t size)
 {
     if (bounds->high < 1e30)
-        snprintf(text, size, "a number from %g to %s%g", bounds->low,
+        snprintf(text, size, "a number from %s%g to %s%g",
+                 bounds->open & CLI_LOW_OPEN ? "above " : "", bounds->low,
                  bounds->open & CLI_HIGH_OPEN ? "below " : "", bounds->high);
     else
         snprintf(text, size, "a number %s %g",

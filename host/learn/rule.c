@@ -19,6 +19,13 @@ const fal_rule fal_rules[] = {
      "the weights' signs with random magnitudes, drawn anew each step (Liao 2016)"},
     {"frsf", FAL_PATH_LAYERS, FAL_CARRIER_SIGN_FIXED, FAL_LEARNS_NEVER,
      "the weights' signs with fixed random magnitudes (Moskovitz 2018)"},
+    {"kp", FAL_PATH_LAYERS, FAL_CARRIER_FEEDBACK, FAL_LEARNS_WITH_WEIGHTS,
+     "random matrices that take the weights' own steps and decay, and so come to "
+     "agree with them (Kolen & Pollack 1994, Akrout 2019)"},
+    {"wm", FAL_PATH_LAYERS, FAL_CARRIER_FEEDBACK, FAL_LEARNS_MIRROR,
+     "random matrices that learn the weights from what those make of noise, "
+     "between "
+     "the steps: the weight mirror (Akrout 2019)"},
     {"shallow", FAL_PATH_NONE, FAL_CARRIER_NONE, FAL_LEARNS_NEVER,
      "nothing: only the output layer learns, the control every table needs"},
 };
@@ -67,6 +74,22 @@ int fal_rule_has_matrix(const fal_rule *rule)
 int fal_rule_keeps_matrix(const fal_rule *rule)
 {
     return fal_rule_has_matrix(rule) && rule->carrier != FAL_CARRIER_SIGN_REDRAWN;
+}
+
+int fal_rule_learns_feedback(const fal_rule *rule)
+{
+    return rule->learning != FAL_LEARNS_NEVER;
+}
+
+int fal_rule_may_regenerate(const fal_rule *rule)
+{
+    return fal_rule_has_matrix(rule) && !fal_rule_learns_feedback(rule);
+}
+
+int fal_rule_carrier_moves(const fal_rule *rule)
+{
+    return fal_rule_carries_by_weight(rule) ||
+           rule->learning == FAL_LEARNS_WITH_WEIGHTS;
 }
 
 int fal_rule_carries_by_weight(const fal_rule *rule)

@@ -23,7 +23,11 @@ typedef enum fal_carrier {
 } fal_carrier;
 
 /* How the carrier learns. */
-typedef enum fal_carrier_learning { FAL_LEARNS_NEVER } fal_carrier_learning;
+typedef enum fal_carrier_learning {
+    FAL_LEARNS_NEVER,
+    FAL_LEARNS_WITH_WEIGHTS, /* by W's own steps and decay: ops/optimize.h, feedback */
+    FAL_LEARNS_MIRROR        /* from noise between the steps: train/mirror.c */
+} fal_carrier_learning;
 
 typedef struct fal_rule {
     const char *name;
@@ -45,8 +49,17 @@ int fal_rule_has_law(const fal_rule *rule);
 int fal_rule_has_matrix(const fal_rule *rule);
 int fal_rule_keeps_matrix(const fal_rule *rule);
 
+/* Whether the matrix learns; else it may be drawn whenever it is read, in place of being
+ * kept. */
+int fal_rule_learns_feedback(const fal_rule *rule);
+int fal_rule_may_regenerate(const fal_rule *rule);
+
 /* Whether W, or its sign, takes part in what carries the error down through a layer. A
  * direct row's W does: what is below it may be of another row. */
 int fal_rule_carries_by_weight(const fal_rule *rule);
+
+/* Whether the step that a layer's weights make changes what carries the error down
+ * through it: those weights, or feedback that learns with them. */
+int fal_rule_carrier_moves(const fal_rule *rule);
 
 #endif

@@ -4,6 +4,20 @@
 #include "device/memory.h"
 #include "net/layer.h"
 
+/* Only a matrix has feedback beside it; a bias and the gain and bias of a norm have
+ * not. */
+void fal_route_update(const fal_route *route, const fal_layer *layer, fal_slot run,
+                      fal_update *update)
+{
+    int is_matrix = layer->number > 0 && run.buffer == layer->weight.buffer &&
+                    run.offset == layer->weight.offset;
+    if (route->rule->learning != FAL_LEARNS_WITH_WEIGHTS)
+        return;
+    update->decoupled = 1;
+    if (is_matrix)
+        update->feedback = route->feedback;
+}
+
 /* ---- carriers ------------------------------------------------------------ */
 
 /* A random matrix, stored or drawn while it is read */
@@ -187,8 +201,9 @@ static size_t schedule_deltas(const fal_plan_build *build, turn *turns)
     return waves;
 }
 
-/* A gradient comes a wave after its delta; but weights are not updated before they
- * have carried the delta of the layer below. Returns the number of waves. */
+/* A gradient comes a wave after its delta; but weights, and feedback with them, are not
+ * updated before they have carried the delta of the layer below. Returns the number of
+ * waves. */
 static size_t schedule_gradients(const fal_plan_build *build, turn *turns)
 {
     const fal_route *routes = build->routes;
@@ -198,7 +213,7 @@ static size_t schedule_gradients(const fal_plan_build *build, turn *turns)
             continue;
         int carries = build->update && i > 0 &&
                       routes[i - 1].rule->path == FAL_PATH_LAYERS &&
-                      fal_rule_carries_by_weight(routes[i].rule);
+                      fal_rule_carrier_moves(routes[i].rule);
         turns[i].gradient = 1 +
                             later(turns[i].delta, carries ? turns[i - 1].delta : 0);
         waves = later(waves, turns[i].gradient);

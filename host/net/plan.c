@@ -37,6 +37,7 @@ fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
         update->moment = fal_arena_view(u->moments, slot);
     if (u->squares->count)
         update->squares = fal_arena_view(u->squares, slot);
+    fal_route_update(&build->routes[layer->block - 1], layer, slot, update);
     *used = update;
     return fal_arena_view(build->parameters, slot);
 }

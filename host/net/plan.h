@@ -76,6 +76,11 @@ void fal_routes_freeze(fal_route *routes, size_t count);
 /* Whether a layer's delta is made from the target alone. */
 int fal_routes_read_target(const fal_route *routes, size_t count);
 
+/* What a layer's row says of the step of a run of its parameters, a part of the weight's
+ * slot or of what lies behind it. */
+void fal_route_update(const fal_route *route, const fal_layer *layer, fal_slot run,
+                      fal_update *update);
+
 /* The optimizer's step, where the products of the weights' gradients do it. */
 typedef struct fal_plan_update {
     fal_update how; /* rule, momentum, halted; no places, no weight decay … */

@@ -61,7 +61,7 @@ typedef struct kernel_job {
     cl_uint top, rows, columns, kc, mc, nb;
     kernel_operand a, b;
     kernel_values values;
-    kernel_place c, bias, other, scale, moment, squares, halted;
+    kernel_place c, bias, other, scale, moment, squares, feedback, halted;
     kernel_epilogue epilogue;
 } kernel_job;
 
@@ -325,7 +325,7 @@ static kernel_epilogue epilogue(const fal_product *p,
 static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *job,
                            size_t *count)
 {
-    const fal_update none = {.rule = FAL_SGD};
+    const fal_update none = {.rule = FAL_SGD, .halted = p->halted};
     const fal_update *u = p->update ? p->update : &none;
     fal_kernel_optimizer optimizer;
     fal_status status = check(p);
@@ -343,6 +343,7 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
     job->scale = place(jobs, p->scale, 0);
     job->moment = place(jobs, u->moment, p->pitch);
     job->squares = place(jobs, u->squares, p->pitch);
+    job->feedback = place(jobs, u->feedback, p->pitch);
     job->halted = place(jobs, u->halted, 0);
     job->epilogue = epilogue(p, optimizer);
     *count = 1;
@@ -354,10 +355,10 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
 static int has_room(const kernel_job *job)
 {
     const kernel_place *places[] = {
-        &job->a.in,  &job->b.in,   &job->values.magnitude,
-        &job->c,     &job->bias,   &job->other,
-        &job->scale, &job->moment, &job->squares,
-        &job->halted};
+        &job->a.in,     &job->b.in,   &job->values.magnitude,
+        &job->c,        &job->bias,   &job->other,
+        &job->scale,    &job->moment, &job->squares,
+        &job->feedback, &job->halted};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (places[i]->buffer == BUFFERS)
             return 0;
@@ -497,7 +498,7 @@ static int suits_clblast(const fal_product *p)
 {
     return p->a.source != FAL_SOURCE_COLUMNS_ONES &&
            p->values.kind == FAL_VALUES_STORED && !p->update && !p->symmetric &&
-           !mixes(p);
+           !p->halted.buffer && !mixes(p);
 }
 
 static fal_status add_end(fal_launches *list, const fal_product *p)

@@ -60,7 +60,8 @@ typedef struct fal_product {
     int accumulate;
     float alpha;    /* 0: 1 */
     fal_view scale; /* one float, or no buffer: 1 */
-    fal_view other; /* laid out as C; or no buffer. Not together with `output` */
+    fal_view other; /* laid out as C; or no buffer. Not together with `output`. C
+                     * itself, if k is at most FAL_GEMM_DEPTH */
     float beta;
     float identity; /* symmetric products only */
     fal_view bias;  /* [n], or no buffer */
@@ -69,8 +70,10 @@ typedef struct fal_product {
                       * `derivative`; or no buffer */
     fal_activation derivative;
     const char *layer, *work; /* for profiles; NULL: the list's, none */
-    const fal_update *update; /* rule, moment, squares (laid out as C) and halted
-                               * count; or NULL */
+    const fal_update *update; /* rule, moment, squares, feedback (laid out as C) and
+                               * halted count; or NULL */
+    fal_view halted; /* without an update: one int, C stays where it is not 0; or no
+                      * buffer */
 } fal_product;
 
 /* Adds products of which none reads what another writes, in one launch if their

@@ -192,6 +192,22 @@ fal_status fal_layer_norm_backward_add(fal_launches *list, const fal_norm *norm)
     return end_rows(list, norm->rows, norm->positions * norm->channels);
 }
 
+/* ---- centering ----------------------------------------------------------- */
+
+fal_status fal_center_add(fal_launches *list, fal_view x, size_t rows,
+                          size_t columns)
+{
+    const fal_norm as_norm = {.rows = rows, .positions = 1, .channels = columns};
+    fal_status status = check(list, &as_norm, rows, 0);
+    if (status)
+        return status;
+    fal_launch_begin(list, "center");
+    fal_launch_uint(list, (uint32_t)rows);
+    fal_launch_uint(list, (uint32_t)columns);
+    fal_launch_view(list, x);
+    return end_columns(list, columns, rows);
+}
+
 /* ---- running statistics -------------------------------------------------- */
 
 fal_status fal_running_add(fal_launches *list, fal_view batch, fal_view running,

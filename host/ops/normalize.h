@@ -43,6 +43,10 @@ fal_status fal_batch_norm_backward_add(fal_launches *list, const fal_norm *norm)
 fal_status fal_layer_norm_add(fal_launches *list, const fal_norm *norm);
 fal_status fal_layer_norm_backward_add(fal_launches *list, const fal_norm *norm);
 
+/* Takes off each column of x [rows][columns] its mean over the rows. */
+fal_status fal_center_add(fal_launches *list, fal_view x, size_t rows,
+                          size_t columns);
+
 /* running <- .9·running + .1·batch, `count` floats, unless *halted. */
 fal_status fal_running_add(fal_launches *list, fal_view batch, fal_view running,
                            size_t count, fal_view halted);

@@ -4,7 +4,14 @@
 #include <math.h>
 
 /* cl/common.cl: bits of an optimizer's `parts` */
-enum { PART_NESTEROV = 1, PART_MOMENT = 2, PART_HALTED = 4, PART_SCALE = 8 };
+enum {
+    PART_NESTEROV = 1,
+    PART_MOMENT = 2,
+    PART_HALTED = 4,
+    PART_SCALE = 8,
+    PART_DECOUPLED = 16,
+    PART_LEARNT = 32
+};
 
 fal_update_step fal_update_at(uint64_t t, double rate)
 {
@@ -28,6 +35,12 @@ static fal_status check(const fal_update *u)
     return FAL_OK;
 }
 
+static int is_decoupled(const fal_update *u)
+{
+    return u->rule == FAL_ADAMW || u->rule == FAL_MUON || u->decoupled ||
+           u->feedback.buffer;
+}
+
 fal_status fal_update_describe(const fal_update *update,
                                fal_kernel_optimizer *optimizer)
 {
@@ -36,7 +49,9 @@ fal_status fal_update_describe(const fal_update *update,
         (cl_uint)((update->nesterov ? PART_NESTEROV : 0) |
                   (update->moment.buffer ? PART_MOMENT : 0) |
                   (update->halted.buffer ? PART_HALTED : 0) |
-                  (update->scale.buffer ? PART_SCALE : 0)),
+                  (update->scale.buffer ? PART_SCALE : 0) |
+                  (is_decoupled(update) ? PART_DECOUPLED : 0) |
+                  (update->feedback.buffer ? PART_LEARNT : 0)),
         update->momentum, update->weight_decay};
     return check(update);
 }
@@ -47,9 +62,10 @@ fal_status fal_update_add(fal_launches *list, const fal_update *update)
     fal_status status = fal_update_describe(update, &optimizer);
     if (status)
         return status;
-    /* weights, gradient; moments and squares both ways */
+    /* the gradient; weights and what else there is both ways */
     int arrays = 3 + (update->moment.buffer ? 2 : 0) +
-                 (update->squares.buffer ? 2 : 0);
+                 (update->squares.buffer ? 2 : 0) +
+                 (update->feedback.buffer ? 2 : 0);
     fal_launch_begin(list, "update");
     fal_launch_work(list, "", 0, 4. * arrays * (double)update->count);
     fal_launch_bytes(list, sizeof optimizer, &optimizer);
@@ -58,6 +74,7 @@ fal_status fal_update_add(fal_launches *list, const fal_update *update)
     fal_launch_view(list, update->gradient);
     fal_launch_view(list, update->moment);
     fal_launch_view(list, update->squares);
+    fal_launch_view(list, update->feedback);
     fal_launch_view(list, update->halted);
     fal_launch_view(list, update->scale);
     return fal_end_elements(list, update->count);

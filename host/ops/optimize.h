@@ -26,6 +26,10 @@ typedef struct fal_update {
     fal_view squares; /* adam, adamw; else no buffer */
     float momentum, weight_decay;
     int nesterov;
+    int decoupled; /* sgd and adam take the decay off as adamw does */
+    fal_view
+        feedback;    /* B laid out as the weights, which takes the same step and the
+                        * same decay; or no buffer. Decay is decoupled then */
     fal_view halted; /* one int: nothing changes where it is not 0; or no buffer */
     fal_view scale;  /* one float: the gradient's factor; or no buffer: 1 */
 } fal_update;

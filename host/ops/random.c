@@ -40,21 +40,35 @@ static fal_status end(fal_launches *list, size_t count)
                           (const size_t[3]){FAL_GROUP, 1, 1});
 }
 
+fal_status fal_random_add(fal_launches *list, const fal_random *random,
+                          fal_view values, size_t rows, size_t columns, int turned)
+{
+    const fal_kernel_numbers numbers = fal_random_describe(random);
+    fal_launch_begin(list, "random_fill");
+    fal_launch_bytes(list, sizeof numbers, &numbers);
+    fal_launch_ulong(list, rows);
+    fal_launch_ulong(list, columns);
+    fal_launch_int(list, turned != 0);
+    fal_launch_uint(list, random->channels ? random->channels : 1);
+    fal_launch_view(list, values);
+    return end(list, rows * columns);
+}
+
+fal_status fal_random_set(const fal_launches *list, size_t launch,
+                          const fal_random *random)
+{
+    const fal_kernel_numbers numbers = fal_random_describe(random);
+    return fal_launch_set(list, launch, 0, sizeof numbers, &numbers);
+}
+
 fal_status fal_random_fill(fal_device *device, const fal_random *random,
                            fal_view values, size_t rows, size_t columns, int turned)
 {
     if (random->distribution == FAL_ZERO || rows == 0 || columns == 0)
         return zero(device, values, rows * columns);
-    const fal_kernel_numbers numbers = fal_random_describe(random);
     fal_launches list = {.device = device, .evaluation = 1};
-    fal_launch_begin(&list, "random_fill");
-    fal_launch_bytes(&list, sizeof numbers, &numbers);
-    fal_launch_ulong(&list, rows);
-    fal_launch_ulong(&list, columns);
-    fal_launch_int(&list, turned != 0);
-    fal_launch_uint(&list, random->channels ? random->channels : 1);
-    fal_launch_view(&list, values);
-    fal_status status = end(&list, rows * columns);
+    fal_status status = fal_random_add(&list, random, values, rows, columns,
+                                       turned);
     if (!status)
         status = fal_launches_run(&list);
     fal_launches_release(&list);

@@ -28,10 +28,19 @@ typedef struct fal_kernel_numbers {
 
 fal_kernel_numbers fal_random_describe(const fal_random *random);
 
-/* Fills values [rows][columns]. The element number of (r, c) is c·rows + r if
+/* Adds a launch that fills values [rows][columns]; not of FAL_ZERO. The element number of (r, c) is c·rows + r if
  * `turned` (our [in][out] numbered in PyTorch's order [out][in], images as
  * [channel][height][width]), else
- * r·columns + c. Enqueues, does not wait. */
+ * r·columns + c. */
+fal_status fal_random_add(fal_launches *list, const fal_random *random,
+                          fal_view values, size_t rows, size_t columns, int turned);
+
+/* Number `launch` of a list, which such a fill is, draws by these numbers from now on.
+ */
+fal_status fal_random_set(const fal_launches *list, size_t launch,
+                          const fal_random *random);
+
+/* The same at once, of any distribution. Enqueues, does not wait. */
 fal_status fal_random_fill(fal_device *device, const fal_random *random,
                            fal_view values, size_t rows, size_t columns,
                            int turned);

@@ -71,6 +71,14 @@ static const fal_update RULES[] = {
     {.rule = FAL_ADAM, .weight_decay = .01f},
     {.rule = FAL_ADAMW, .weight_decay = .01f},
     {.rule = FAL_MUON, .weight_decay = .01f},
+    {.rule = FAL_SGD, .weight_decay = .01f, .decoupled = 1},
+    {.rule = FAL_SGD,
+     .momentum = .9f,
+     .weight_decay = .01f,
+     .nesterov = 1,
+     .decoupled = 1},
+    {.rule = FAL_ADAM, .weight_decay = .01f, .decoupled = 1},
+    {.rule = FAL_MUON, .weight_decay = .01f, .decoupled = 1},
 };
 
 static fal_status update(fal_device *device, double *worst)
@@ -122,6 +130,17 @@ static fal_status batch_norm(fal_device *device, double *worst)
 static fal_status layer_norm(fal_device *device, double *worst)
 {
     return check_norms(device, 1, worst);
+}
+
+static fal_status center(fal_device *device, double *worst)
+{
+    static const size_t shapes[][2] = {
+        {1, 1}, {3, 17}, {128, 131}, {300, 65}, {1009, 5}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < COUNT(shapes) && !status; i++)
+        status = fal_check_center(device, shapes[i][0], shapes[i][1], 0, worst);
+    return status;
 }
 
 static fal_status running(fal_device *device, double *worst)
@@ -237,6 +256,23 @@ static fal_status symmetric(fal_device *device, double *worst)
     return status;
 }
 
+/* As a mirror teaches feedback */
+static fal_status gemm_blend(fal_device *device, double *worst)
+{
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {25, 10, 128}, {66, 129, 35}, {131, 33, 256}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 2];
+        fal_product p = {.m = s[0], .n = s[1], .k = s[2], .alpha = .75f};
+        p.a.source = FAL_SOURCE_COLUMNS;
+        p.beta = i % 4 == 1 ? 1 : .9f;
+        status = fal_check_gemm_blend(device, &p, i % 2 && i > 4, worst);
+    }
+    return status;
+}
+
 /* As weights are updated: the batch is summed over, and biases are the last row. */
 static fal_status gemm_update(fal_device *device, double *worst)
 {
@@ -308,6 +344,7 @@ const fal_check fal_checks[] = {
     {"gemm", gemm},
     {"carriers", carriers},
     {"symmetric", symmetric},
+    {"gemm_blend", gemm_blend},
     {"gemm_update", gemm_update},
     {"activation", activation},
     {"derivative", derivative},
@@ -315,6 +352,7 @@ const fal_check fal_checks[] = {
     {"clip", clip},
     {"batch_norm", batch_norm},
     {"layer_norm", layer_norm},
+    {"center", center},
     {"running", running},
     {"momentum", momentum},
     {"newton_schulz", newton_schulz},

@@ -42,8 +42,8 @@ fal_status fal_check_loss(fal_device *device, fal_loss loss, int parts, size_t r
 fal_status fal_check_clip(fal_device *device, size_t count, float limit, int wild,
                           double *worst);
 
-/* Update t of `settings` (rule, count, momentum, weight_decay, nesterov), with the
- * gradient halved if `scaled`. */
+/* Update t of `settings` (rule, count, momentum, weight_decay, nesterov; decoupled: with
+ * feedback that learns too), with the gradient halved if `scaled`. */
 fal_status fal_check_update(fal_device *device, const fal_update *settings,
                             uint64_t t, int wild, int halted, int scaled,
                             double *worst);
@@ -64,6 +64,8 @@ fal_status fal_check_norm_fixed(fal_device *device,
 fal_status fal_check_norm_backward(fal_device *device,
                                    const fal_check_norm_shape *shape, int halted,
                                    double *worst);
+fal_status fal_check_center(fal_device *device, size_t rows, size_t columns,
+                            int wild, double *worst);
 fal_status fal_check_running(fal_device *device, size_t count, int halted,
                              double *worst);
 /* The momentum of `count` gradients, halved if `scaled`. */
@@ -102,6 +104,10 @@ fal_status fal_check_teacher_student(fal_device *device,
  * `with_output`, and with a bias unless symmetric: then B is A transposed. */
 fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
                           int with_output, double *worst);
+
+/* C <- alpha A B + beta C, which stays as it is if `halted`. */
+fal_status fal_check_gemm_blend(fal_device *device, const fal_product *shape,
+                                int halted, double *worst);
 
 /* The same sizes and sources, and update t of `settings` as epilogue. */
 fal_status fal_check_gemm_update(fal_device *device, const fal_product *shape,

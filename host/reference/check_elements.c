@@ -63,15 +63,15 @@ fal_status fal_check_derivative(fal_device *device, fal_activation activation,
 }
 
 static void compare_update(fal_checker *c, const fal_update *u, uint64_t t,
-                           double rate, double scale, const float *from[4],
-                           const float *to[3])
+                           double rate, double scale, const float *from[5],
+                           const float *to[5])
 {
     int adam = u->rule != FAL_SGD;
     int with_moment = adam || u->momentum != 0;
     for (size_t i = 0; i < u->count; i++) {
         double g = scale * from[3][i];
         fal_reference_parameter p = {from[0][i], with_moment ? from[1][i] : 0,
-                                     adam ? from[2][i] : 0};
+                                     adam ? from[2][i] : 0, from[4][i]};
         fal_reference_parameter expected = fal_reference_update(u, t, rate, g, p);
         fal_reference_parameter b = fal_reference_update_bound(u, t, rate, g, 0, p);
         fal_checker_note(c, to[0][i], expected.weight, b.weight);
@@ -79,6 +79,8 @@ static void compare_update(fal_checker *c, const fal_update *u, uint64_t t,
             fal_checker_note(c, to[1][i], expected.moment, b.moment);
         if (adam)
             fal_checker_note(c, to[2][i], expected.square, b.square);
+        if (u->feedback.buffer)
+            fal_checker_note(c, to[4][i], expected.feedback, b.feedback);
     }
 }
 
@@ -100,21 +102,23 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     fal_update u = *settings;
     fal_checker c;
     fal_checker_begin(&c, device, worst);
-    const float *from[4] = {fal_checker_floats(&c, u.count, -1, 1),
+    const float *from[5] = {fal_checker_floats(&c, u.count, -1, 1),
                             fal_checker_floats(&c, u.count, -.1, .1),
-                            fal_checker_floats(&c, u.count, 0, .01), NULL};
+                            fal_checker_floats(&c, u.count, 0, .01), NULL,
+                            fal_checker_floats(&c, u.count, -1, 1)};
     float *gradient = fal_checker_floats(&c, u.count, -1, 1);
     if (wild)
         fal_checker_spoil(&c, gradient, u.count, 3);
     from[3] = gradient;
-    fal_view views[4];
-    for (int i = 0; i < 4; i++)
+    fal_view views[5];
+    for (int i = 0; i < 5; i++)
         views[i] = fal_checker_put(&c, u.count, from[i]);
     u.weights = views[0];
     u.moment = u.rule != FAL_SGD || u.momentum != 0 ? views[1]
                                                     : (fal_view){NULL, 0};
     u.squares = u.rule != FAL_SGD ? views[2] : (fal_view){NULL, 0};
     u.gradient = views[3];
+    u.feedback = u.decoupled ? views[4] : (fal_view){NULL, 0};
     u.halted = fal_checker_put(&c, 1, &flag);
     if (scaled)
         u.scale = fal_checker_put(&c, 1, &half);
@@ -124,14 +128,14 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
     if (!status)
         status = fal_launches_step(&c.launches, sizeof numbers, &numbers);
     fal_checker_run(&c, status);
-    const float *to[4];
-    for (int i = 0; i < 4; i++)
+    const float *to[5];
+    for (int i = 0; i < 5; i++)
         to[i] = fal_checker_get(&c, views[i]);
     u.weight_decay *= half;
     if (!c.status && !halted)
         compare_update(&c, &u, t, rate, scaled ? half : 1, from, to);
-    for (int i = 0; i < 4 && !c.status; i++)
-        if (halted || i == 3)
+    for (int i = 0; i < 5 && !c.status; i++)
+        if (halted || i == 3 || (i == 4 && !u.decoupled))
             compare_same(&c, u.count, from[i], to[i]);
     return fal_checker_end(&c);
 }

@@ -168,9 +168,37 @@ fal_status fal_check_gemm(fal_device *device, const fal_product *shape,
     return fal_checker_end(&c);
 }
 
+/* C is what is added, too. */
+fal_status fal_check_gemm_blend(fal_device *device, const fal_product *shape,
+                                int halted, double *worst)
+{
+    const int32_t flag = halted;
+    fal_product p = *shape;
+    fal_checker c;
+    fal_checker_begin(&c, device, worst);
+    fal_reference_product r = begin(&c, &p);
+    const float *old = cells_of(&c, &p);
+    double *expected = fal_checker_room(&c, p.m * p.n, sizeof *expected);
+    double *bound = fal_checker_room(&c, p.m * p.n, sizeof *bound);
+    r.other = old;
+    r.alpha = p.alpha;
+    r.beta = p.beta;
+    p.c = p.other = fal_checker_put(&c, p.m * p.pitch, old);
+    p.halted = fal_checker_put(&c, 1, &flag);
+    fal_checker_run(&c, c.status ? c.status : fal_gemm_add(&c.launches, &p, 1));
+    if (!c.status)
+        fal_reference_gemm(&r, expected, bound);
+    for (size_t i = 0; i < p.m * p.n && !c.status && halted; i++) {
+        expected[i] = (double)old[i / p.n * p.pitch + i % p.n];
+        bound[i] = 0;
+    }
+    compare(&c, &r, old, p.c, expected, bound);
+    return fal_checker_end(&c);
+}
+
 /* ---- updates ------------------------------------------------------------- */
 
-enum { WEIGHTS, MOMENTS, SQUARES, PLANES };
+enum { WEIGHTS, MOMENTS, SQUARES, FEEDBACK, PLANES };
 
 /* What lies as C does: before, after, how far off. The gradient stands where the
  * weights' new values come. */
@@ -182,7 +210,7 @@ typedef struct planes {
 
 static planes put_planes(fal_checker *c, const fal_product *p)
 {
-    static const double low[] = {-1, -.1, 0}, high[] = {1, .1, .01};
+    static const double low[] = {-1, -.1, 0, -1}, high[] = {1, .1, .01, 1};
     planes made;
     for (int i = 0; i < PLANES; i++) {
         made.from[i] = fal_checker_floats(c, p->m * p->pitch, low[i], high[i]);
@@ -208,9 +236,9 @@ static void expect_update(planes *s, const fal_reference_product *r,
     for (size_t at = 0; at < r->m * r->n; at++) {
         size_t i = at / r->n * r->pitch + at % r->n;
         double gradient = s->expected[WEIGHTS][at], error = s->bound[WEIGHTS][at];
-        fal_reference_parameter p = {s->from[WEIGHTS][i],
-                                     moments ? s->from[MOMENTS][i] : 0,
-                                     squares ? s->from[SQUARES][i] : 0};
+        fal_reference_parameter p = {
+            s->from[WEIGHTS][i], moments ? s->from[MOMENTS][i] : 0,
+            squares ? s->from[SQUARES][i] : 0, s->from[FEEDBACK][i]};
         fal_reference_parameter to = fal_reference_update(u, t, rate, gradient, p);
         fal_reference_parameter b = fal_reference_update_bound(u, t, rate, gradient,
                                                                error, p);
@@ -222,6 +250,8 @@ static void expect_update(planes *s, const fal_reference_product *r,
             set(s, MOMENTS, at, to.moment, b.moment);
         if (!halted && squares)
             set(s, SQUARES, at, to.square, b.square);
+        if (!halted && u->decoupled)
+            set(s, FEEDBACK, at, to.feedback, b.feedback);
     }
 }
 
@@ -242,6 +272,7 @@ fal_status fal_check_gemm_update(fal_device *device, const fal_product *shape,
     p.c = s.view[WEIGHTS];
     u.squares = u.rule != FAL_SGD ? s.view[SQUARES] : none;
     u.moment = u.rule != FAL_SGD || u.momentum != 0 ? s.view[MOMENTS] : none;
+    u.feedback = u.decoupled ? s.view[FEEDBACK] : none;
     u.halted = fal_checker_put(&c, 1, &flag);
     p.update = &u;
     fal_status status = c.status ? c.status : fal_gemm_add(&c.launches, &p, 1);

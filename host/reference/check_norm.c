@@ -349,6 +349,27 @@ fal_status fal_check_norm_backward(fal_device *device,
     return fal_checker_end(c);
 }
 
+/* ---- centering ----------------------------------------------------------- */
+
+fal_status fal_check_center(fal_device *device, size_t rows, size_t columns,
+                            int wild, double *worst)
+{
+    const fal_check_norm_shape shape = {
+        .rows = rows, .positions = 1, .channels = columns, .plain = 1};
+    work w;
+    begin(&w, device, &shape, wild, worst);
+    fal_view x = fal_checker_put(&w.c, w.all, w.x);
+    fal_checker_run(&w.c, fal_center_add(&w.c.launches, x, rows, columns));
+    const float *got = fal_checker_get(&w.c, x);
+    for (size_t g = 0; got && g < columns; g++) {
+        double off = slack_of(&w, g).mean;
+        for (size_t i = g; i < w.all; i += columns)
+            fal_checker_note(&w.c, got[i], w.wide[i] - w.mean[g],
+                             off + 2 * U * (fabs(w.wide[i]) + fabs(w.mean[g])));
+    }
+    return fal_checker_end(&w.c);
+}
+
 /* ---- running statistics -------------------------------------------------- */
 
 fal_status fal_check_running(fal_device *device, size_t count, int halted,

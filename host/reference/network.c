@@ -1,4 +1,5 @@
 #include "reference/network.h"
+#include "data/random.h"
 #include "device/memory.h"
 #include "reference/newton_schulz.h"
 #include "reference/normalize.h"
@@ -266,6 +267,8 @@ static double carrier(const fal_reference_layer *above, size_t at)
     double sign = w > 0 ? 1 : w < 0 ? -1 : 0;
     switch (above->rule) {
     case FAL_REFERENCE_FA:
+    case FAL_REFERENCE_KP:
+    case FAL_REFERENCE_WM:
         return above->feedback[at];
     case FAL_REFERENCE_USF:
         return above->magnitude * sign;
@@ -384,6 +387,20 @@ void fal_reference_network_backward(fal_reference_network *network,
     }
 }
 
+/* Kolen and Pollack: all that a layer learns loses its decay by itself, whatever the
+ * optimizer, and feedback gets what the weight gets. */
+static int is_kp(const fal_reference_layer *layer)
+{
+    return layer->rule == FAL_REFERENCE_KP;
+}
+
+static fal_reference_settings without_decay(const fal_reference_settings *s)
+{
+    fal_reference_settings plain = *s;
+    plain.weight_decay = 0;
+    return plain;
+}
+
 static void update_sgd(const fal_reference_settings *s, double g, double *w,
                        double *moment)
 {
@@ -460,9 +477,8 @@ static double clip_scale(const fal_reference_network *network, double limit)
     return limit > 0 && scale < 1 ? scale : 1;
 }
 
-static fal_status update_layer(const fal_reference_settings *settings, uint64_t t,
-                               double scale, int is_hidden,
-                               fal_reference_layer *layer)
+static fal_status make_step(const fal_reference_settings *settings, uint64_t t,
+                            double scale, int is_hidden, fal_reference_layer *layer)
 {
     int with_matrix = settings->optimizer == FAL_MUON && is_hidden;
     size_t first = with_matrix ? layer->in * layer->out : 0;
@@ -474,6 +490,33 @@ static fal_status update_layer(const fal_reference_settings *settings, uint64_t 
             update_adam(settings, t, scale * layer->weight_gradient[i],
                         &layer->weight[i], &layer->moments[i], &layer->squares[i]);
     return with_matrix ? update_muon(settings, scale, layer) : FAL_OK;
+}
+
+/* Feedback holds the difference to the weights while they make their step. */
+static fal_status update_layer(const fal_reference_settings *settings, uint64_t t,
+                               double scale, int is_hidden,
+                               fal_reference_layer *layer)
+{
+    int by_matrix = settings->optimizer == FAL_MUON && is_hidden;
+    size_t weights = layer->in * layer->out;
+    if (!is_kp(layer))
+        return make_step(settings, t, scale, is_hidden, layer);
+    for (size_t i = 0; i < weights; i++)
+        layer->feedback[i] -= layer->weight[i];
+    for (size_t i = 0; i < fal_reference_parameters(layer); i++) {
+        int by_adamw = settings->optimizer == FAL_MUON &&
+                       !(by_matrix && i < weights);
+        double kept = 1 - settings->weight_decay *
+                              (by_adamw ? settings->rate_adamw : settings->rate);
+        layer->weight[i] *= kept;
+        if (i < weights)
+            layer->feedback[i] *= kept;
+    }
+    const fal_reference_settings plain = without_decay(settings);
+    fal_status status = make_step(&plain, t, scale, is_hidden, layer);
+    for (size_t i = 0; i < weights; i++)
+        layer->feedback[i] += layer->weight[i];
+    return status;
 }
 
 fal_status fal_reference_network_update(fal_reference_network *network,
@@ -491,6 +534,73 @@ fal_status fal_reference_network_update(fal_reference_network *network,
         if (!network->layers[l].frozen)
             status = update_layer(&own, t, scale, l + 1 < network->count,
                                   &network->layers[l]);
+    }
+    return status;
+}
+
+/* ---- mirror steps -------------------------------------------------------- */
+
+/* y = phi(xi W) of one row, of the output layer without phi. */
+static void mirror_row(const fal_reference_layer *layer, int is_output,
+                       const double *noise, double *y)
+{
+    for (size_t j = 0; j < layer->out; j++) {
+        y[j] = 0;
+        for (size_t i = 0; i < layer->in; i++)
+            y[j] += noise[i] * layer->weight[i * layer->out + j];
+        for (size_t s = 0; s < FAL_REFERENCE_STAGES && !is_output; s++)
+            y[j] = phi(layer->activations[s], y[j]);
+    }
+}
+
+static void take_off_means(double *values, size_t rows, size_t columns)
+{
+    for (size_t c = 0; c < columns; c++) {
+        double mean = 0;
+        for (size_t r = 0; r < rows; r++)
+            mean += values[r * columns + c] / (double)rows;
+        for (size_t r = 0; r < rows; r++)
+            values[r * columns + c] -= mean;
+    }
+}
+
+static void mirror_layer(fal_reference_layer *layer, int is_output, double rate,
+                         double decay, size_t rows, double *noise, double *y)
+{
+    size_t in = layer->in, out = layer->out;
+    for (size_t r = 0; r < rows; r++)
+        mirror_row(layer, is_output, noise + r * in, y + r * out);
+    take_off_means(noise, rows, in);
+    take_off_means(y, rows, out);
+    for (size_t i = 0; i < in; i++)
+        for (size_t j = 0; j < out; j++) {
+            double sum = 0;
+            for (size_t r = 0; r < rows; r++)
+                sum += noise[r * in + i] * y[r * out + j];
+            layer->feedback[i * out + j] *= 1 - decay;
+            layer->feedback[i * out + j] += rate / (double)rows * sum;
+        }
+}
+
+fal_status fal_reference_network_mirror(fal_reference_network *network, double rate,
+                                        double decay, uint64_t noise_seed,
+                                        uint64_t step, size_t rows)
+{
+    fal_status status = FAL_OK;
+    for (size_t l = 1; l < network->count && !status; l++) {
+        fal_reference_layer *layer = &network->layers[l];
+        double *noise = fal_allocate(rows * layer->in, sizeof *noise);
+        double *y = fal_allocate(rows * layer->out, sizeof *y);
+        status = noise && y ? FAL_OK : FAL_ERROR_MEMORY;
+        for (size_t i = 0; i < rows * layer->in && !status; i++)
+            noise[i] = (double)fal_random_gaussian(noise_seed, FAL_PURPOSE_MIRROR,
+                                                   (uint32_t)l + 1, (uint32_t)step,
+                                                   i, 1);
+        if (!status && layer->rule == FAL_REFERENCE_WM)
+            mirror_layer(layer, l + 1 == network->count, rate, decay, rows, noise,
+                         y);
+        fal_release(noise);
+        fal_release(y);
     }
     return status;
 }

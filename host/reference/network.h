@@ -15,7 +15,9 @@ typedef enum fal_reference_rule {
     FAL_REFERENCE_BRSF, /* the caller draws R before each step */
     FAL_REFERENCE_FRSF,
     FAL_REFERENCE_SHALLOW,
-    FAL_REFERENCE_DRTP
+    FAL_REFERENCE_DRTP,
+    FAL_REFERENCE_KP, /* decay is decoupled, of biases too; feedback learns */
+    FAL_REFERENCE_WM  /* the caller makes mirror steps */
 } fal_reference_rule;
 
 enum { FAL_REFERENCE_STAGES = 2 };
@@ -42,8 +44,8 @@ typedef struct fal_reference_layer {
      * their gradients. A bias that the layer has not stays 0. */
     double *weight, *bias, *gain, *shift;
     double *weight_gradient, *bias_gradient, *gain_gradient, *shift_gradient;
-    double *
-        feedback; /* fa, brsf, frsf: [in][out]; dfa, drtp: [outputs][out]; room for the
+    double
+        *feedback; /* dfa, drtp: [outputs][out]; the others [in][out]; room for the
                        * larger */
     double magnitude;                         /* usf's s; the caller's */
     double *values[FAL_REFERENCE_STAGES + 1]; /* [rows][out]: a, then each output */
@@ -105,6 +107,11 @@ void fal_reference_network_backward(fal_reference_network *network,
  * own. */
 fal_status fal_reference_network_update(fal_reference_network *network,
                                         const fal_reference_settings *settings);
+
+/* Mirror step number `step` of all layers of wm, with `rows` rows of noise. */
+fal_status fal_reference_network_mirror(fal_reference_network *network, double rate,
+                                        double decay, uint64_t noise_seed,
+                                        uint64_t step, size_t rows);
 
 /* The batch mean of evaluation: norms over the batch take running statistics. */
 double fal_reference_network_evaluate(fal_reference_network *network,

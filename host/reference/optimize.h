@@ -6,10 +6,11 @@
 
 typedef struct fal_reference_parameter {
     double weight, moment, square;
+    double feedback; /* takes the weight's step and decay */
 } fal_reference_parameter;
 
 /* Update t = 1, 2, … by PyTorch's formulas; of `update` only rule, momentum,
- * weight_decay and nesterov are read. */
+ * weight_decay, nesterov and decoupled are read. */
 fal_reference_parameter fal_reference_update(const fal_update *update, uint64_t t,
                                              double rate, double gradient,
                                              fal_reference_parameter p);

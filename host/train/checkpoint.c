@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 /* Of what is in the metadata and how it is meant. */
-static const char format[] = "1";
+static const char format[] = "2";
 
 static const char sum_name[] = "checksum";
 

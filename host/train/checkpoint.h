@@ -28,7 +28,7 @@ fal_status fal_checkpoint_check_sum(const fal_safetensors *file);
 fal_status fal_checkpoint_feedback(fal_trainer *trainer, const char *path);
 
 /* Counters, sums and times of a trainer. */
-enum { FAL_CHECKPOINT_WHOLES = 12, FAL_CHECKPOINT_REALS = 9 };
+enum { FAL_CHECKPOINT_WHOLES = 13, FAL_CHECKPOINT_REALS = 9 };
 
 typedef struct fal_counters {
     uint64_t wholes[FAL_CHECKPOINT_WHOLES];

@@ -71,11 +71,21 @@ static void note_optimizer(const fal_trainer *t, fal_notes *notes)
     fal_notes_real(notes, "clip", o->clip);
 }
 
+/* Of a rule that has one. */
+static void note_mirror(const fal_trainer *t, fal_notes *notes)
+{
+    if (!t->mirrors)
+        return;
+    fal_notes_real(notes, "mirror_rate", t->options.mirror_rate);
+    fal_notes_real(notes, "mirror_decay", t->options.mirror_decay);
+}
+
 void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
 {
     const fal_trainer_options *o = &t->options;
     fal_notes_text(notes, "rule", t->rule->name);
     note_feedback(t, notes);
+    note_mirror(t, notes);
     fal_notes_text(notes, "loss", fal_loss_name((int)t->loss));
     fal_notes_text(notes, "loss_reduction", fal_reduction_name(t->sums_loss));
     note_optimizer(t, notes);
@@ -250,6 +260,7 @@ static const struct field wholes[FAL_CHECKPOINT_WHOLES] = {
     FIELD("step", step),
     FIELD("epoch", epoch),
     FIELD("epochs_begun", epochs_begun),
+    FIELD("mirror_steps", mirror_steps),
     FIELD("schedule_start", schedule_start),
     FIELD("schedule_epoch", schedule_epoch),
     FIELD("schedule_length", schedule_length),

@@ -64,6 +64,14 @@ static fal_status find_feedback(const char *name, int *regenerates)
     return fal_fail_unknown("feedback", name, known, 2);
 }
 
+const fal_rule *fal_trainer_learner(const fal_trainer *t)
+{
+    for (size_t i = 0; i < t->model->network.weights; i++)
+        if (fal_rule_learns_feedback(t->routes[i].rule))
+            return t->routes[i].rule;
+    return NULL;
+}
+
 static fal_status check_feedback(const fal_trainer *t)
 {
     const fal_trainer_options *o = &t->options;
@@ -71,6 +79,11 @@ static fal_status check_feedback(const fal_trainer *t)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "feedback law '%s': the rule %s has no random feedback",
                         o->feedback_law, t->rule->name);
+    if (t->regenerates && fal_trainer_learner(t))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "feedback 'regenerated': the rule %s changes its feedback, "
+                        "which must be kept; leave it out",
+                        fal_trainer_learner(t)->name);
     if (t->regenerates && !has_rule(t, fal_rule_has_matrix))
         return fal_fail(
             FAL_ERROR_ARGUMENT,
@@ -162,6 +175,22 @@ static fal_status resolve_law(fal_trainer *trainer, const fal_layer *layer)
 
 /* ---- matrices ------------------------------------------------------------ */
 
+/* What learns with the weights is laid out as they are, with a row for the bias: the
+ * product that makes the step of both writes there too, and nobody reads it. */
+static fal_status place_matrix(fal_trainer *trainer, const fal_layer *layer,
+                               fal_slot *slot)
+{
+    const fal_rule *rule = trainer->routes[layer->number - 1].rule;
+    size_t units = layer->outputs;
+    size_t rows = fal_rule_is_direct(rule) ? trainer->model->network.outputs
+                                           : layer->inputs;
+    int follows = rule->learning == FAL_LEARNS_WITH_WEIGHTS && layer->has_bias;
+    fal_status status = fal_arena_place(
+        &trainer->feedback, (uint64_t)(rows + (follows ? 1 : 0)) * units, slot);
+    slot->count = (uint64_t)rows * units;
+    return status;
+}
+
 static fal_status place(fal_trainer *trainer, const fal_layer *layer)
 {
     const fal_route *route = &trainer->routes[layer->number - 1];
@@ -175,8 +204,7 @@ static fal_status place(fal_trainer *trainer, const fal_layer *layer)
     tensor.channels = layer->in.channels;
     fal_status status = FAL_OK;
     if (is_stored(trainer, layer->number))
-        status = fal_arena_place(&trainer->feedback,
-                                 (uint64_t)tensor.shape[0] * tensor.shape[1], slot);
+        status = place_matrix(trainer, layer, slot);
     else
         tensor.random = &route->random;
     tensor.slot = *slot;

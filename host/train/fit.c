@@ -272,6 +272,19 @@ static fal_status run_batch(fit *f)
     return status;
 }
 
+/* What a rule that changes its feedback needs before the first step. */
+static fal_status begin_feedback(fit *f)
+{
+    fal_trainer *t = f->trainer;
+    if (f->stopped || steps_left(f) == 0 || t->step > f->first_step)
+        return FAL_OK;
+    fal_trainer_warn_of_decay(t, f->steps, f->batches);
+    fal_status status = fal_trainer_begin_mirror(t, f->samples);
+    if (t->mirrors)
+        t->place.log_seconds = seconds(f);
+    return status;
+}
+
 /* A whole one, or what a checkpoint left of it. */
 static fal_status run_epoch(fit *f, int goes_on)
 {
@@ -451,6 +464,8 @@ static fal_status run(fit *f, const fal_arrays *data)
         t->epoch--;
         t->place.counted = 0;
     }
+    if (!status)
+        status = begin_feedback(f);
     if (!status && !f->stopped)
         status = report_place(f);
     if (!status)

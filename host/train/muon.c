@@ -93,15 +93,16 @@ static fal_status add_momentum(fal_trainer *t, const fal_newton_schulz *m,
 static fal_status add_update(fal_trainer *t, const fal_newton_schulz *m,
                              const fal_layer *layer)
 {
+    fal_update update = {
+        .rule = FAL_SGD,
+        .count = layer->weight.count,
+        .weights = fal_arena_view(&t->model->parameters, layer->weight),
+        .gradient = fal_newton_schulz_result(m),
+        .weight_decay = fal_trainer_decay(t, layer),
+        .halted = t->in_products.how.halted};
+    fal_route_update(&t->routes[layer->number - 1], layer, layer->weight, &update);
     t->muon.layer = layer->name;
-    return fal_update_add(
-        &t->muon, &(fal_update){.rule = FAL_SGD,
-                                .count = layer->weight.count,
-                                .weights = fal_arena_view(&t->model->parameters,
-                                                          layer->weight),
-                                .gradient = fal_newton_schulz_result(m),
-                                .weight_decay = fal_trainer_decay(t, layer),
-                                .halted = t->in_products.how.halted});
+    return fal_update_add(&t->muon, &update);
 }
 
 static fal_status add_launches(fal_trainer *t, const struct place *places,

@@ -39,7 +39,7 @@ fal_status fal_trainer_launches(fal_trainer *t, size_t *launches)
     fal_status status = find_plan(t, t->options.batch, 0, &plan);
     if (!status)
         *launches = 1 + plan->launches.count + t->clipping.count + t->update.count +
-                    t->muon.count;
+                    t->muon.count + t->mirror.count;
     return status;
 }
 
@@ -62,7 +62,7 @@ static fal_status set_update(fal_trainer *t, const fal_plan *plan)
         others = rate_now(t, o->learning_rate_adamw);
     fal_update_step now = fal_update_at(t->step + 1, others);
     now.draw = (uint32_t)t->step;
-    now.decay = fal_trainer_decay_factor(t);
+    now.decay = fal_trainer_decay_factor(t, t->step);
     fal_status status = fal_launches_step(&plan->launches, sizeof now, &now);
     if (!status)
         status = fal_launches_step(&t->update, sizeof now, &now);
@@ -90,6 +90,8 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
         status = fal_launches_run(&t->update);
     if (!status)
         status = fal_launches_run(&t->muon);
+    if (!status)
+        status = fal_trainer_run_mirror(t, 1);
     if (status)
         return status;
     /* From here the step counts, whatever becomes of reading its loss. */
@@ -158,6 +160,8 @@ fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
         status = fal_arena_clear_slot(&t->workspace.arena, t->workspace.halted);
     if (status)
         return status;
+    if (t->mirror.count) /* each step had one behind it, which changed nothing */
+        t->mirror_steps -= t->step - step;
     t->step = step;
     t->ring.begun = t->ring.summed = 0;
     t->ring.diverged = 0;

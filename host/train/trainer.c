@@ -196,9 +196,10 @@ static fal_status make_norm(fal_trainer *t)
     return status ? status : fal_arena_make(&t->norm);
 }
 
-static fal_status add_square_sums(fal_trainer *t, fal_slot span, float decay)
+static fal_status add_square_sums(fal_trainer *t, const fal_layer *layer,
+                                  fal_slot span)
 {
-    (void)decay;
+    (void)layer;
     fal_view sums = fal_arena_view(&t->norm, t->square_sums);
     sums.offset += t->square_sums.count;
     t->square_sums.count += fal_square_sums_count(span.count);
@@ -212,11 +213,12 @@ fal_view fal_trainer_clip_scale(const fal_trainer *t)
                                : (fal_view){NULL, 0};
 }
 
-static fal_status add_update(fal_trainer *t, fal_slot span, float decay)
+static fal_status add_update(fal_trainer *t, const fal_layer *layer, fal_slot span)
 {
     fal_update update = t->in_products.how;
+    fal_route_update(&t->routes[layer->block - 1], layer, span, &update);
     update.count = span.count;
-    update.weight_decay = decay;
+    update.weight_decay = fal_trainer_decay(t, layer);
     update.weights = fal_arena_view(&t->model->parameters, span);
     update.gradient = fal_arena_view(&t->gradients, span);
     update.scale = fal_trainer_clip_scale(t);
@@ -238,24 +240,48 @@ static int joins(fal_slot *span, fal_slot slot)
     return 1;
 }
 
-typedef fal_status (*run_end)(fal_trainer *t, fal_slot span, float decay);
+/* A run of parameters, which `layer` begins. */
+typedef fal_status (*end_of_run)(fal_trainer *t, const fal_layer *layer,
+                                 fal_slot span);
 
-/* Runs of parameters that lie side by side and decay alike, each ended by `end`. */
+/* Runs of parameters that lie side by side, each ended by `end`; to update them, only
+ * such as are updated alike. */
 struct runs {
+    const fal_layer *layer;
     fal_slot span;
-    float decay;
-    run_end end;
+    end_of_run end;
+    int updates;
 };
 
-static fal_status add_slot(fal_trainer *t, struct runs *runs, fal_slot slot,
-                           float decay)
+/* Its parameters have feedback beside them, or decay in a way of their own. */
+static int is_apart(const fal_trainer *t, const fal_layer *layer)
 {
-    if (runs->decay == decay && joins(&runs->span, slot))
+    return t->routes[layer->block - 1].rule->learning == FAL_LEARNS_WITH_WEIGHTS;
+}
+
+static int are_alike(const fal_trainer *t, const fal_layer *one,
+                     const fal_layer *other)
+{
+    return one == other ||
+           (!is_apart(t, one) && !is_apart(t, other) &&
+            fal_trainer_decay(t, one) == fal_trainer_decay(t, other));
+}
+
+static fal_status end_run(fal_trainer *t, const struct runs *runs)
+{
+    return runs->span.count ? runs->end(t, runs->layer, runs->span) : FAL_OK;
+}
+
+static fal_status add_slot(fal_trainer *t, struct runs *runs,
+                           const fal_layer *layer, fal_slot slot)
+{
+    int goes_on = runs->layer &&
+                  (!runs->updates || are_alike(t, layer, runs->layer));
+    if (goes_on && joins(&runs->span, slot))
         return FAL_OK;
-    fal_status status = runs->span.count ? runs->end(t, runs->span, runs->decay)
-                                         : FAL_OK;
+    fal_status status = end_run(t, runs);
+    runs->layer = layer;
     runs->span = slot;
-    runs->decay = decay;
     return status;
 }
 
@@ -265,21 +291,20 @@ int fal_trainer_learns(const fal_trainer *t, const fal_layer *layer)
 }
 
 /* All that learns, to clip it; or, to update it, all but Muon's matrices. */
-static fal_status add_runs(fal_trainer *t, int updates, run_end end)
+static fal_status add_runs(fal_trainer *t, int updates, end_of_run end)
 {
-    struct runs runs = {.end = end};
+    struct runs runs = {.end = end, .updates = updates};
     fal_status status = FAL_OK;
     for (size_t i = 0; i < t->model->network.count && !status; i++) {
         const fal_layer *layer = &t->model->network.layers[i];
-        float decay = updates ? fal_trainer_decay(t, layer) : 0;
         if (!fal_trainer_learns(t, layer))
             continue;
         if (!updates || !fal_trainer_is_muons(t, layer))
-            status = add_slot(t, &runs, layer->weight, decay);
+            status = add_slot(t, &runs, layer, layer->weight);
         if (!status && layer->has_bias)
-            status = add_slot(t, &runs, layer->bias, decay);
+            status = add_slot(t, &runs, layer, layer->bias);
     }
-    return status ? status : end(t, runs.span, runs.decay);
+    return status ? status : end_run(t, &runs);
 }
 
 static fal_status make_clipping(fal_trainer *t)
@@ -317,7 +342,8 @@ static fal_status make_update(fal_trainer *t)
         .decays = t->decays,
         .moments = &t->moments,
         .squares = &t->squares};
-    t->clipping = (fal_launches){.device = t->model->device, .layer = "update"};
+    t->clipping = t->mirror = (fal_launches){.device = t->model->device,
+                                             .layer = "update"};
     fal_status status = t->options.clip > 0 ? make_clipping(t) : FAL_OK;
     return status ? status : make_updates(t);
 }
@@ -425,9 +451,13 @@ fal_status fal_trainer_create(fal_trainer **created, fal_model *model,
     if (!status)
         status = fal_trainer_make_feedback(t);
     if (!status)
+        status = fal_trainer_find_mirror(t);
+    if (!status)
         status = make_arenas(t);
     if (!status)
         status = make_update(t);
+    if (!status)
+        status = fal_trainer_make_mirror(t);
     if (!status)
         status = list_tensors(t);
     if (!status)
@@ -452,6 +482,7 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_launches_release(&t->clipping);
     fal_launches_release(&t->update);
     fal_launches_release(&t->muon);
+    fal_launches_release(&t->mirror);
     fal_workspace_release(&t->workspace);
     fal_arena_release(&t->gradients);
     fal_arena_release(&t->feedback);
@@ -460,6 +491,7 @@ void fal_trainer_destroy(fal_trainer *t)
     fal_arena_release(&t->squares);
     fal_arena_release(&t->norm);
     fal_arena_release(&t->muon_room);
+    fal_arena_release(&t->mirror_room);
     fal_arena_release(&t->statistics);
     fal_schedule_release(&t->schedule);
     fal_tensor_list_release(&t->feedback_tensors);
@@ -501,6 +533,7 @@ fal_status fal_trainer_footprint(fal_trainer *t, fal_footprint *footprint)
         .feedback_bytes = fal_arena_bytes(&t->feedback),
         .feedback_bytes_saved = fal_trainer_saved_bytes(t),
         .activation_bytes = fal_arena_bytes(&t->workspace.arena) +
+                            fal_arena_bytes(&t->mirror_room) +
                             fal_arena_bytes(&t->statistics),
     };
     fal_status status = fal_trainer_launches(t, &found.launches);

@@ -51,6 +51,7 @@ struct fal_trainer {
     fal_arena statistics; /* of a batch, laid out as the model's state */
     fal_arena norm;       /* of the gradients, where they are clipped */
     fal_arena muon_room;  /* of Newton-Schulz */
+    fal_arena mirror_room;
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: not stored */
     fal_arena carriers;       /* room for matrices that steps do not need … */
@@ -64,7 +65,9 @@ struct fal_trainer {
     fal_plan_update in_products; /* the update, where products do it … */
     fal_launches clipping;       /* … and where they do not; empty: not clipped */
     fal_launches update;
-    fal_launches muon; /* the update of its matrices, where those do the rest's */
+    fal_launches muon;   /* the update of its matrices, where those do the rest's */
+    fal_launches mirror; /* a mirror step; empty: no rule has any */
+    size_t mirrors; /* its first launches, which draw the noise of a layer each */
     fal_ring ring;
     fal_feed step_feed; /* of fal_trainer_step */
     int has_step_feed;
@@ -75,6 +78,7 @@ struct fal_trainer {
     size_t last_rows;         /* of the last batch */
     uint64_t step, epoch;     /* over the trainer's life */
     uint64_t epochs_begun;    /* draws the data order */
+    uint64_t mirror_steps;    /* over the trainer's life; draws their noise */
     uint64_t measured;        /* the step of the last measurement in a fit, + 1 */
     uint64_t schedule_start;  /* the step at which the schedule began … */
     uint64_t schedule_epoch;  /* … and the epochs completed before */
@@ -102,6 +106,9 @@ int fal_trainer_redraws(const fal_trainer *trainer, const fal_random *random);
 int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number);
 int fal_trainer_has_law(const fal_trainer *trainer, unsigned number);
 
+/* The rule of a layer that changes its feedback; NULL: none does. */
+const fal_rule *fal_trainer_learner(const fal_trainer *trainer);
+
 /* Sets the draw of an R that is the step's, before it is read; B or R as it is or would
  * be stored; the bytes of those that are not. */
 void fal_trainer_redraw(fal_trainer *trainer);
@@ -124,13 +131,26 @@ fal_status fal_trainer_carrier(fal_trainer *trainer, unsigned number,
 int fal_trainer_is_muons(const fal_trainer *trainer, const fal_layer *layer);
 fal_status fal_trainer_make_muon(fal_trainer *trainer);
 
+/* host/train/mirror.c: what the options say of the weight mirror; the launches of a
+ * mirror step; those steps, enqueued; and those that come before the first training step
+ * on so many samples, which are awaited. */
+fal_status fal_trainer_find_mirror(fal_trainer *trainer);
+fal_status fal_trainer_make_mirror(fal_trainer *trainer);
+fal_status fal_trainer_run_mirror(fal_trainer *trainer, uint64_t steps);
+fal_status fal_trainer_begin_mirror(fal_trainer *trainer, size_t samples);
+
+/* host/train/kolen_pollack.c: says where a fit of so many steps, and batches an epoch, has too
+ * little weight decay for feedback that learns by it. */
+void fal_trainer_warn_of_decay(const fal_trainer *trainer, uint64_t steps,
+                               uint64_t batches);
+
 extern const char *const fal_optimizer_names[]; /* by fal_update_rule */
 
-/* host/train/weight_decay.c: what the options say; a layer's; and the factor of all in
- * the next step. */
+/* host/train/weight_decay.c: what the options say; a layer's; and the factor of all at
+ * a step. */
 fal_status fal_trainer_make_decays(fal_trainer *trainer);
 float fal_trainer_decay(const fal_trainer *trainer, const fal_layer *layer);
-float fal_trainer_decay_factor(const fal_trainer *trainer);
+float fal_trainer_decay_factor(const fal_trainer *trainer, uint64_t step);
 
 /* By layer of the network, checked; the trainer has all of them or what it had. */
 fal_status fal_trainer_take_decays(fal_trainer *trainer, const float *decays);

@@ -74,16 +74,16 @@ float fal_trainer_decay(const fal_trainer *t, const fal_layer *layer)
     return t->decays[fal_network_index(&t->model->network, layer)];
 }
 
-float fal_trainer_decay_factor(const fal_trainer *t)
+float fal_trainer_decay_factor(const fal_trainer *t, uint64_t step)
 {
     uint64_t steps = t->options.weight_decay_steps;
     if (t->decay_schedule == FAL_DECAY_CONSTANT)
         return 1;
-    if (t->step >= steps)
+    if (step >= steps)
         return 0;
     return t->decay_schedule == FAL_DECAY_CUT
                ? 1
-               : (float)(1 - (double)t->step / (double)steps);
+               : (float)(1 - (double)step / (double)steps);
 }
 
 /* ---- changing them ------------------------------------------------------- */
