@@ -8,6 +8,10 @@
 typedef enum fal_refinetti_kind {
     FAL_REFINETTI_ONLINE,
     FAL_REFINETTI_RECOVERY,
+    FAL_REFINETTI_DEEP,
+    FAL_REFINETTI_DATA,
+    FAL_REFINETTI_MEMORIZE,
+    FAL_REFINETTI_DEGENERACY,
     FAL_REFINETTI_KINDS
 } fal_refinetti_kind;
 
@@ -18,6 +22,12 @@ typedef struct fal_refinetti_chapter {
     fal_status (*conclude)(fal_study *study, fal_findings *findings);
 } fal_refinetti_chapter;
 
-extern const fal_refinetti_chapter fal_refinetti_online, fal_refinetti_recovery;
+extern const fal_refinetti_chapter fal_refinetti_online, fal_refinetti_recovery,
+    fal_refinetti_deep, fal_refinetti_data, fal_refinetti_memorize,
+    fal_refinetti_degeneracy;
+
+/* Of networks that are trained: the setting network-seeds, or --seeds if that is more;
+ * simulations, each of which is a mean of runs, need fewer. */
+uint64_t fal_refinetti_seeds(fal_study *study);
 
 #endif
