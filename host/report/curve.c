@@ -23,6 +23,13 @@ report_spread report_spread_of(const double *values, size_t count)
     return spread;
 }
 
+double report_lower_edge(const report_sample *sample, int log)
+{
+    double mean = sample->mean;
+    return log ? mean * mean / (mean + sample->deviation)
+               : mean - sample->deviation;
+}
+
 /* ---- making -------------------------------------------------------------- */
 
 /* The series of each run, and how far each has been read. */

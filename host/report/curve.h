@@ -10,6 +10,10 @@ typedef struct report_sample {
     double mean, deviation; /* NAN: no run has a value; fewer than two have */
 } report_sample;
 
+/* Where the band below the mean ends: a deviation down; on a logarithmic axis, where that
+ * may be below 0, as far down as it goes up. */
+double report_lower_edge(const report_sample *sample, int log);
+
 typedef struct report_curve {
     report_sample *samples; /* steps ascend */
     size_t count;

@@ -8,13 +8,19 @@ enum {
     WIDTH = 360,
     HEIGHT = 214,
     LEFT = 44,
-    RIGHT = WIDTH - 70,
+    NAMES = 70, /* kept for names at the lines' ends */
+    MARGIN = 14,
     TOP = 10,
     BOTTOM = HEIGHT - 34,
     MARKS = 6, /* of a line of many samples */
     LABEL_APART = 12,
     LINES = 24 /* of which the names are kept apart */
 };
+
+static int right_of(const report_plot *plot)
+{
+    return WIDTH - (plot->unnamed ? MARGIN : NAMES);
+}
 
 /* ---- styles -------------------------------------------------------------- */
 
@@ -78,7 +84,7 @@ static void print_value_axis(FILE *out, const report_plot *plot)
         fprintf(out,
                 "<path class=\"grid\" d=\"M%d %.1fH%d\"/>"
                 "<text class=\"tick\" x=\"%d\" y=\"%.1f\">",
-                LEFT, at, RIGHT, LEFT - 6, at + 3.5);
+                LEFT, at, right_of(plot), LEFT - 6, at + 3.5);
         print_tick(out, percent ? 100 * y->ticks[i] : y->ticks[i]);
         fputs(percent ? "%</text>" : "</text>", out);
     }
@@ -87,7 +93,8 @@ static void print_value_axis(FILE *out, const report_plot *plot)
 static void print_time_axis(FILE *out, const report_plot *plot,
                             const report_scale *x)
 {
-    fprintf(out, "<path class=\"axis\" d=\"M%d %dH%d", LEFT, BOTTOM, RIGHT);
+    fprintf(out, "<path class=\"axis\" d=\"M%d %dH%d", LEFT, BOTTOM,
+            right_of(plot));
     for (size_t i = 0; i < x->tick_count; i++)
         fprintf(out, "M%.1f %dv4", report_scale_at(x, x->ticks[i]), BOTTOM);
     fputs("\"/>", out);
@@ -98,12 +105,13 @@ static void print_time_axis(FILE *out, const report_plot *plot,
         fputs("</text>", out);
     }
     if (plot->groups) {
-        fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text>", RIGHT + 8,
-                BOTTOM + 16, plot->groups->in_epochs ? "epoch" : "step");
+        fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text>",
+                right_of(plot) + 8, BOTTOM + 16,
+                plot->groups->in_epochs ? "epoch" : "step");
         return;
     }
-    fprintf(out, "<text class=\"time\" x=\"%d\" y=\"%d\">", (LEFT + RIGHT) / 2,
-            HEIGHT - 4);
+    fprintf(out, "<text class=\"time\" x=\"%d\" y=\"%d\">",
+            (LEFT + right_of(plot)) / 2, HEIGHT - 4);
     report_text(out, plot->places_name);
     fputs("</text>", out);
 }
@@ -145,7 +153,8 @@ static void print_piece(FILE *out, const report_plot *plot, const report_scale *
     for (size_t k = 0; k < 2 * count; k++) {
         int upper = k < count;
         const report_sample *s = &samples[upper ? k : 2 * count - 1 - k];
-        double edge = s->mean + (upper ? s->deviation : -s->deviation);
+        double edge = upper ? s->mean + s->deviation
+                            : report_lower_edge(s, plot->values.log);
         double at = report_scale_at(x, s->time);
         fprintf(out, "%s%.1f %.1f", k ? "L" : "M", upper ? at - wide : at + wide,
                 report_scale_at(&plot->values, edge));
@@ -310,14 +319,16 @@ static void move_apart(struct label *labels, size_t count)
     }
 }
 
-static void print_label(FILE *out, const struct label *label)
+static void print_label(FILE *out, const report_plot *plot,
+                        const struct label *label)
 {
     size_t color = label->line->style % COLORS;
-    if (fabs(label->at - label->y) > 2 || label->x < RIGHT - 2)
+    if (fabs(label->at - label->y) > 2 || label->x < right_of(plot) - 2)
         fprintf(out, "<path class=\"lead c%zu\" d=\"M%.1f %.1fL%d %.1f\"/>", color,
-                fmax(label->x + 4, RIGHT + 1), label->y, RIGHT + 9, label->at);
+                fmax(label->x + 4, right_of(plot) + 1), label->y,
+                right_of(plot) + 9, label->at);
     fprintf(out, "<text class=\"label c%zu\" x=\"%d\" y=\"%.1f\">", color,
-            RIGHT + 11, label->at + 3.5);
+            right_of(plot) + 11, label->at + 3.5);
     report_short_text(out, label->line->label, REPORT_LABEL_SHOWN);
     fputs("</text>", out);
 }
@@ -327,11 +338,11 @@ static void print_labels(FILE *out, const report_plot *plot, const report_scale 
     struct label labels[LINES], label;
     size_t count = 0;
     for (size_t i = 0; i < plot->line_count && count < LINES; i++)
-        if (!plot->lines[i].points && find_label(plot, x, i, &label))
+        if (find_label(plot, x, i, &label))
             insert(labels, count++, label);
     move_apart(labels, count);
     for (size_t i = 0; i < count; i++)
-        print_label(out, &labels[i]);
+        print_label(out, plot, &labels[i]);
 }
 
 /* ---- all ----------------------------------------------------------------- */
@@ -346,7 +357,8 @@ static void print_svg(FILE *out, const report_plot *plot, const report_scale *x)
     fprintf(out,
             "<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\" "
             "data-unit=\"%s\" data-box=\"%d,%d,%d,%d\" data-name=\"",
-            WIDTH, HEIGHT, unit_name(plot->unit), LEFT, RIGHT, TOP, BOTTOM);
+            WIDTH, HEIGHT, unit_name(plot->unit), LEFT, right_of(plot), TOP,
+            BOTTOM);
     report_text(out, plot->groups ? "" : plot->places_name);
     fputs("\" aria-label=\"", out);
     report_text(out, plot->about);
@@ -358,7 +370,8 @@ static void print_svg(FILE *out, const report_plot *plot, const report_scale *x)
     fputs("\n", out);
     for (size_t i = 0; i < plot->line_count; i++)
         print_line(out, plot, x, &plot->lines[i]);
-    print_labels(out, plot, x);
+    if (!plot->unnamed)
+        print_labels(out, plot, x);
     fputs("</svg>", out);
 }
 
@@ -368,7 +381,7 @@ void report_plot_print(FILE *out, const report_plot *plot)
     report_scale x = plot->groups ? report_scale_make(0, plot->groups->end, 5, 0)
                                   : plot->places;
     x.from = LEFT;
-    x.to = RIGHT;
+    x.to = right_of(plot);
     shown.values.from = BOTTOM;
     shown.values.to = TOP;
     fputs("<figure><figcaption>", out);

@@ -6,8 +6,8 @@
 
 #include "report/block.h"
 
-/* Characters of a line's name that stand at its end. */
-enum { REPORT_LABEL_SHOWN = 11 };
+/* Characters of a line's name that stand at its end, and of those that surely fit. */
+enum { REPORT_LABEL_SHOWN = 11, REPORT_LABEL_FITS = 9 };
 
 typedef struct report_line {
     const char *label;
@@ -28,6 +28,7 @@ typedef struct report_plot {
     report_scale values;
     const report_line *lines;
     size_t line_count;
+    int unnamed; /* 1: no names at the lines' ends, for a legend has them */
 } report_plot;
 
 void report_plot_print(FILE *out, const report_plot *plot);

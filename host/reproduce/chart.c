@@ -37,16 +37,16 @@ static report_scale place_scale(const fal_plot *plot)
                        : report_scale_make(range.low, range.high, TICKS, 0);
 }
 
-/* Of what is drawn: means and, but on a logarithmic axis, their deviations. */
+/* Of what is drawn: means and their bands. */
 static struct range value_range(const fal_plot *plot, const report_line *lines)
 {
     struct range range = {INFINITY, -INFINITY};
     for (size_t l = 0; l < plot->series_count; l++)
         for (size_t i = 0; i < lines[l].curve.count; i++) {
             const report_sample *s = &lines[l].curve.samples[i];
-            double around = isnan(s->deviation) || plot->log_y ? 0 : s->deviation;
-            widen(&range, s->mean - around, plot->log_y);
-            widen(&range, s->mean + around, plot->log_y);
+            widen(&range, s->mean, plot->log_y);
+            widen(&range, s->mean + s->deviation, plot->log_y);
+            widen(&range, report_lower_edge(s, plot->log_y), plot->log_y);
         }
     return range;
 }
@@ -138,7 +138,7 @@ static int needs_legend(const fal_plot *plot)
     int needs = 0;
     for (size_t i = 0; i < plot->series_count; i++)
         needs |= plot->series[i].points ||
-                 strlen(plot->series[i].name) > REPORT_LABEL_SHOWN;
+                 strlen(plot->series[i].name) > REPORT_LABEL_FITS;
     return needs && plot->series_count > 1;
 }
 
@@ -167,6 +167,7 @@ static void print_chart(FILE *out, const fal_plot *plot, const report_line *line
                          .places_name = plot->x_label,
                          .values = value_scale(plot, lines),
                          .lines = lines,
+                         .unnamed = plot->series_count == 1 || needs_legend(plot),
                          .line_count = plot->series_count};
     fputs("<div class=\"chart\">\n", out);
     report_plot_print(out, &chart);

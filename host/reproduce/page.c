@@ -109,7 +109,8 @@ static fal_status print_plots(FILE *out, const fal_findings *findings)
     }
     fputs(section
               ? "</div>\n<p class=\"meaning\">Lines are means over seeds; bands "
-                "are a deviation to either side.</p>\n</section>\n"
+                "are a deviation to either side, on logarithmic axes as far "
+                "down as up.</p>\n</section>\n"
               : "",
           out);
     return status;

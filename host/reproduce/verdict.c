@@ -134,7 +134,7 @@ static void print_spread(FILE *out, const report_spread *spread)
     if (!isnan(deviation) && deviation > 0 && mean != 0)
         digits = 2 + (int)(floor(log10(fabs(mean))) - floor(log10(deviation)));
     print_number(out, digits < 2 ? 2 : digits > 6 ? 6 : digits, mean);
-    if (isnan(deviation))
+    if (isnan(deviation) || deviation == 0)
         return;
     fputs(" \xC2\xB1 ", out);
     print_number(out, 2, deviation);
