@@ -1,6 +1,5 @@
 /* falign reproduce song, its tiny form: runs against the equations of science section 5D,
- * computed here in double from the same start; figures against recorded bounds. What
- * breaks them was tried: see recorded_figures. */
+ * computed here in double from the same start; figures against recorded bounds. */
 #include "tool.h"
 
 #include "analysis/tangent_kernel.h"
@@ -245,6 +244,14 @@ static void runs_follow_the_equations(void **state)
 
 /* ---- figures ------------------------------------------------------------- */
 
+/* The bounds are a hundredth or less of the figures. Each of these was tried and breaks
+ * at least one (the equations above see the first nine too): the step or the decay of the
+ * mean loss not doubled or halved, mean for sum, another seed of weights, of feedback or
+ * of the teacher, 1/p for 1/sqrt(p), cut for falling, alignment kept since the start and
+ * not since the middle, rates by the other kernel, by the kernel without its share of w,
+ * by scale for scale², by half the step or over another window; of the images decay on
+ * all layers, no scale, another seed of feedback or of the order (the last moves only
+ * their accuracy). */
 static void recorded_figures(void **state)
 {
     static const struct {
@@ -263,9 +270,9 @@ static void recorded_figures(void **state)
         {"tanh-p50-l0.03-falling-final", .281146, .001},
         {"tanh-p200-l0-rate", .778145, .01},
         {"images-l0-final", -.0324985, .0005},
-        {"images-l0-accuracy", .284, .02},
+        {"images-l0-accuracy", .284, .015},
         {"images-l0.3-final", -.0235471, .0005},
-        {"images-l0.3-accuracy", .426, .02},
+        {"images-l0.3-accuracy", .426, .015},
     };
     (void)state;
     assert_good("reproduce song --tiny --data $D --out out --quiet");

@@ -28,16 +28,42 @@ static fal_status add_seeds(fal_parts *parts, const song_setting *setting,
     return status;
 }
 
+/* Settings by what they take, the longest first. */
+static size_t *order_of(const song_settings *settings)
+{
+    size_t *order = fal_allocate(settings->count, sizeof *order);
+    for (size_t i = 0; i < settings->count && order; i++) {
+        double seconds = seconds_of(&settings->list[i]);
+        size_t at = i;
+        for (; at > 0 && seconds_of(&settings->list[order[at - 1]]) < seconds; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return order;
+}
+
+static fal_status list_settings(const song_settings *settings, fal_parts *parts)
+{
+    size_t *order = order_of(settings);
+    fal_status status = order ? FAL_OK : FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < settings->count && !status; i++)
+        status = add_seeds(parts, &settings->list[order[i]], order[i]);
+    fal_release(order);
+    return status;
+}
+
 static fal_status list(fal_study *study, fal_parts *parts)
 {
     song_settings settings;
-    fal_status status = song_settings_make(study, &settings);
+    fal_status status = song_images_list(study, parts);
     if (status)
         return status;
-    for (size_t i = 0; i < settings.count && !status; i++)
-        status = add_seeds(parts, &settings.list[i], i);
+    status = song_settings_make(study, &settings);
+    if (status)
+        return status;
+    status = list_settings(&settings, parts);
     fal_release(settings.list);
-    return status ? status : song_images_list(study, parts);
+    return status;
 }
 
 static fal_status run(fal_study *study, const fal_part *part, cJSON *result)
