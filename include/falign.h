@@ -282,6 +282,27 @@ FAL_API fal_status fal_dataset_describe(const fal_dataset *dataset,
 FAL_API fal_status fal_dataset_split(fal_dataset **rest, fal_dataset **part,
                                      const fal_dataset *dataset, double share,
                                      uint64_t seed);
+
+/* The images of a data set in another size, each channel by itself: *resized is a copy
+ * with images of height x width. Bilinear, and where an image shrinks the mean of the
+ * pixels that fall together (antialiasing), as Pillow's Image.resize with BILINEAR does,
+ * and torchvision's Resize of Pillow's images: rows first, then columns, rounded after
+ * each, bytes to bytes and floats to float32. A model that is made for it, or
+ * fitted to it, takes images of the former size wherever it is given data, and resizes
+ * them itself. Errors: ARGUMENT (rows of numbers; a size that is none), MEMORY. */
+FAL_API fal_status fal_dataset_resize(fal_dataset **resized,
+                                      const fal_dataset *dataset, size_t height,
+                                      size_t width);
+
+/* Labels that are wrong by chance: with `probability`, 0 to 1, each is redrawn, all
+ * classes alike (the right one among them), so that a share of probability * (1 -
+ * 1/classes) changes. *noisy has labels of its own and the inputs of `dataset`, which it
+ * may not outlive. A function of seed, split and a sample's place. Errors: ARGUMENT
+ * (real targets; no probability), MEMORY. */
+FAL_API fal_status fal_dataset_label_noise(fal_dataset **noisy,
+                                           const fal_dataset *dataset,
+                                           double probability, uint64_t seed,
+                                           fal_split split);
 FAL_API void fal_dataset_destroy(fal_dataset *dataset);
 
 /* ---- models -------------------------------------------------------------- */
@@ -346,7 +367,8 @@ FAL_API const char *fal_model_network(const fal_model *model);
 /* What goes in and what comes out. */
 typedef struct fal_model_info {
     size_t size;
-    size_t height, width, channels; /* of one input sample */
+    size_t height, width, channels; /* of one input sample, before it is resized
+                                     * where the model does that */
     size_t outputs;                 /* numbers that fal_model_predict gives */
     int real_targets; /* 1: learned real targets; 0: the outputs are classes */
 } fal_model_info;

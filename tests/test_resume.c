@@ -128,8 +128,10 @@ static const char *const kinds[] = {
     "--rule fa --optimizer adam",
     "--rule dfa --optimizer sgd --nesterov --clip 0.5 --measure 5",
     "--rule bp --optimizer muon --norm batch --measure epoch",
-    "--rule shallow --optimizer adamw --weight-decay 0.01 --warmup 3",
-    "--rule fa --optimizer sgd --schedule step --milestones 1,2 --validation 0.2",
+    "--rule shallow --optimizer adamw --weight-decay 0.01,dense3=0.5 --warmup 3 "
+    "--weight-decay-schedule linear --weight-decay-steps 50 --resize 9x9",
+    "--rule fa --optimizer sgd --schedule step --milestones 1,2 --validation 0.2 "
+    "--label-noise 0.3 --loss-reduction sum --lr 0.001",
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

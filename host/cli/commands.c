@@ -58,7 +58,12 @@ const cli_command cli_commands[] = {
      .details =
          "MODEL is a .safetensors file or a run folder. Prints samples, loss, "
          "accuracy and how many are correct; with real targets samples and "
-         "loss. With --measure a table of the run's metrics by layer follows.",
+         "loss. With --measure a table of the run's metrics by layer follows. "
+         "Images are "
+         "resized as the model's were; labels are those of the files, unless "
+         "--label-noise is given, which draws by the run's data seed (1 without a "
+         "run "
+         "folder).",
      .examples = "evaluate runs/mine --data fashion-mnist\n"
                  "evaluate runs/mine --data fashion-mnist --split train\n"
                  "evaluate runs/mine --data fashion-mnist --measure\n",

@@ -4,6 +4,7 @@
  * first, so that compare.json has them all wherever the rest is interrupted. */
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/init.h"
 #include "cli/job.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
@@ -403,6 +404,8 @@ int cli_compare(const cli_options *given)
                            .silent = cli_flag(given, CLI_QUIET) ||
                                      cli_flag(given, CLI_JSON)};
     fal_status status = resumes ? cli_resume_read(&config, &options) : FAL_OK;
+    if (!status)
+        cli_init_resize(&options);
     if (!status)
         status = open_and_compare(&c);
     cli_config_release(&config);

@@ -37,6 +37,14 @@ static void add_decays(fal_json *json, const cli_value *value)
         fal_json_number(json, value->real);
 }
 
+static void add_size(fal_json *json, uint64_t size)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%llux%llu", (unsigned long long)(size >> 32),
+             (unsigned long long)(uint32_t)size);
+    fal_json_string(json, text);
+}
+
 /* JSON values are YAML values. */
 static void add_value(fal_json *json, const cli_option *option,
                       const cli_value *value)
@@ -53,6 +61,8 @@ static void add_value(fal_json *json, const cli_option *option,
         fal_json_number(json, value->real);
     else if (option->kind == CLI_RATES)
         add_rates(json, value);
+    else if (option->kind == CLI_SIZE)
+        add_size(json, value->whole);
     else if (option->kind == CLI_DECAYS)
         add_decays(json, value);
     else

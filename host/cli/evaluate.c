@@ -8,6 +8,9 @@
 #include "device/error.h"
 #include "device/memory.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* What is found. */
 struct found {
     fal_evaluation evaluation;
@@ -96,19 +99,49 @@ static fal_status evaluate(const cli_options *options, const fal_dataset *data,
     return status;
 }
 
+/* The run's data seed, 1 where there is none. */
+static fal_status find_seed(const cli_options *options, uint64_t *seed)
+{
+    char *text = NULL;
+    fal_status status = cli_config_text(options->arguments[0],
+                                        cli_table[CLI_SEED_DATA].name, &text);
+    *seed = text ? strtoull(text, NULL, 10) : 1;
+    fal_release(text);
+    return status;
+}
+
+/* What was split off for validation has the labels of --label-noise already. */
+static fal_status spoil(fal_dataset **data, fal_dataset **former,
+                        const cli_options *options)
+{
+    const char *split = cli_text(options, CLI_SPLIT);
+    uint64_t seed = 1;
+    *former = NULL;
+    if (strcmp(split, "validation") == 0)
+        return FAL_OK;
+    fal_status status = find_seed(options, &seed);
+    return status ? status
+                  : cli_data_spoil(data, former, options, seed,
+                                   strcmp(split, "test") == 0 ? FAL_SPLIT_TEST
+                                                              : FAL_SPLIT_TRAIN);
+}
+
 static fal_status open_and_evaluate(const cli_options *options)
 {
-    fal_dataset *data;
+    fal_dataset *data, *former;
     fal_device *device;
     fal_status status = cli_split_open(&data, options);
     if (status)
         return status;
-    status = cli_device_open(&device, options);
+    status = spoil(&data, &former, options);
+    if (!status)
+        status = cli_device_open(&device, options);
     if (!status) {
         status = evaluate(options, data, device);
         fal_device_destroy(device);
     }
     fal_dataset_destroy(data);
+    fal_dataset_destroy(former);
     return status;
 }
 

@@ -58,6 +58,39 @@ fal_status cli_data_open(fal_dataset **dataset, const cli_options *options,
     return cli_fail_in_file(status, options, CLI_DATA);
 }
 
+/* In the size of --resize, if there is one. */
+static fal_status resize(fal_dataset **dataset, const cli_options *options)
+{
+    uint64_t size = cli_whole(options, CLI_RESIZE);
+    fal_dataset *resized;
+    if (!cli_flag(options, CLI_RESIZE))
+        return FAL_OK;
+    fal_status status = fal_dataset_resize(&resized, *dataset, (size_t)(size >> 32),
+                                           (uint32_t)size);
+    if (status)
+        return cli_fail_option(status, options, CLI_RESIZE);
+    fal_dataset_destroy(*dataset);
+    *dataset = resized;
+    return FAL_OK;
+}
+
+fal_status cli_data_spoil(fal_dataset **dataset, fal_dataset **former,
+                          const cli_options *options, uint64_t seed,
+                          fal_split split)
+{
+    fal_dataset *noisy;
+    *former = NULL;
+    if (!*dataset || cli_real(options, CLI_LABEL_NOISE) == 0)
+        return FAL_OK;
+    fal_status status = fal_dataset_label_noise(
+        &noisy, *dataset, cli_real(options, CLI_LABEL_NOISE), seed, split);
+    if (status)
+        return cli_fail_option(status, options, CLI_LABEL_NOISE);
+    *former = *dataset;
+    *dataset = noisy;
+    return FAL_OK;
+}
+
 /* ---- device -------------------------------------------------------------- */
 
 static void print_log(const char *line, void *user)
@@ -91,6 +124,10 @@ static fal_status open_splits(cli_ground *ground, const cli_options *options)
     if (!status)
         status = cli_data_open(&ground->test, options, FAL_SPLIT_TEST, 0);
     if (!status)
+        status = resize(&ground->train, options);
+    if (!status)
+        status = resize(&ground->test, options);
+    if (!status)
         status = fal_dataset_describe(ground->train, &ground->train_facts);
     if (!status)
         status = fal_dataset_describe(ground->test, &ground->test_facts);
@@ -121,22 +158,56 @@ void cli_ground_close(cli_ground *ground)
 
 /* ---- one run's ----------------------------------------------------------- */
 
-fal_status cli_ground_split(cli_ground *own, const cli_ground *ground,
-                            const cli_options *run)
+/* Those of `ground` stay what they are. */
+static fal_status spoil(cli_ground *own, const cli_options *run)
+{
+    uint64_t seed = cli_whole(run, CLI_SEED_DATA);
+    fal_dataset *shared;
+    fal_status status = cli_data_spoil(&own->train, &shared, run, seed,
+                                       FAL_SPLIT_TRAIN);
+    own->own_train = shared != NULL;
+    if (!status)
+        status = cli_data_spoil(&own->test, &shared, run, seed, FAL_SPLIT_TEST);
+    own->own_test = !status && shared != NULL;
+    return status;
+}
+
+static fal_status split_off(cli_ground *own, const cli_options *run)
 {
     double share = cli_real(run, CLI_VALIDATION);
-    *own = *ground;
+    fal_dataset *rest, *all = own->train;
     if (share == 0)
         return FAL_OK;
-    fal_status status = fal_dataset_split(&own->train, &own->validation,
-                                          ground->train, share,
+    fal_status status = fal_dataset_split(&rest, &own->validation, all, share,
                                           cli_whole(run, CLI_SEED_DATA));
     if (status)
         return cli_fail_option(status, run, CLI_VALIDATION);
-    own->train_facts.size = own->validation_facts.size = sizeof(fal_arrays);
-    status = fal_dataset_describe(own->train, &own->train_facts);
+    if (own->own_train)
+        fal_dataset_destroy(all);
+    own->train = rest;
+    own->own_train = 1;
+    return FAL_OK;
+}
+
+static fal_status describe(const fal_dataset *dataset, fal_arrays *facts)
+{
+    facts->size = sizeof *facts;
+    return dataset ? fal_dataset_describe(dataset, facts) : FAL_OK;
+}
+
+fal_status cli_ground_split(cli_ground *own, const cli_ground *ground,
+                            const cli_options *run)
+{
+    *own = *ground;
+    fal_status status = spoil(own, run);
     if (!status)
-        status = fal_dataset_describe(own->validation, &own->validation_facts);
+        status = split_off(own, run);
+    if (!status)
+        status = describe(own->train, &own->train_facts);
+    if (!status)
+        status = describe(own->test, &own->test_facts);
+    if (!status)
+        status = describe(own->validation, &own->validation_facts);
     if (status)
         cli_ground_unsplit(own);
     return status;
@@ -144,9 +215,11 @@ fal_status cli_ground_split(cli_ground *own, const cli_ground *ground,
 
 void cli_ground_unsplit(cli_ground *own)
 {
-    if (own->validation) {
+    if (own->own_train)
         fal_dataset_destroy(own->train);
-        fal_dataset_destroy(own->validation);
-    }
-    own->train = own->validation = NULL;
+    if (own->own_test)
+        fal_dataset_destroy(own->test);
+    fal_dataset_destroy(own->validation);
+    own->train = own->test = own->validation = NULL;
+    own->own_train = own->own_test = 0;
 }

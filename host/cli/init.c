@@ -1,5 +1,6 @@
 #include "cli/init.h"
 #include "cli/settings.h"
+#include "cli/values.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "files/safetensors.h"
@@ -125,6 +126,31 @@ fal_status cli_init_model(fal_model **model, const cli_ground *ground,
         status = load_model(model, ground, run, file);
     fal_release(file);
     return status;
+}
+
+/* ---- size ---------------------------------------------------------------- */
+
+static void take_size(cli_options *options, const char *file)
+{
+    fal_safetensors *model = NULL;
+    cli_value value = {0};
+    const char *size = fal_safetensors_open(&model, file) == FAL_OK
+                           ? fal_safetensors_metadata(model, "resize")
+                           : NULL;
+    if (size && cli_value_read(&value, &cli_table[CLI_RESIZE], size) == FAL_OK)
+        cli_set_whole(options, CLI_RESIZE, value.whole);
+    fal_safetensors_close(model);
+}
+
+void cli_init_resize(cli_options *options)
+{
+    char *file = NULL;
+    if (!cli_flag(options, CLI_INIT) || cli_flag(options, CLI_RESIZE))
+        return;
+    if (find_file(cli_text(options, CLI_INIT), "model.safetensors",
+                  "start.safetensors", &file) == FAL_OK)
+        take_size(options, file);
+    fal_release(file);
 }
 
 /* ---- feedback ------------------------------------------------------------ */

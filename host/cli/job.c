@@ -152,10 +152,14 @@ static void print_data(const cli_job *job)
         print_count(data->channels, "number", "numbers");
     else
         cli_print(", %zux%zux%zu", data->height, data->width, data->channels);
+    if (cli_flag(&job->options, CLI_RESIZE))
+        cli_print(" (resized)");
     if (data->labels)
         print_count(data->classes, "class", "classes");
     else
         print_count(data->outputs, "target", "targets");
+    if (cli_real(&job->options, CLI_LABEL_NOISE) > 0)
+        cli_print(", label noise %g", cli_real(&job->options, CLI_LABEL_NOISE));
     cli_print("\n");
 }
 

@@ -20,6 +20,7 @@ typedef enum cli_kind {
     CLI_LAW,             /* a law of random weights */
     CLI_LAW_OF_FEEDBACK, /* a law of random feedback */
     CLI_MILESTONES,      /* epochs, ascending, with commas between them */
+    CLI_SIZE,            /* HxW: whole is 2^32 H + W */
     CLI_OPTIONAL_TEXT    /* a flag that a text may follow */
 } cli_kind;
 
@@ -69,6 +70,8 @@ typedef enum cli_id {
     CLI_POLISH,
     CLI_STANDARDIZE,
     CLI_NO_SHUFFLE,
+    CLI_RESIZE,
+    CLI_LABEL_NOISE,
     CLI_NET,
     CLI_ACTIVATION,
     CLI_NORM,

@@ -30,18 +30,22 @@ static fal_status cut(fal_dataset **dataset, const cli_options *options)
     return FAL_OK;
 }
 
-/* What the run split off from the samples it took. */
+/* What the run split off from the samples it took; with the labels of this command's
+ * --label-noise, not the run's. */
 static fal_status split_off(fal_dataset **dataset, const cli_options *options,
                             const cli_options *run)
 {
     cli_ground all = {0}, own;
+    cli_options by = *run;
+    cli_set_real(&by, CLI_LABEL_NOISE, cli_real(options, CLI_LABEL_NOISE));
     fal_status status = cli_data_open(&all.train, options, FAL_SPLIT_TRAIN,
                                       cli_whole(run, CLI_SAMPLES));
     if (!status)
-        status = cli_ground_split(&own, &all, run);
+        status = cli_ground_split(&own, &all, &by);
     if (!status) {
         *dataset = own.validation;
-        fal_dataset_destroy(own.train);
+        own.validation = NULL;
+        cli_ground_unsplit(&own);
     }
     fal_dataset_destroy(all.train);
     return status;

@@ -9,6 +9,7 @@ static const cli_bounds natural = {0, SIZE_LIMIT, 0};
 static const cli_bounds from_0 = {0, 1e30, 0};
 static const cli_bounds above_0 = {0, 1e30, CLI_LOW_OPEN};
 static const cli_bounds to_1 = {0, 1, CLI_LOW_OPEN};
+static const cli_bounds from_0_to_1 = {0, 1, 0};
 static const cli_bounds below_1 = {0, 1, CLI_HIGH_OPEN};
 
 enum { RECORDED = 1 };
@@ -68,6 +69,16 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "inputs to mean 0 and deviation 1; a model of --init keeps its own"},
     [CLI_NO_SHUFFLE] = {"no-shuffle", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS, data,
                         RECORDED, "samples in the order of the file"},
+    [CLI_RESIZE] =
+        {"resize", "HxW", NULL, CLI_SIZE, &positive, CLI_RUNS, data, RECORDED,
+         "images in this size, bilinear with antialiasing; the model keeps "
+         "it, and takes images as they are in the data set (a model of "
+         "--init brings its own)"},
+    [CLI_LABEL_NOISE] = {"label-noise", "P", "0", CLI_REAL, &from_0_to_1,
+                         CLI_RUNS | CLI_EVALUATE, data, RECORDED,
+                         "each label is redrawn with this probability, all classes "
+                         "alike, by the data seed, for training and test; evaluate "
+                         "does so only where it is given there"},
     [CLI_NET] = {"net", "TEXT|PRESET", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_BENCH,
                  network, RECORDED,
                  "layers by commas, as 'dense 512, relu, dense 10', or mlp-LxW: L "

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/dry_run.h"
+#include "cli/init.h"
 #include "cli/job.h"
 #include "cli/output.h"
 #include "cli/profile.h"
@@ -194,6 +195,8 @@ int cli_train(const cli_options *given)
         status = cli_config_read(&config, &options, options.arguments[0]);
     if (!status && !cli_flag(given, CLI_RESUME))
         cli_runs_give_way(&options);
+    if (!status)
+        cli_init_resize(&options);
     if (!status)
         status = open_and_train(&options);
     cli_config_release(&config);

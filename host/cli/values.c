@@ -322,6 +322,24 @@ static fal_status check_milestones(const char *text)
     return status;
 }
 
+/* Two whole numbers without signs. */
+static fal_status read_size(cli_value *value, const cli_option *option,
+                            const char *text)
+{
+    uint64_t sizes[2] = {0, 0};
+    const char *by = strchr(text, 'x');
+    char height[PART_LIMIT];
+    snprintf(height, sizeof height, "%.*s", (int)strcspn(text, "x"), text);
+    if (!by || strspn(height, "0123456789") != strlen(height))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%.100s' is no size; give HxW, for example 14x14", text);
+    fal_status status = read_whole(option, height, &sizes[0]);
+    if (!status)
+        status = read_whole(option, by + 1, &sizes[1]);
+    value->whole = sizes[0] << 32 | sizes[1];
+    return status;
+}
+
 static fal_status read_every(cli_value *value, const cli_option *option,
                              const char *text)
 {
@@ -365,6 +383,8 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
                              &law);
     case CLI_MILESTONES:
         return check_milestones(text);
+    case CLI_SIZE:
+        return read_size(value, option, text);
     }
     return FAL_OK;
 }

@@ -193,6 +193,28 @@ static void *copy(const void *from, size_t count, size_t size, fal_status *statu
     return to;
 }
 
+fal_status fal_dataset_derive(fal_dataset **derived, const fal_dataset *from,
+                              const fal_arrays *arrays, void *inputs)
+{
+    fal_arrays a = *arrays;
+    fal_status status = FAL_OK;
+    int32_t *labels = copy(a.labels, a.count, sizeof *labels, &status);
+    float *targets = copy(a.targets, a.count, a.outputs * sizeof *targets, &status);
+    a.labels = labels;
+    a.targets = targets;
+    a.borrow = inputs == NULL;
+    if (!status)
+        status = fal_dataset_adopt(derived, &a, inputs, labels, targets);
+    if (status) {
+        fal_release(labels);
+        fal_release(targets);
+        return status;
+    }
+    (*derived)->raw_height = from->raw_height;
+    (*derived)->raw_width = from->raw_width;
+    return FAL_OK;
+}
+
 static fal_status create_copy(fal_dataset **dataset, fal_arrays *a)
 {
     fal_status status = FAL_OK;

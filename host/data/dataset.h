@@ -12,6 +12,7 @@ struct fal_dataset {
     void *inputs;
     int32_t *labels;
     float *targets;
+    size_t raw_height, raw_width; /* before it was resized; 0: it was not */
 };
 
 /* into = given, complete and checked: sizes, pointers, labels. Every public
@@ -25,6 +26,12 @@ fal_status fal_arrays_read(fal_arrays *into, const fal_arrays *given,
  * The names of classes are copied. */
 fal_status fal_dataset_adopt(fal_dataset **dataset, const fal_arrays *arrays,
                              void *inputs, int32_t *labels, float *targets);
+
+/* Makes a data set of `arrays`, which are those of `from` but for their inputs: labels,
+ * targets and names are copied, `inputs`, made by fal_allocate, are given away on
+ * success; NULL: they are those of `from`, which stays while the new one does. */
+fal_status fal_dataset_derive(fal_dataset **derived, const fal_dataset *from,
+                              const fal_arrays *arrays, void *inputs);
 
 /* Numbers of one sample: height * width * channels. */
 size_t fal_arrays_features(const fal_arrays *arrays);

@@ -9,7 +9,8 @@
 
 /* Which samples go where. */
 struct split {
-    const fal_arrays *from;
+    const fal_dataset *dataset;
+    const fal_arrays *from; /* its arrays */
     unsigned char *is_part; /* [from->count] */
     size_t part;            /* samples that do */
 };
@@ -87,8 +88,11 @@ static fal_status take(fal_dataset **dataset, const struct split *split, int par
         fal_release(inputs);
         fal_release(labels);
         fal_release(targets);
+        return status;
     }
-    return status;
+    (*dataset)->raw_height = split->dataset->raw_height;
+    (*dataset)->raw_width = split->dataset->raw_width;
+    return FAL_OK;
 }
 
 fal_status fal_dataset_split(fal_dataset **rest, fal_dataset **part,
@@ -101,7 +105,7 @@ fal_status fal_dataset_split(fal_dataset **rest, fal_dataset **part,
                         !dataset ? "dataset"
                         : !rest  ? "rest"
                                  : "part");
-    struct split split = {.from = &dataset->arrays};
+    struct split split = {.dataset = dataset, .from = &dataset->arrays};
     fal_dataset *trained = NULL, *held = NULL;
     fal_status status = count_part(&split, share);
     if (!status)

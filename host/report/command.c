@@ -55,7 +55,8 @@ static int same_value(const cli_value *a, const cli_value *b, cli_kind kind)
         return 0;
     if (kind == CLI_FLAG || !a->set)
         return 1;
-    if (kind == CLI_COUNT || kind == CLI_EVERY || kind == CLI_SEED)
+    if (kind == CLI_COUNT || kind == CLI_EVERY || kind == CLI_SEED ||
+        kind == CLI_SIZE)
         return a->whole == b->whole;
     if (kind == CLI_RATES)
         return same_rates(a, b);

@@ -143,7 +143,7 @@ fal_status fal_model_predict(fal_model *model, const void *inputs, fal_type type
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_model_predict: needs a model, inputs, at least one "
                         "sample and room for the outputs");
-    fal_shape in = model->network.input;
+    fal_shape in = model->raw.height ? model->raw : model->network.input;
     fal_arrays arrays = {.size = sizeof arrays,
                          .count = count,
                          .height = in.height,

@@ -94,17 +94,30 @@ static fal_status make_staging(fal_feed *feed, size_t rows)
     return FAL_OK;
 }
 
+fal_status fal_feed_change(fal_feed *feed, const fal_arrays *data)
+{
+    fal_arrays arrays = *data;
+    void *own;
+    fal_status status = fal_model_resize(feed->model, &arrays, &own);
+    if (status)
+        return status;
+    fal_release(feed->resized);
+    feed->resized = own;
+    feed->data = arrays;
+    return FAL_OK;
+}
+
 fal_status fal_feed_open(fal_feed *feed, const fal_model *model,
                          const fal_workspace *workspace, const fal_arrays *data,
                          int resident)
 {
-    *feed = (fal_feed){.device = model->device,
-                       .model = model,
-                       .workspace = workspace,
-                       .data = *data};
+    *feed = (fal_feed){
+        .device = model->device, .model = model, .workspace = workspace};
+    fal_status status = fal_feed_change(feed, data);
     feed->resident = resident && fits_device(feed);
     size_t rows = feed->resident ? data->count : workspace->rows;
-    fal_status status = make_buffers(feed, rows);
+    if (!status)
+        status = make_buffers(feed, rows);
     if (!status)
         status = write_identity(feed, rows);
     if (!status)
@@ -134,6 +147,7 @@ void fal_feed_close(fal_feed *feed)
         fal_buffer_destroy(feed->device, feed->order);
     }
     fal_release(feed->permutation);
+    fal_release(feed->resized);
     *feed = (fal_feed){0};
 }
 

@@ -20,7 +20,8 @@ typedef struct fal_feed {
     fal_device *device;
     const fal_model *model;
     const fal_workspace *workspace;
-    fal_arrays data;
+    fal_arrays data; /* as the network takes them … */
+    void *resized;   /* … their inputs, if they are not the caller's */
     int resident;
     cl_mem stored, labels, targets, order;
     uint32_t *permutation; /* [count]; NULL: file order */
@@ -39,6 +40,10 @@ fal_status fal_feed_open(fal_feed *feed, const fal_model *model,
                          const fal_workspace *workspace, const fal_arrays *data,
                          int resident);
 void fal_feed_close(fal_feed *feed);
+
+/* Other samples of the same shape, type and kind of answer for a feed that is not
+ * resident. */
+fal_status fal_feed_change(fal_feed *feed, const fal_arrays *data);
 
 /* Sets the order of samples, copied; NULL: file order. Waits for the device. */
 fal_status fal_feed_order(fal_feed *feed, const uint32_t *order);

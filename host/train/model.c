@@ -3,6 +3,7 @@
 #include "data/class_names.h"
 #include "data/dataset.h"
 #include "data/random.h"
+#include "data/resize.h"
 #include "data/standardize.h"
 #include "device/memory.h"
 #include "device/options.h"
@@ -270,7 +271,7 @@ fal_status fal_model_describe(const fal_model *model, fal_model_info *info)
     if (!model || !info)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_model_describe: needs a model and an info");
-    fal_shape in = model->network.input;
+    fal_shape in = model->raw.height ? model->raw : model->network.input;
     const fal_model_info found = {.size = sizeof found,
                                   .height = in.height,
                                   .width = in.width,
@@ -284,6 +285,26 @@ const char *fal_model_class_name(const fal_model *model, size_t index)
 {
     int known = model && model->class_names && index < model->network.outputs;
     return known ? model->class_names[index] : NULL;
+}
+
+int fal_model_resizes(const fal_model *model, const fal_arrays *samples)
+{
+    fal_shape raw = model->raw;
+    return raw.height > 0 && raw.height == samples->height &&
+           raw.width == samples->width && raw.channels == samples->channels;
+}
+
+/* As the data are; but what comes as before is resized as before. */
+static void adapt_size(fal_model *model, const fal_dataset *data)
+{
+    const fal_arrays *a = &data->arrays;
+    if (fal_model_resizes(model, a))
+        return;
+    model->raw = model->resized = (fal_shape){0};
+    if (data->raw_height == 0)
+        return;
+    model->raw = (fal_shape){data->raw_height, data->raw_width, a->channels};
+    model->resized = (fal_shape){a->height, a->width, a->channels};
 }
 
 fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
@@ -303,6 +324,7 @@ fal_status fal_model_adapt(fal_model *model, const fal_dataset *data,
     fal_release((void *)model->class_names);
     model->class_names = names;
     model->real_targets = arrays->targets != NULL;
+    adapt_size(model, data);
     return FAL_OK;
 }
 
@@ -340,23 +362,26 @@ const char *fal_reduction_name(int sums)
     return reductions[sums];
 }
 
-static fal_status sizes_differ(fal_shape in, fal_shape samples)
+static fal_status sizes_differ(const fal_model *model, fal_shape samples)
 {
-    char input[FAL_SHAPE_TEXT], sample[FAL_SHAPE_TEXT];
-    fal_shape_print(input, in);
+    char input[FAL_SHAPE_TEXT], sample[FAL_SHAPE_TEXT], raw[FAL_SHAPE_TEXT];
+    fal_shape_print(input, model->network.input);
     fal_shape_print(sample, samples);
+    fal_shape_print(raw, model->raw);
     return fal_fail(FAL_ERROR_ARGUMENT,
                     "data set: its samples have the size %s, the network's input "
-                    "has %s; give data of that size",
-                    sample, input);
+                    "has %s%s%s; give data of that size",
+                    sample, input, model->raw.height ? ", or resized " : "",
+                    model->raw.height ? raw : "");
 }
 
 fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int loss)
 {
     const fal_network *network = &model->network;
     fal_shape samples = {data->height, data->width, data->channels};
-    if (!fal_shape_takes(network->input, samples))
-        return sizes_differ(network->input, samples);
+    if (!fal_model_resizes(model, data) &&
+        !fal_shape_takes(network->input, samples))
+        return sizes_differ(model, samples);
     if (data->labels && data->classes > network->outputs)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "data set: it has %zu classes, the network only %zu output"
@@ -376,6 +401,18 @@ fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int lo
     return FAL_OK;
 }
 
+fal_status fal_model_resize(const fal_model *model, fal_arrays *arrays, void **own)
+{
+    *own = NULL;
+    if (!fal_model_resizes(model, arrays))
+        return FAL_OK;
+    fal_status status = fal_arrays_resize(arrays, arrays, model->resized.height,
+                                          model->resized.width);
+    if (!status)
+        *own = (void *)arrays->inputs;
+    return status;
+}
+
 fal_status fal_model_standardize(fal_model *model, const fal_dataset *data,
                                  const char *how)
 {
@@ -383,16 +420,19 @@ fal_status fal_model_standardize(fal_model *model, const fal_dataset *data,
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_model_standardize: needs a model and a data set");
     fal_arrays arrays = data->arrays;
+    void *own = NULL;
     fal_status status = fal_model_fits(model, &arrays, FAL_SQUARED_ERROR);
+    if (!status)
+        status = fal_model_resize(model, &arrays, &own);
     if (status)
         return status;
     fal_shape in = model->network.input;
     arrays.height = in.height, arrays.width = in.width,
     arrays.channels = in.channels;
     double *mean = fal_allocate(2 * in.channels, sizeof *mean);
-    if (!mean)
-        return FAL_ERROR_MEMORY;
-    status = fal_standardization(&arrays, how, mean, mean + in.channels);
+    status = mean ? fal_standardization(&arrays, how, mean, mean + in.channels)
+                  : FAL_ERROR_MEMORY;
+    fal_release(own);
     if (!status)
         status = fal_model_set_scales(model, mean, mean + in.channels);
     if (!status)

@@ -20,6 +20,10 @@ struct fal_model {
     fal_arena scales; /* [3][channels]: see the slots */
     fal_slot byte_scale, float_scale, shift;
 
+    /* Images that are resized on their way in: their shape before, height 0: none, and
+     * what they then have, which goes into the network's input. */
+    fal_shape raw, resized;
+
     /* What the outputs stand for. */
     const char *const *class_names; /* [outputs], the model's; NULL: unknown */
     int real_targets;               /* numbers rather than classes */
@@ -40,6 +44,11 @@ fal_status fal_model_furnish(fal_model *model);
 /* Sets mean and deviation and their copies on the device. */
 fal_status fal_model_set_scales(fal_model *model, const double *mean,
                                 const double *deviation);
+
+/* Whether samples are images that the model resizes; and makes them what goes into the
+ * network's input: *own, for fal_release, are then their inputs, else NULL. */
+int fal_model_resizes(const fal_model *model, const fal_arrays *samples);
+fal_status fal_model_resize(const fal_model *model, fal_arrays *arrays, void **own);
 
 /* Whether a data set's samples and labels or targets are this network's; the
  * message says what is not. */

@@ -5,8 +5,10 @@
 #include "train/checkpoint.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -44,6 +46,16 @@ static void note_names(fal_notes *notes, const fal_model *model)
     note_json(notes, "class_names", &json);
 }
 
+static void note_sizes(const fal_model *model, fal_notes *notes)
+{
+    char text[FAL_SHAPE_TEXT];
+    fal_shape_print(text, model->raw);
+    fal_notes_text(notes, "samples", text);
+    snprintf(text, sizeof text, "%zux%zu", model->resized.height,
+             model->resized.width);
+    fal_notes_text(notes, "resize", text);
+}
+
 void fal_model_note(const fal_model *model, fal_notes *notes)
 {
     char input[64];
@@ -62,6 +74,8 @@ void fal_model_note(const fal_model *model, fal_notes *notes)
         note_names(notes, model);
     if (model->real_targets)
         fal_notes_text(notes, "targets", "real");
+    if (model->raw.height)
+        note_sizes(model, notes);
 }
 
 fal_status fal_tensor_sources(const fal_tensor_list *const *lists, size_t count,
@@ -252,6 +266,45 @@ static fal_status read_names(fal_model_facts *facts, const fal_safetensors *file
     return status;
 }
 
+/* Sizes with x between them: whether the text is `count` of them. */
+static int take_sizes(const char *text, size_t *sizes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *end = NULL;
+        unsigned long long size = isdigit((unsigned char)*text)
+                                      ? strtoull(text, &end, 10)
+                                      : 0;
+        if (size < 1 || size > INT32_MAX || *end != (i + 1 < count ? 'x' : 0))
+            return 0;
+        sizes[i] = (size_t)size;
+        text = end + 1;
+    }
+    return 1;
+}
+
+/* `samples` HxWxC become `resize` HxW, which the network must take. */
+static fal_status read_sizes(fal_model_facts *facts, const fal_model *model,
+                             const fal_safetensors *file)
+{
+    size_t raw[3], resized[2];
+    const char *samples = fal_safetensors_metadata(file, "samples");
+    const char *resize = fal_safetensors_metadata(file, "resize");
+    if (!samples && !resize)
+        return FAL_OK;
+    if (samples && resize && take_sizes(samples, raw, 3) &&
+        take_sizes(resize, resized, 2)) {
+        facts->raw = (fal_shape){raw[0], raw[1], raw[2]};
+        facts->resized = (fal_shape){resized[0], resized[1], raw[2]};
+        if (fal_shape_takes(model->network.input, facts->resized))
+            return FAL_OK;
+    }
+    return fal_fail(
+        FAL_ERROR_FORMAT,
+        "file '%s': its metadata 'samples' and 'resize' must be HxWxC and "
+        "HxW, and images of that size go into the network",
+        fal_safetensors_path(file));
+}
+
 fal_status fal_model_facts_read(fal_model_facts *facts, const fal_model *model,
                                 const fal_safetensors *file)
 {
@@ -267,6 +320,8 @@ fal_status fal_model_facts_read(fal_model_facts *facts, const fal_model *model,
     fal_status status = fal_numbers_read(file, "mean", 0, facts->mean, n);
     if (!status)
         status = fal_numbers_read(file, "deviation", 1, facts->deviation, n);
+    if (!status)
+        status = read_sizes(facts, model, file);
     return status ? status : read_names(facts, file, model->network.outputs);
 }
 
@@ -280,6 +335,8 @@ fal_status fal_model_facts_take(fal_model *model, fal_model_facts *facts)
     facts->class_names = names;
     model->standardized = facts->standardized;
     model->real_targets = facts->real_targets;
+    model->raw = facts->raw;
+    model->resized = facts->resized;
     return FAL_OK;
 }
 

@@ -19,6 +19,7 @@ fal_status fal_numbers_read(const fal_safetensors *file, const char *key,
 typedef struct fal_model_facts {
     double *mean, *deviation; /* one block */
     int standardized, real_targets;
+    fal_shape raw, resized;         /* as the model has them */
     const char *const *class_names; /* NULL: none */
 } fal_model_facts;
 

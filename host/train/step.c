@@ -179,10 +179,8 @@ static fal_status open_step_feed(fal_trainer *t, const fal_arrays *arrays)
     const fal_arrays *had = &t->step_feed.data;
     int same = t->has_step_feed && had->type == arrays->type &&
                !had->labels == !arrays->labels && !had->targets == !arrays->targets;
-    if (same) {
-        t->step_feed.data = *arrays;
-        return FAL_OK;
-    }
+    if (same)
+        return fal_feed_change(&t->step_feed, arrays);
     if (t->has_step_feed)
         fal_feed_close(&t->step_feed);
     t->has_step_feed = 0;
