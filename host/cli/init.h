@@ -15,6 +15,7 @@ fal_status cli_init_feedback(fal_trainer *trainer, const cli_options *run);
 /* A model that comes from a file was made by a law that is not known here: the run's
  * stands in its place. */
 fal_status cli_init_law(fal_model *model, const cli_options *run);
+
 /* Where --init gives a model that resizes its images and --resize is not given, sets it,
  * so that the data are resized and config.yaml says so. A file that cannot be read is
  * left to cli_init_model. */
