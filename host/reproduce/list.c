@@ -136,16 +136,18 @@ static void print_row(const struct row *row)
 
 static void print_foot(const struct place *place)
 {
+    char text[256];
     if (isnan(place->slower)) {
         cli_print("Times are those of the README's machine. Of this one:\n");
         cli_print_words(place->why, 0);
         return;
     }
-    cli_print(
+    snprintf(
+        text, sizeof text,
         "Times are estimates for this device: a small training step takes %.2f "
-        "times what\nit takes on the README's machine, and %zu part%s at a "
-        "time.\n",
+        "times what it takes on the README's machine, and %zu part%s at a time.",
         place->slower, place->cores, place->cores == 1 ? " runs" : "s run");
+    cli_print_words(text, 0);
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
