@@ -467,12 +467,13 @@ typedef struct fal_trainer fal_trainer;
  * holds for the others. The rule of layer l says where delta_l comes from: from the
  * layer above, straight from the output or target (dfa, drtp), from nowhere (shallow);
  * and it says by what layer l hands its own delta down to a layer below that takes it
- * from there: fa's B_l, signs of W_l, or W_l itself under bp, and under dfa and drtp,
- * which have nothing in W_l's shape. `dense 512 rule=fa` as second layer: B_2 carries
- * the error into layer 1. So layers with dfa over layers without make blocks, with
- * backpropagation within and a direct signal at the top of each. The output layer's
- * delta is exact whatever its rule; a layer that hands nothing down has no B. Refused
- * is a layer that takes its error from one above that has the rule shallow. */
+ * from there: the B_l of fa, kp or wm, signs of W_l, or W_l itself under bp, and under
+ * dfa and drtp, which have nothing in W_l's shape. `dense 512 rule=fa` as second layer:
+ * B_2 carries the error into layer 1. So layers with dfa over layers without make
+ * blocks, with backpropagation within and a direct signal at the top of each; kp's decay
+ * is that of its own layers. The output layer's delta is exact whatever its rule; a
+ * layer that hands nothing down has no B. Refused is a layer that takes its error from
+ * one above that has the rule shallow. */
 FAL_API size_t fal_rule_count(void);
 FAL_API const char *fal_rule_name(size_t index);
 

@@ -46,11 +46,14 @@ static const struct net {
     double bound;
 } nets[] = {{odd, 4, 5e-6}, {normed, 3, 2e-5}, {single, 2, 5e-6}};
 
-/* The batch mean's 1/n is in the signal, whatever the rows of the batch. */
+/* The batch mean's 1/n is in the signal, whatever the rows of the batch; a sum has none. */
 static void check_steps(const struct net *net, const char *loss, size_t rows,
-                        int real)
+                        int real, const char *reduction)
 {
-    twin t = twin_open(net->layers, net->count, drtp("sgd", loss),
+    fal_trainer_options options = drtp("sgd", loss);
+    options.loss_reduction = reduction;
+    options.learning_rate = reduction ? .01 / (double)rows : .01;
+    twin t = twin_open(net->layers, net->count, options,
                        random_arrays(rows, 33, 5, real));
     for (int i = 0; i < 3; i++) {
         take_weights(&t);
@@ -66,9 +69,11 @@ static void deltas_and_gradients_are_those_in_double(void **state)
     (void)state;
     for (size_t n = 0; n < sizeof nets / sizeof *nets; n++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            check_steps(&nets[n], NULL, rows[i], 0);
-            check_steps(&nets[n], "mse", rows[i], 0);
-            check_steps(&nets[n], "mse", rows[i], 1);
+            check_steps(&nets[n], NULL, rows[i], 0, NULL);
+            check_steps(&nets[n], "mse", rows[i], 0, NULL);
+            check_steps(&nets[n], "mse", rows[i], 1, NULL);
+            check_steps(&nets[n], NULL, rows[i], 0, "sum");
+            check_steps(&nets[n], "mse", rows[i], 1, "sum");
         }
 }
 

@@ -31,9 +31,9 @@ static const fal_reference_layer odd[] = {
     {.in = 21, .out = 5, .has_bias = 1}};
 enum { LAYERS = 4, ROWS = 23 };
 
-static const char *const names[] = {"bp",  "fa",   "dfa",  "drtp",
-                                    "usf", "brsf", "frsf", "shallow"};
-enum { RULES = sizeof names / sizeof *names, SHALLOW = RULES - 1 };
+static const char *const names[] = {"bp",   "fa",   "dfa", "drtp", "usf",
+                                    "brsf", "frsf", "kp",  "wm",   "shallow"};
+enum { RULES = sizeof names / sizeof *names };
 
 static size_t below(size_t n)
 {
@@ -68,6 +68,7 @@ static void check_mixture(const char *const *rules, const char *usual)
                              random_arrays(ROWS, 13, 5, 0));
     for (size_t i = 0; i < 2; i++) {
         take_weights(&t);
+        take_feedback(&t);
         step(&t);
         expect_same_step(&t, 2e-5);
     }

@@ -1,18 +1,19 @@
-"""Golden runs: what 48 short trainings should do, by PyTorch in double precision.
+"""Golden runs: what 72 short trainings should do, by PyTorch in double precision.
 
-    python3 golden.py LIBFALIGN [FOLDER]
+    python3 golden.py LIBFALIGN [FOLDER [RULE...]]
 
-Writes the files of tests/golden (or of FOLDER), against which tests/test_golden.c holds
-falign; tests/golden/README.md says what is in them. Needs PyTorch and a built
-libfalign.so.
+Writes the files of tests/golden (or of FOLDER, and of these rules only), against which
+tests/test_golden.c holds falign; tests/golden/README.md says what is in them. Needs
+PyTorch and a built libfalign.so.
 
-Nothing of falign computes here: forward, backward by each rule, batch norm and the
-optimizers are written below from their formulas, inputs and labels are NumPy's. falign
-gives the start (weights and feedback as fal_trainer_save writes them) and the random
-numbers that brsf draws during a run, read through fal_trainer_tensor. Every step is
-checked a second time: the gradients by autograd, with the carriers spliced into its
-graph, the optimizers by torch.optim. All is done once more in float32, which says how
-far from double falign may be."""
+Nothing of falign computes here: forward, backward by each rule, batch norm, the
+optimizers and what feedback learns are written below from their formulas, inputs and
+labels are NumPy's, the mirror's noise is Philox's. falign gives the start (weights and
+feedback as fal_trainer_save writes them) and the random numbers that brsf draws during
+a run, read through fal_trainer_tensor. Every step is checked a second time: the
+gradients by autograd, with the carriers spliced into its graph, the optimizers by
+torch.optim, the mirror by the weight gradient of its noise. All is done once more in
+float32, which says how far from double falign may be."""
 import ctypes
 import json
 import math
@@ -25,26 +26,43 @@ import torch
 import torch.nn.functional as F
 
 NETWORKS = {
-    "none": "input 33, dense 37, relu, dense 19, tanh, dense 5",
+    "none": "input 33, dense 37, {}, dense 19, tanh, dense 5",
     # without biases: below a batch norm their gradients are 0 but for rounding, and
     # what Adam makes of a rounding is nobody's reference
-    "batch": "input 33, dense 37 nobias, norm, relu, dense 19 nobias, norm, tanh, "
+    "batch": "input 33, dense 37 nobias, norm, {}, dense 19 nobias, norm, tanh, "
              "dense 5",
 }
-RULES = ("bp", "fa", "dfa", "usf", "brsf", "frsf")
+RULES = ("bp", "fa", "dfa", "usf", "brsf", "frsf", "kp", "wm", "drtp")
+LEARNING = ("kp", "wm")  # rules whose feedback does not stay
+DIRECT = ("dfa", "drtp")
 OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
-LAYERS = (("dense1", "norm1", "relu"), ("dense2", "norm2", "tanh"),
-          ("dense3", None, None))
 BATCH, INPUTS, CLASSES = 23, 33, 5
-STEPS, RECORDED = 20, (3, 17)
+STEPS = 20
 DECAY = .01
 RATE = {"sgd": .01, "adam": .001, "adamw": .001, "muon": .02}
 RATE_ADAMW = 3e-4  # of what muon leaves to adamw
+MIRROR_RATE = MIRROR_DECAY = .01
+NOISE_SEED, MIRROR = 1, 6  # of wm's noise; its purpose
 
 # Of the weights; 1 is the default. Where all of a unit's output weights share one sign,
 # usf hands it the sum of the errors of all classes, which is 0 but for rounding (as
 # above), and one unit has such weights under the seed 1.
 SEED = {"usf": 3}
+
+
+def layers(rule):
+    """Name, norm and nonlinearity; drtp wants units that are bounded."""
+    return (("dense1", "norm1", "tanh" if rule == "drtp" else "relu"),
+            ("dense2", "norm2", "tanh"), ("dense3", None, None))
+
+
+def network(norm, rule):
+    return NETWORKS[norm].format(layers(rule)[0][2])
+
+
+def recorded(rule):
+    """The states that are kept: so many updates are done."""
+    return (17,) if rule in (*LEARNING, "drtp") else (3, 17)
 
 
 # ---- files ----------------------------------------------------------------------
@@ -145,7 +163,7 @@ class Falign:
 
 def draw(library, norm, rule, path):
     """Weights at the start, and the feedback of each step, by layer."""
-    falign = Falign(library, NETWORKS[norm], rule)
+    falign = Falign(library, network(norm, rule), rule)
     falign.save(path)
     tensors = read_tensors(path)
     weights = {name: value for name, value in tensors.items()
@@ -171,17 +189,17 @@ def carrier(rule, weight, feedback):
     """What stands in the weight's place on the way down, [out][in]."""
     if rule == "bp":
         return weight
-    if rule == "fa":
+    if rule in ("fa", *LEARNING):
         return feedback
     if rule == "usf":  # the standard deviation of U(+-1/sqrt(fan_in))
         return weight.sign() / math.sqrt(3 * weight.shape[1])
     return feedback.abs() * weight.sign()
 
 
-def forward(w, x):
+def forward(w, x, rule):
     """By layer what backward needs; "z" is what the nonlinearity gets."""
     tape, h = [], x
-    for dense, norm, phi in LAYERS:
+    for dense, norm, phi in layers(rule):
         kept = {"input": h}
         z = h @ w[dense + ".weight"].T
         if dense + ".bias" in w:
@@ -212,18 +230,21 @@ def backward(w, tape, labels, rule, feedback):
     z = tape[-1]["z"]
     powers = torch.exp(z - z.max(1, keepdim=True).values)
     error = powers / powers.sum(1, keepdim=True)
-    error = (error - F.one_hot(labels, CLASSES)) / len(labels)
+    target = F.one_hot(labels, CLASSES).to(z.dtype)
+    error = (error - target) / len(labels)
     delta = error
-    for i in reversed(range(len(LAYERS))):
-        dense = LAYERS[i][0]
+    for i in reversed(range(len(tape))):
+        dense = layers(rule)[i][0]
         gradients[dense + ".weight"] = delta.T @ tape[i]["input"]
         if dense + ".bias" in w:
             gradients[dense + ".bias"] = delta.sum(0)
         if i == 0:
             return gradients
-        below, norm, phi = LAYERS[i - 1]
+        below, norm, phi = layers(rule)[i - 1]
         if rule == "dfa":
             signal = error @ feedback[below + ".feedback"]
+        elif rule == "drtp":
+            signal = -(target @ feedback[below + ".feedback"]) / len(labels)
         else:
             signal = delta @ carrier(rule, w[dense + ".weight"],
                                      feedback.get(dense + ".feedback"))
@@ -234,10 +255,10 @@ def backward(w, tape, labels, rule, feedback):
         delta = signal
 
 
-def running(w, tape):
+def running(w, tape, rule):
     """The running statistics after a step."""
     after = {}
-    for (_, norm, _), kept in zip(LAYERS, tape):
+    for (_, norm, _), kept in zip(layers(rule), tape):
         if "mean" not in kept:
             continue
         unbiased = kept["variance"] * BATCH / (BATCH - 1)
@@ -264,43 +285,117 @@ def orthogonal(u):
     return x.T if u.shape[0] > u.shape[1] else x
 
 
-def by_sgd(w, g, m, rate):
-    m = .9 * m + g + DECAY * w
-    return w - rate * m, m
+def by_sgd(g, m, rate, coupled):
+    m = .9 * m + g + coupled
+    return -(rate * m), m
 
 
-def by_adam(w, g, m, v, t, rate, coupled, beta2=.999, epsilon=1e-8):
-    if coupled:
-        g = g + DECAY * w
-    else:
-        w = w * (1 - rate * DECAY)
+def by_adam(g, m, v, t, rate, coupled, beta2=.999, epsilon=1e-8):
+    g = g + coupled
     m = .9 * m + .1 * g
     v = beta2 * v + (1 - beta2) * g * g
     mean, variance = m / (1 - .9 ** t), v / (1 - beta2 ** t)
-    return w - rate * mean / (torch.sqrt(variance) + epsilon), m, v
+    return -(rate * mean / (torch.sqrt(variance) + epsilon)), m, v
 
 
-def by_muon(w, g, m, rate):
+def by_muon(g, m, rate):
     m = .95 * m + .05 * g
-    out, inputs = w.shape
+    out, inputs = g.shape
     x = orthogonal(.05 * g + .95 * m)
-    return w * (1 - rate * DECAY) - rate * math.sqrt(max(1, out / inputs)) * x, m
+    return -(rate * math.sqrt(max(1, out / inputs)) * x), m
 
 
 def cosine(rate, step):
     return rate / 2 * (1 + math.cos(math.pi * step / STEPS))
 
 
-def improve(optimizer, name, w, g, m, v, step):
-    """Weight, moment and square after step 0, 1, …"""
+def is_coupled(optimizer, rule):
+    """Whether the decay goes through the gradient: never under kp."""
+    return optimizer in ("sgd", "adam") and rule != "kp"
+
+
+def keeps_of(optimizer, rule, name, step):
+    """The factor by which a step shrinks a parameter."""
+    if is_coupled(optimizer, rule):
+        return 1
+    rest = optimizer == "muon" and not is_muons(name)
+    return 1 - cosine(RATE_ADAMW if rest else RATE[optimizer], step) * DECAY
+
+
+def improve(optimizer, rule, name, w, g, m, v, step):
+    """What is added to a weight in step 0, 1, … beside its decay; moment, square."""
     rate = cosine(RATE[optimizer], step)
+    coupled = DECAY * w if is_coupled(optimizer, rule) else 0
     if optimizer == "sgd":
-        return *by_sgd(w, g, m, rate), v
+        return *by_sgd(g, m, rate, coupled), v
     if optimizer != "muon":
-        return by_adam(w, g, m, v, step + 1, rate, optimizer == "adam")
+        return by_adam(g, m, v, step + 1, rate, coupled)
     if is_muons(name):
-        return *by_muon(w, g, m, rate), v
-    return by_adam(w, g, m, v, step + 1, cosine(RATE_ADAMW, step), False, .95, 1e-10)
+        return *by_muon(g, m, rate), v
+    return by_adam(g, m, v, step + 1, cosine(RATE_ADAMW, step), 0, .95, 1e-10)
+
+
+# ---- feedback that learns -----------------------------------------------------------
+
+def philox(counter, key):
+    """Four 32-bit words of Philox4x32-10 (Salmon et al. 2011), NumPy has another."""
+    c, k, mask = list(counter), list(key), 0xFFFFFFFF
+    for _ in range(10):
+        one, other = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [other >> 32 ^ c[1] ^ k[0], other & mask, one >> 32 ^ c[3] ^ k[1],
+             one & mask]
+        k = [k[0] + 0x9E3779B9 & mask, k[1] + 0xBB67AE85 & mask]
+    return c
+
+
+def check_philox():
+    """The authors' known answers."""
+    pi = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0)
+    assert philox((0,) * 4, (0,) * 2) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C,
+                                          0x9B00DBD8]
+    assert philox(*pi) == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
+
+
+def noise(rows, columns, layer, draw):
+    """xi of a mirror step: N(0, 1), two numbers of two words."""
+    values = []
+    for block in range((rows * columns + 3) // 4):
+        words = philox((block, 0, draw, 256 * layer + MIRROR), (NOISE_SEED, 0))
+        for a, b in (words[:2], words[2:]):
+            radius = math.sqrt(-2 * math.log(((a >> 9) + .5) * 2 ** -23))
+            angle = math.pi * (b >> 8) * 2 ** -23
+            values += [radius * math.cos(angle), radius * math.sin(angle)]
+    return np.array(values[:rows * columns]).reshape(rows, columns)
+
+
+def centered(x):
+    return x - x.mean(0)
+
+
+def mirrored(w, name, feedback, layer, draw, phi):
+    """B of a layer after a mirror step."""
+    weight = w[name + ".weight"]
+    xi = torch.tensor(noise(BATCH, weight.shape[1], layer, draw), dtype=weight.dtype)
+    y = xi @ weight.T
+    y = torch.tanh(y) if phi == "tanh" else y
+    taught = centered(y).T @ centered(xi) * (MIRROR_RATE / BATCH)
+    return (1 - MIRROR_DECAY) * feedback + taught
+
+
+def teach(configuration, before, after, added, feedback, step):
+    """Feedback after a step, which a mirror step ends."""
+    rule, optimizer, _ = configuration
+    taught = {}
+    for number, (dense, _, phi) in enumerate(layers(rule), 1):
+        own = feedback.get(dense + ".feedback")
+        if rule == "kp" and own is not None:
+            weight = dense + ".weight"
+            own = keeps_of(optimizer, rule, weight, step) * own + added[weight]
+        if rule == "wm" and own is not None:
+            own = mirrored(after, dense, own, number, step, phi)
+        if own is not None:
+            taught[dense + ".feedback"] = own
+    return taught
 
 
 # ---- a second opinion ---------------------------------------------------------------
@@ -316,10 +411,10 @@ def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
     leaf = {name: value.clone().requires_grad_() for name, value in w.items()}
     statistics = {name: value.clone() for name, value in state.items()}
     h, hidden = x, []
-    for dense, norm, phi in LAYERS:
+    for dense, norm, phi in layers(rule):
         weight = leaf[dense + ".weight"]
         z = F.linear(h.detach(), weight, leaf.get(dense + ".bias"))
-        if h.requires_grad and rule != "dfa":
+        if h.requires_grad and rule not in DIRECT:
             own = carrier(rule, weight, feedback.get(dense + ".feedback"))
             down = h @ own.detach().T
             z = z + (down - down.detach())
@@ -330,9 +425,11 @@ def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
         h = {"relu": torch.relu, "tanh": torch.tanh, None: lambda a: a}[phi](z)
         hidden.append(h)
     loss = F.cross_entropy(h, labels)
-    if rule == "dfa":
+    if rule in DIRECT:
         error, = torch.autograd.grad(loss, h, retain_graph=True)
-        for (dense, _, _), out in zip(LAYERS[:-1], hidden):
+        if rule == "drtp":
+            error = error - F.softmax(h.detach(), 1) / len(labels)
+        for (dense, _, _), out in zip(layers(rule)[:-1], hidden):
             loss = loss + (out * (error @ feedback[dense + ".feedback"])).sum()
     loss.backward()
     for name, value in leaf.items():
@@ -343,28 +440,51 @@ def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
 
 class Optimizers:
     """torch.optim on the same gradients. Its Muon computes in bfloat16 and is left out
-    (check_orthogonal)."""
+    (check_orthogonal). Under kp its SGD and Adam have no decay of their own; what they
+    add to a weight, kp's feedback takes too."""
 
-    def __init__(self, optimizer, w):
-        self.optimizer = optimizer
+    def __init__(self, optimizer, rule, w):
+        self.optimizer, self.rule = optimizer, rule
         self.leaf = {name: value.clone().requires_grad_() for name, value in w.items()
                      if not (optimizer == "muon" and is_muons(name))}
-        own = list(self.leaf.values())
+        own, coupled = list(self.leaf.values()), 0 if rule == "kp" else DECAY
         self.torch = {
-            "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9, weight_decay=DECAY),
-            "adam": lambda: torch.optim.Adam(own, 1, weight_decay=DECAY),
+            "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9, weight_decay=coupled),
+            "adam": lambda: torch.optim.Adam(own, 1, weight_decay=coupled),
             "adamw": lambda: torch.optim.AdamW(own, 1, weight_decay=DECAY),
             "muon": lambda: torch.optim.AdamW(own, 1, (.9, .95), 1e-10, DECAY),
         }[optimizer]()
 
-    def check(self, step, gradients, after):
+    def check(self, step, gradients, after, feedback, taught):
         base = RATE_ADAMW if self.optimizer == "muon" else RATE[self.optimizer]
-        self.torch.param_groups[0]["lr"] = cosine(base, step)
+        self.torch.param_groups[0]["lr"] = rate = cosine(base, step)
+        apart = self.rule == "kp" and self.optimizer in ("sgd", "adam")
+        shrinks = self.rule == "kp"
+        before = {name: value.detach().clone() for name, value in self.leaf.items()}
         for name, value in self.leaf.items():
             value.grad = gradients[name].clone()
+            value.data *= 1 - rate * DECAY if apart else 1
         self.torch.step()
         for name, value in self.leaf.items():
             must_agree(f"{self.optimizer}, {name}", after[name], value.detach(), 1e-12)
+            own = name.replace(".weight", ".feedback")
+            if shrinks and own in taught and own != name:
+                gap = (1 - rate * DECAY) * (before[name] - feedback[own])
+                must_agree(f"kp by {self.optimizer}, {own}",
+                           value.detach() - taught[own], gap, 1e-12)
+
+
+def check_mirror(after, feedback, taught, step):
+    """What wm teaches is the weight gradient of noise against its response."""
+    for number, (name, activation) in enumerate((("dense2", torch.tanh),
+                                                 ("dense3", torch.nn.Identity())), 2):
+        leaf = feedback[name + ".feedback"].clone().requires_grad_()
+        xi = torch.tensor(noise(BATCH, leaf.shape[1], number, step))
+        y = activation(F.linear(xi, after[name + ".weight"]))
+        spread = torch.eye(BATCH, dtype=xi.dtype) - 1 / BATCH
+        F.linear(spread @ xi, leaf).mul(spread @ y).sum().backward()
+        expected = leaf.detach() * .99 + leaf.grad * .01 / BATCH
+        must_agree(f"wm, {name}", taught[name + ".feedback"], expected, 1e-12)
 
 
 def check_orthogonal():
@@ -388,16 +508,18 @@ def is_state(name):
 
 
 def one_step(configuration, tensors, kept, batch, feedback, step):
-    """Gradients, and tensors and (moment, square) after a step from there."""
+    """Gradients; then tensors, (moment, square) and feedback after the step."""
     rule, optimizer, _ = configuration
     w = {name: value for name, value in tensors.items() if not is_state(name)}
-    tape = forward(w, batch[0])
+    tape = forward(w, batch[0], rule)
     gradients = backward(w, tape, batch[1], rule, feedback)
-    after, kept_after = running(tensors, tape), {}
+    after, kept_after, added = running(tensors, tape, rule), {}, {}
     for name, value in w.items():
-        after[name], *kept_after[name] = improve(optimizer, name, value,
+        added[name], *kept_after[name] = improve(optimizer, rule, name, value,
                                                  gradients[name], *kept[name], step)
-    return gradients, after, kept_after
+        after[name] = value * keeps_of(optimizer, rule, name, step) + added[name]
+    taught = teach(configuration, w, after, added, feedback, step)
+    return gradients, after, kept_after, taught
 
 
 def convert(tensors, dtype):
@@ -406,18 +528,20 @@ def convert(tensors, dtype):
 
 
 def run(configuration, start, batches, feedback, dtype, on_step):
-    """STEPS steps; on_step(step, tensors, kept, batch, feedback, results)."""
+    """STEPS steps; on_step(step, tensors, kept, batch, feedback, results). What they
+    end with, feedback that learns included."""
     tensors = convert(start, dtype)
     kept = {name: (torch.zeros_like(value), torch.zeros_like(value))
             for name, value in tensors.items() if not is_state(name)}
+    learns, own = configuration[0] in LEARNING, convert(feedback[0], dtype)
     for step in range(STEPS):
         batch = (torch.tensor(batches["inputs"][step], dtype=dtype),
                  torch.tensor(batches["labels"][step], dtype=torch.int64))
-        own = convert(feedback[step], dtype)
+        own = own if learns else convert(feedback[step], dtype)
         results = one_step(configuration, tensors, kept, batch, own, step)
         on_step(step, tensors, kept, batch, own, results)
-        _, tensors, kept = results
-    return tensors
+        _, tensors, kept, own = results
+    return {**tensors, **(own if learns else {})}
 
 
 def rounded(value):
@@ -433,7 +557,9 @@ def record(found, configuration, step, tensors, kept, batch, feedback):
     """The state, rounded to float32, and what a step from there does."""
     tensors = {name: rounded(value) for name, value in tensors.items()}
     kept = {name: [rounded(value) for value in pair] for name, pair in kept.items()}
-    gradients, after, _ = one_step(configuration, tensors, kept, batch, feedback, step)
+    feedback = {name: rounded(value) for name, value in feedback.items()}
+    gradients, after, _, taught = one_step(configuration, tensors, kept, batch,
+                                           feedback, step)
     for name, value in tensors.items():
         found[f"{step}/{name}"] = value
         found[f"{step}/{name}.change"] = after[name] - value
@@ -442,9 +568,12 @@ def record(found, configuration, step, tensors, kept, batch, feedback):
         for what, value in list(zip(("moment", "square"), kept[name]))[
                 :keeps(configuration[1], name)]:
             found[f"{step}/{name}.{what}"] = value
-    if configuration[0] == "brsf":
+    if configuration[0] in ("brsf", *LEARNING):
         for name, value in feedback.items():
             found[f"{step}/{name}"] = value
+    if configuration[0] in LEARNING:
+        for name, value in feedback.items():
+            found[f"{step}/{name}.change"] = taught[name] - value
 
 
 def golden(configuration, start, batches, feedback):
@@ -453,18 +582,20 @@ def golden(configuration, start, batches, feedback):
     found = {}
     w = {name: value for name, value in convert(start, torch.float64).items()
          if not is_state(name)}
-    second = Optimizers(optimizer, w)
+    second = Optimizers(optimizer, rule, w)
 
     def watch(step, tensors, kept, batch, own, results):
-        gradients, after, _ = results
+        gradients, after, _, taught = results
         w = {name: value for name, value in tensors.items() if not is_state(name)}
         state = {name: value for name, value in tensors.items() if is_state(name)}
         check_gradients(w, state, *batch, rule, own, gradients, after)
-        second.check(step, gradients, after)
+        second.check(step, gradients, after, own, taught)
+        if rule == "wm":
+            check_mirror(after, own, taught, step)
         signs = w["dense3.weight"].sign().sum(0).abs()
         if rule == "usf" and float(signs.max()) == CLASSES:
             sys.exit(f"usf, step {step}: the errors of a unit cancel; see SEED")
-        if step in RECORDED:
+        if step in recorded(rule):
             record(found, configuration, step, tensors, kept, batch, own)
 
     last = run(configuration, start, batches, feedback, torch.float64, watch)
@@ -488,17 +619,18 @@ def make_batches():
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     here = os.path.dirname(os.path.abspath(__file__))
     folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(here, "..", "golden")
     library = ctypes.CDLL(os.path.abspath(sys.argv[1]))
     torch.set_num_threads(1)
     check_orthogonal()
+    check_philox()
     batches = make_batches()
     write_tensors(os.path.join(folder, "batches.safetensors"), batches,
                   {"numpy": np.__version__})
-    for rule in RULES:
+    for rule in sys.argv[3:] or RULES:
         for norm in NETWORKS:
             path = os.path.join(folder, f"start-{rule}-{norm}.safetensors")
             start, feedback = draw(library, norm, rule, path)
