@@ -83,6 +83,12 @@ double *fal_online_times(double from, double to, size_t a_decade, size_t *count)
     return times;
 }
 
+void fal_online_logarithms(double *errors, size_t count)
+{
+    for (size_t i = 0; errors && i < count; i++)
+        errors[i] = log10(fmax(errors[i], FAL_ONLINE_ROUNDING));
+}
+
 /* Measured: a number of a sample 1.3 ns, and .17 ns for every field. */
 double fal_online_seconds(const fal_teacher_student *is, size_t runs, double end)
 {

@@ -34,6 +34,11 @@ void fal_online_release(fal_online *online);
  * NULL: no memory. */
 double *fal_online_times(double from, double to, size_t a_decade, size_t *count);
 
+/* Turns errors into their decadic logarithms, for plots; those below are rounding, and
+ * stand as that. */
+#define FAL_ONLINE_ROUNDING 1e-9
+void fal_online_logarithms(double *errors, size_t count);
+
 /* Seconds that the runs take on a quiet core. */
 double fal_online_seconds(const fal_teacher_student *is, size_t runs, double end);
 

@@ -23,8 +23,6 @@ static const double FIRST_TIME = .1;
 /* Up to here single runs are compared: later some leave plateaus, each at a time that
  * the least difference decides. */
 static const double COMPARED = 100;
-/* Errors below are rounding. */
-static const double LEAST_ERROR = 1e-9;
 
 /* ---- settings ------------------------------------------------------------- */
 
@@ -34,7 +32,8 @@ typedef struct settings {
     size_t count;
 } settings;
 
-static fal_status read(fal_study *study, settings *s)
+/* Linear students have learnt all they can in a tenth of the time. */
+static fal_status read(fal_study *study, size_t kind, settings *s)
 {
     const struct {
         const char *name;
@@ -49,6 +48,8 @@ static fal_status read(fal_study *study, settings *s)
         status = fal_study_number(study, numbers[i].name, numbers[i].value);
     if (status)
         return status;
+    if (kinds[kind].response == FAL_RESPONSE_LINEAR)
+        s->end /= 10;
     s->times = fal_online_times(FIRST_TIME, s->end, A_DECADE, &s->count);
     return s->times ? FAL_OK : FAL_ERROR_MEMORY;
 }
@@ -72,20 +73,27 @@ static double seconds_of(const settings *s, size_t kind)
            erf * s->runs * s->end * 8e-5 * pow(s->units, 4) / 5;
 }
 
-static fal_status list(fal_study *study, fal_parts *parts)
+static fal_status list_kind(fal_study *study, size_t kind, fal_parts *parts)
 {
     settings s = {0};
-    fal_status status = read(study, &s);
-    for (size_t kind = 0; kind < KINDS && !status; kind++)
-        for (uint64_t seed = 0; seed < fal_study_seeds(study) && !status; seed++) {
-            fal_part part = {.kind = FAL_REFINETTI_ONLINE,
-                             .setting = kind,
-                             .seed = seed,
-                             .seconds = seconds_of(&s, kind)};
-            fal_part_name(&part, "online-%s-seed-%d", kinds[kind].name, (int)seed);
-            status = fal_parts_add(parts, &part);
-        }
+    fal_status status = read(study, kind, &s);
+    for (uint64_t seed = 0; seed < fal_study_seeds(study) && !status; seed++) {
+        fal_part part = {.kind = FAL_REFINETTI_ONLINE,
+                         .setting = kind,
+                         .seed = seed,
+                         .seconds = seconds_of(&s, kind)};
+        fal_part_name(&part, "online-%s-seed-%d", kinds[kind].name, (int)seed);
+        status = fal_parts_add(parts, &part);
+    }
     fal_release(s.times);
+    return status;
+}
+
+static fal_status list(fal_study *study, fal_parts *parts)
+{
+    fal_status status = FAL_OK;
+    for (size_t kind = 0; kind < KINDS && !status; kind++)
+        status = list_kind(study, kind, parts);
     return status;
 }
 
@@ -159,7 +167,7 @@ static fal_status run(fal_study *study, const fal_part *part, cJSON *result)
 {
     settings s = {0};
     beside b = {0};
-    fal_status status = read(study, &s);
+    fal_status status = read(study, part->setting, &s);
     if (status)
         return status;
     fal_online online = {.study = study,
@@ -240,7 +248,18 @@ static double mean_error(const double *errors, const settings *s, size_t batch,
     return sum / s->runs;
 }
 
-/* The mean error of a part's runs over that of their equations, at t = 10, 100, … */
+/* The mean error of a part's runs over that of their equations; NAN where there is but
+ * rounding left */
+static double ratio_of_errors(const settings *s, const curves *c, size_t batch,
+                              size_t t)
+{
+    double solved = mean_error(c->solved, s, batch, t);
+    return solved < FAL_ONLINE_ROUNDING
+               ? NAN
+               : mean_error(c->simulated, s, batch, t) / solved;
+}
+
+/* At t = 10, 100, … */
 static fal_status find_ratios(fal_findings *findings, const settings *s,
                               const curves *c, const char *name)
 {
@@ -255,71 +274,73 @@ static fal_status find_ratios(fal_findings *findings, const settings *s,
         snprintf(figure, sizeof figure, "online.%s.ratio-t%g", name,
                  round(s->times[t]));
         for (size_t batch = 0; batch < batches; batch++)
-            ratios[batch] = mean_error(c->simulated, s, batch, t) /
-                            mean_error(c->solved, s, batch, t);
+            ratios[batch] = ratio_of_errors(s, c, batch, t);
         status = fal_findings_figure(findings, figure, ratios, batches);
     }
     return status;
 }
 
-static void leave_out_rounding(double *errors, size_t count)
+/* bp and dfa of one response */
+static fal_status plot(fal_findings *findings, const settings *s, curves c[2],
+                       const char *response)
 {
-    for (size_t i = 0; errors && i < count; i++)
-        if (!(errors[i] >= LEAST_ERROR))
-            errors[i] = NAN;
-}
-
-/* bp and dfa of one response, from kind `first` on */
-static fal_status plot(fal_findings *findings, const settings *s, curves *c,
-                       size_t first)
-{
-    static const char *const names[] = {"bp, equations", "bp, simulated",
-                                        "dfa, equations", "dfa, simulated"};
+    static const char *const names[] = {"bp, theory", "bp, runs", "dfa, theory",
+                                        "dfa, runs"};
     fal_series series[4];
     char title[96];
-    snprintf(title, sizeof title, "Teacher and student of %g %s units, N = %g",
-             s->units, kinds[first].title, s->inputs);
+    snprintf(title, sizeof title, "%g %s units, N = %g", s->units, response,
+             s->inputs);
     for (size_t i = 0; i < 4; i++) {
-        curves *of = &c[first + i / 2];
-        leave_out_rounding(i % 2 ? of->simulated : of->solved, of->runs * s->count);
+        double *errors = i % 2 ? c[i / 2].simulated : c[i / 2].solved;
+        fal_online_logarithms(errors, c[i / 2].runs * s->count);
         series[i] = (fal_series){.name = names[i],
                                  .x = s->times,
                                  .count = s->count,
-                                 .y = i % 2 ? of->simulated : of->solved,
-                                 .seeds = of->runs};
+                                 .y = errors,
+                                 .seeds = c[i / 2].runs};
     }
-    const fal_plot plot = {
-        .section = "Online learning",
+    const fal_plot drawn = {
+        .section = "Students that learn online",
         .title = title,
         .caption =
-            "Error on new samples against time (steps / N): mean and deviation "
-            "over runs, each beside the equations from its own start.",
+            "Error on new samples against time (steps / N): its logarithm, mean "
+            "and deviation over runs, beside the equations from the same starts.",
         .x_label = "time",
-        .y_label = "error",
+        .y_label = "log10 of the error",
         .log_x = 1,
-        .log_y = 1,
         .series = series,
         .series_count = 4};
-    return fal_findings_plot(findings, &plot);
+    return fal_findings_plot(findings, &drawn);
+}
+
+/* Of kinds first and first + 1, which are bp and dfa */
+static fal_status conclude_response(fal_study *study, fal_findings *findings,
+                                    size_t first)
+{
+    settings s = {0};
+    curves c[2] = {{0}};
+    fal_status status = read(study, first, &s);
+    for (size_t i = 0; i < 2 && !status; i++) {
+        const char *name = kinds[first + i].name;
+        status = fetch(study, &s, first + i, &c[i]);
+        if (!status)
+            status = find_difference(findings, &s, &c[i], name);
+        if (!status)
+            status = find_ratios(findings, &s, &c[i], name);
+    }
+    if (!status)
+        status = plot(findings, &s, c, kinds[first].title);
+    forget(&c[0]);
+    forget(&c[1]);
+    fal_release(s.times);
+    return status;
 }
 
 static fal_status conclude(fal_study *study, fal_findings *findings)
 {
-    settings s = {0};
-    curves c[KINDS] = {{0}};
-    fal_status status = read(study, &s);
-    for (size_t kind = 0; kind < KINDS && !status; kind++) {
-        status = fetch(study, &s, kind, &c[kind]);
-        if (!status)
-            status = find_difference(findings, &s, &c[kind], kinds[kind].name);
-        if (!status)
-            status = find_ratios(findings, &s, &c[kind], kinds[kind].name);
-    }
+    fal_status status = FAL_OK;
     for (size_t first = 0; first < KINDS && !status; first += 2)
-        status = plot(findings, &s, c, first);
-    for (size_t kind = 0; kind < KINDS; kind++)
-        forget(&c[kind]);
-    fal_release(s.times);
+        status = conclude_response(study, findings, first);
     return status;
 }
 

@@ -113,6 +113,12 @@ static fal_status put(const fal_online *o, const students *all, cJSON *result)
                                        o->runs * o->count);
 }
 
+/* No two students of one experiment have the same */
+static uint64_t first_seed(const settings *s, const fal_part *part)
+{
+    return 1 + (part->seed * s->kinds + part->setting) * (uint64_t)s->runs;
+}
+
 static fal_status run(fal_study *study, const fal_part *part, cJSON *result)
 {
     settings s = {0};
@@ -122,7 +128,7 @@ static fal_status run(fal_study *study, const fal_part *part, cJSON *result)
     fal_online online = {.study = study,
                          .is = describe(&s, part->setting),
                          .runs = (size_t)s.runs,
-                         .first_seed = 1 + part->seed * (uint64_t)s.runs,
+                         .first_seed = first_seed(&s, part),
                          .random_signs = 1,
                          .times = s.times,
                          .count = s.count};
@@ -193,7 +199,7 @@ static fal_status plot_shares(fal_study *study, fal_findings *findings,
         parts = count < parts ? count : parts;
         fal_release(values);
     }
-    const fal_series series[] = {{.name = "at least 2 of K signs positive",
+    const fal_series series[] = {{.name = "expected",
                                   .x = s->students,
                                   .count = kinds,
                                   .y = expected,
@@ -206,7 +212,8 @@ static fal_status plot_shares(fal_study *study, fal_findings *findings,
     const fal_plot plot = {
         .section = "Which relu students recover",
         .title = "Share of students that recover their teacher",
-        .caption = "Teachers of 2 units; the band is over sets of students.",
+        .caption = "Teachers of 2 units; expected is the probability that at least "
+                   "2 of K signs are positive. The band is over sets of students.",
         .x_label = "units of the student, K",
         .y_label = "share",
         .series = series,
@@ -235,8 +242,7 @@ static fal_status plot_chosen(fal_findings *findings, const settings *s,
                               size_t kind, const double *errors,
                               const double *positive, size_t runs)
 {
-    static const char *const names[] = {"fewer than 2 positive",
-                                        "2 or more positive"};
+    static const char *const names[] = {"< 2 positive", "≥ 2 positive"};
     double *chosen = fal_allocate(2 * runs * s->count, sizeof *chosen);
     fal_series series[2];
     char title[64];
@@ -249,15 +255,17 @@ static fal_status plot_chosen(fal_findings *findings, const settings *s,
         series[i] = (fal_series){
             .name = names[i], .x = s->times, .count = s->count, .y = to};
         series[i].seeds = choose(errors, positive, runs, s->count, i, to);
+        fal_online_logarithms(to, series[i].seeds * s->count);
     }
-    const fal_plot plot = {.title = title,
-                           .caption = "By the signs of their feedback.",
-                           .x_label = "time",
-                           .y_label = "error",
-                           .log_x = 1,
-                           .log_y = 1,
-                           .series = series,
-                           .series_count = 2};
+    const fal_plot plot = {
+        .title = title,
+        .caption = "By the signs of their feedback: the logarithm, "
+                   "mean and deviation over students.",
+        .x_label = "time",
+        .y_label = "log10 of the error",
+        .log_x = 1,
+        .series = series,
+        .series_count = 2};
     fal_status status = fal_findings_plot(findings, &plot);
     fal_release(chosen);
     return status;
