@@ -759,7 +759,10 @@ static void a_folder_of_others_is_refused(void **state)
 {
     (void)state;
     assert_good("reproduce toy --tiny --out out");
-    assert_refused("reproduce toy --tiny --out out", 2, "it holds a run already");
+    assert_refused(
+        "reproduce toy --tiny --out out", 2,
+        "it holds a run already; choose another with --out, or replace the "
+        "run with --force, or go on with it: falign reproduce --resume out");
     assert_refused("reproduce device --resume out", 2,
                    "experiment: device here, but 'out' was begun with toy");
     assert_refused("reproduce --resume out --full", 2,
@@ -814,6 +817,7 @@ static void wrong_words_are_refused(void **state)
         "unknown experiment 'toi'; known: toy, device, data; did you mean "
         "'toy'?");
     assert_refused("reproduce toy --tiny --full", 2, "only one of them");
+    assert_refused("reproduce toy --jobs 65", 2, "option --jobs: '65'");
     assert_refused("reproduce toy --seeds 0", 2, "option --seeds");
     assert_refused("reproduce toy --data mnist", 2,
                    "option --data: toy takes no data set; leave it out");

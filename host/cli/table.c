@@ -5,6 +5,7 @@
 
 static const cli_bounds positive = {1, SIZE_LIMIT, 0};
 static const cli_bounds units = {1, 63, 0};
+static const cli_bounds processes = {1, 64, 0};
 static const cli_bounds natural = {0, SIZE_LIMIT, 0};
 static const cli_bounds from_0 = {0, 1e30, 0};
 static const cli_bounds above_0 = {0, 1e30, CLI_LOW_OPEN};
@@ -275,7 +276,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
          device, RECORDED,
          "who makes matrix products: our kernels, CLBlast those it can, or "
          "what was measured to be faster on the device"},
-    [CLI_JOBS] = {"jobs", "N", NULL, CLI_COUNT, &positive, CLI_REPRODUCE, device, 0,
+    [CLI_JOBS] = {"jobs", "N", NULL, CLI_COUNT, &processes, CLI_REPRODUCE, device,
+                  0,
                   "parts at a time, each in a process of its own (the cores of a "
                   "CPU, else 1); no result depends on it"},
     [CLI_CHECK] =

@@ -29,11 +29,11 @@ static double done(const fal_meter *meter)
 }
 
 /* By what the parts so far took of what was expected of them: nothing is said before
- * there is something to go by. */
+ * there is something to go by, for kernels are compiled first. */
 static void add_time_left(cli_line *line, const fal_meter *meter)
 {
     double share = done(meter), passed = cli_clock() - meter->began;
-    if (share > 0 && share < 1 && passed > .5)
+    if (share > .01 && share < 1 && passed > 1)
         cli_line_add_time(line, passed / share * (1 - share));
 }
 

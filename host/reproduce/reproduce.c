@@ -1,5 +1,6 @@
 /* falign reproduce: one study from its folder to its verdicts. */
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "cli/live.h"
 #include "cli/output.h"
 #include "device/error.h"
@@ -17,6 +18,21 @@
 
 /* ---- folder and device --------------------------------------------------- */
 
+/* Whoever names the folder of a study may mean to go on with it. */
+static fal_status advise_to_resume(fal_status status, const char *folder)
+{
+    char *experiment = NULL, why[1024];
+    snprintf(why, sizeof why, "%s", fal_error_message());
+    if (status == FAL_ERROR_ARGUMENT &&
+        cli_config_text(folder, "experiment", &experiment) == FAL_OK && experiment)
+        fal_fail(status, "%s, or go on with it: falign reproduce --resume %s", why,
+                 folder);
+    else
+        fal_fail(status, "%s", why);
+    fal_release(experiment);
+    return status;
+}
+
 static fal_status open_folder(fal_job *job)
 {
     const char *out = cli_text(&job->options, CLI_OUT);
@@ -24,8 +40,11 @@ static fal_status open_folder(fal_job *job)
     if (job->resumes)
         return FAL_OK;
     snprintf(prefix, sizeof prefix, "runs/reproduce-%s", job->study.spec.name);
-    return out ? fal_run_open(&job->folder, out, cli_flag(&job->options, CLI_FORCE))
-               : fal_run_open_numbered(&job->folder, prefix);
+    if (!out)
+        return fal_run_open_numbered(&job->folder, prefix);
+    fal_status status = fal_run_open(&job->folder, out,
+                                     cli_flag(&job->options, CLI_FORCE));
+    return status ? advise_to_resume(status, out) : FAL_OK;
 }
 
 static fal_status find_machine(fal_job *job)
