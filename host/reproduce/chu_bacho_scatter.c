@@ -1,0 +1,69 @@
+/* The figures and plots of the images: accuracy beside alignment. */
+#include "device/memory.h"
+#include "reproduce/chu_bacho.h"
+
+#include <stdio.h>
+
+/* accuracy of both rules; bp is aligned with itself */
+static fal_status add_figures(fal_study *study, fal_findings *findings)
+{
+    static const struct {
+        const char *ending, *member;
+    } of[] = {{"accuracy", "accuracy"},
+              {"alignment", "alignment"},
+              {"update-alignment", "update_alignment"},
+              {"output-alignment", "output_alignment"}};
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < 2 * chu_image_net_count && !status; i++)
+        for (size_t m = 0; m < (i % 2 ? 1 : 4) && !status; m++) {
+            char name[64];
+            snprintf(name, sizeof name, "%s-%s-%s", chu_image_nets[i / 2].name,
+                     i % 2 ? "bp" : "fa", of[m].ending);
+            status = fal_findings_collect(findings, study, name, CHU_IMAGES, i,
+                                          of[m].member);
+        }
+    return status;
+}
+
+enum { NETS = 8 };
+
+/* A point a seed: alignment to the right, accuracy upwards. */
+static fal_status plot_points(fal_study *study, fal_findings *findings)
+{
+    double *x[NETS] = {NULL}, *y[NETS] = {NULL};
+    fal_series series[NETS];
+    fal_plot plot = {
+        .section = "Accuracy beside alignment",
+        .title = "fa: test accuracy and gradient alignment",
+        .caption =
+            "A point a run. A network with one unit in its way aligns well and "
+            "learns little; one that starts from large weights does neither.",
+        .x_label = "gradient alignment at the end",
+        .y_label = "test accuracy",
+        .series = series};
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < chu_image_net_count && i < NETS && !status; i++) {
+        size_t count = 0;
+        status = fal_study_values(study, CHU_IMAGES, 2 * i, "alignment", &x[i],
+                                  &count);
+        if (!status)
+            status = fal_study_values(study, CHU_IMAGES, 2 * i, "accuracy", &y[i],
+                                      &count);
+        if (count > 0)
+            series[plot.series_count++] = (fal_series){
+                chu_image_nets[i].label, x[i], count, y[i], 1, 1};
+    }
+    if (!status && plot.series_count > 0)
+        status = fal_findings_plot(findings, &plot);
+    for (size_t i = 0; i < NETS; i++) {
+        fal_release(x[i]);
+        fal_release(y[i]);
+    }
+    return status;
+}
+
+fal_status chu_conclude_images(fal_study *study, fal_findings *findings)
+{
+    fal_status status = add_figures(study, findings);
+    return status ? status : plot_points(study, findings);
+}
