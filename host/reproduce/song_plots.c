@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { MOST_LINES = 8, MOST_WIDTHS = 16 };
 
@@ -193,8 +192,7 @@ static fal_status add_widths(fal_study *study, const song_settings *settings,
         all->x[i][w] = (double)settings->list[found[w]].width;
         status = fill_width(study, what, found[w], seeds, all->y[i] + w, count);
     }
-    snprintf(all->names[i], sizeof *all->names, "%s%s", network->name,
-             what->decays ? ", largest λ" : "");
+    snprintf(all->names[i], sizeof *all->names, "%s", network->name);
     return status;
 }
 
