@@ -129,7 +129,8 @@ static fal_status train(fal_study *study, const fal_images_setting *s,
     one.watch.user = a;
     one.watch.from = (double)a->run / (double)a->runs;
     one.watch.share = 1 / (double)a->runs;
-    status = fal_watch_fit(&one.watch, images->train, images->test, s->epochs);
+    status = fal_watch_fit(&one.watch, images->train.data, images->test.data,
+                           s->epochs);
     *accuracy = one.watch.test_accuracy;
     fal_images_end(&one);
     return status;

@@ -1,9 +1,7 @@
 #include "reproduce/refinetti_images.h"
 #include "device/memory.h"
 
-#include <string.h>
-
-enum { BATCH = 32, POINTS = 40 };
+enum { SIDE = 14, BATCH = 32, POINTS = 40 };
 
 static const double rate = 1e-3;
 
@@ -51,60 +49,51 @@ double *fal_images_epochs(const fal_images_setting *setting, size_t *count)
 
 /* ---- data ---------------------------------------------------------------- */
 
-/* Half of each side: bilinear, as image libraries shrink, 1 3 3 1 in eighths. */
-static double shrunk(const unsigned char *image, size_t row, size_t column)
-{
-    static const double tap[4] = {.125, .375, .375, .125};
-    double sum = 0, all = 0;
-    for (size_t i = 0; i < 4; i++)
-        for (size_t j = 0; j < 4; j++) {
-            size_t r = 2 * row + i - 1, c = 2 * column + j - 1;
-            if (r >= 28 || c >= 28)
-                continue;
-            sum += tap[i] * tap[j] * (double)image[r * 28 + c];
-            all += tap[i] * tap[j];
-        }
-    return sum / all;
-}
-
-static fal_status shrink(const fal_dataset *data, size_t samples, double noise,
+/* The first `samples` of a split, in 14 x 14. */
+static fal_status shrink(const fal_dataset *data, size_t samples,
                          fal_dataset **shrunken)
 {
-    fal_arrays a = {.size = sizeof a};
-    (void)noise;
-    fal_status status = fal_dataset_describe(data, &a);
+    fal_dataset *first = NULL;
+    fal_arrays arrays = {.size = sizeof arrays};
+    fal_status status = fal_dataset_describe(data, &arrays);
     if (status)
         return status;
-    if (samples && samples < a.count)
-        a.count = samples;
-    unsigned char *out = fal_allocate(a.count, 14 * 14);
-    if (!out)
-        return FAL_ERROR_MEMORY;
-    for (size_t n = 0; n < a.count; n++)
-        for (size_t p = 0; p < 196; p++)
-            out[n * 196 + p] =
-                (unsigned char)(.5 +
-                                shrunk((const unsigned char *)a.inputs + n * 784,
-                                       p / 14, p % 14));
-    a.inputs = out;
-    a.height = a.width = 14;
-    status = fal_dataset_create(shrunken, &a);
-    fal_release(out);
+    if (samples < arrays.count)
+        arrays.count = samples;
+    arrays.borrow = 1;
+    status = fal_dataset_create(&first, &arrays);
+    if (!status)
+        status = fal_dataset_resize(shrunken, first, SIDE, SIDE);
+    fal_dataset_destroy(first);
     return status;
+}
+
+static fal_status open_split(fal_images_split *split, fal_study *study,
+                             const fal_images_setting *setting, fal_split which)
+{
+    const fal_dataset *data;
+    fal_status status = fal_study_dataset(study, which, &data);
+    if (!status)
+        status = shrink(data, setting->samples, &split->clean);
+    if (!status)
+        status = fal_dataset_label_noise(&split->data, split->clean, setting->noise,
+                                         1, which);
+    return status;
+}
+
+static void close_split(fal_images_split *split)
+{
+    fal_dataset_destroy(split->data);
+    fal_dataset_destroy(split->clean);
 }
 
 fal_status fal_images_open(fal_images *images, fal_study *study,
                            const fal_images_setting *setting)
 {
-    const fal_dataset *train, *test;
     *images = (fal_images){0};
-    fal_status status = fal_study_dataset(study, FAL_SPLIT_TRAIN, &train);
+    fal_status status = open_split(&images->train, study, setting, FAL_SPLIT_TRAIN);
     if (!status)
-        status = fal_study_dataset(study, FAL_SPLIT_TEST, &test);
-    if (!status)
-        status = shrink(train, setting->samples, setting->noise, &images->train);
-    if (!status)
-        status = shrink(test, 0, setting->noise, &images->test);
+        status = open_split(&images->test, study, setting, FAL_SPLIT_TEST);
     if (status)
         fal_images_close(images);
     return status;
@@ -112,8 +101,8 @@ fal_status fal_images_open(fal_images *images, fal_study *study,
 
 void fal_images_close(fal_images *images)
 {
-    fal_dataset_destroy(images->train);
-    fal_dataset_destroy(images->test);
+    close_split(&images->train);
+    close_split(&images->test);
     *images = (fal_images){0};
 }
 
@@ -173,12 +162,12 @@ fal_status fal_images_begin(fal_images_run *run, fal_study *study,
                             const fal_images *images, uint64_t seed)
 {
     *run = (fal_images_run){0};
-    fal_status status = make_model(study, setting, seed, images->train,
+    fal_status status = make_model(study, setting, seed, images->train.data,
                                    &run->model);
     if (!status)
         status = make_trainer(setting, run->model, &run->watch.trainer);
     if (!status)
-        status = make_watch(run, study, setting, images->test);
+        status = make_watch(run, study, setting, images->test.data);
     if (status)
         fal_images_end(run);
     return status;

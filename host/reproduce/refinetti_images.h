@@ -25,9 +25,13 @@ double fal_images_seconds(const fal_images_setting *setting); /* of one run */
 uint64_t *fal_images_steps(const fal_images_setting *setting, size_t *count);
 double *fal_images_epochs(const fal_images_setting *setting, size_t *count);
 
-/* The data of a setting. */
+/* The data of a setting; those with wrong labels have the clean ones' inputs. */
+typedef struct fal_images_split {
+    fal_dataset *clean, *data;
+} fal_images_split;
+
 typedef struct fal_images {
-    fal_dataset *train, *test;
+    fal_images_split train, test;
 } fal_images;
 
 fal_status fal_images_open(fal_images *images, fal_study *study,

@@ -136,7 +136,8 @@ static fal_status run(fal_study *study, const fal_images_setting *s,
     fal_status status = fal_images_begin(&one, study, s, images, seed);
     if (status)
         return status;
-    status = fal_watch_fit(&one.watch, images->train, images->test, s->epochs);
+    status = fal_watch_fit(&one.watch, images->train.data, images->test.data,
+                           s->epochs);
     if (!status)
         status = add_results(result, &one.watch, (double)fal_images_epoch(s));
     fal_images_end(&one);
