@@ -97,8 +97,8 @@ static void expect_students(const cJSON *results)
 /* Each was seen to fail: those of deep networks by B, teacher or rates of the wrong seed,
  * sign or size, and by A_l without B B^T; those of data by half the rate, a mean in
  * place of the sum, one B for all, a flipped sign in the targets and a shuffle; those of
- * images by a mean, by one weight seed for all, and without standardisation. Of the
- * students that learn online see below. */
+ * images by a mean, by one weight seed for all, without standardisation, by labels of
+ * another seed and fewer wrong ones. Of the students that learn online see below. */
 static void recorded_figures(void **state)
 {
     static const expected list[] = {
@@ -113,16 +113,18 @@ static void recorded_figures(void **state)
         {"deep.spread-8.apart", 0, 5e-6},
         {"data.tanh.a0.8-b1.gradient-alignment", 0.285462, 1e-5},
         {"data.tanh.a0.8-b1.peak", 0.0868935, 1e-5},
-        {"data.relu.a0.2-b0.2.gradient-alignment", 0.343259, 1e-5},
-        {"data.relu.a0.2-b0.2.peak", 0.0217296, 1e-5},
-        {"memorize.tanh.noise-0.half-epoch.dense2", 2.93244, 1e-4},
-        {"memorize.tanh.noise-0.half-epoch.dense3", 3.79068, 1e-4},
-        {"memorize.tanh.noise-0.half-epoch.dense4", 4.48117, 1e-4},
-        {"memorize.tanh.noise-0.half-epoch.dense5", 3.67338, 1e-4},
-        {"memorize.tanh.noise-0.gradient-alignment", 0.287792, 1e-5},
+        {"data.relu.a0.8-b1.gradient-alignment", 0.394439, 1e-5},
+        {"data.relu.a0.8-b1.peak", 0.0313796, 1e-5},
+        {"memorize.tanh.noise-0.half-epoch.dense2", 2.93272, 1e-4},
+        {"memorize.tanh.noise-0.half-epoch.dense3", 3.79067, 1e-4},
+        {"memorize.tanh.noise-0.half-epoch.dense4", 4.48097, 1e-4},
+        {"memorize.tanh.noise-0.half-epoch.dense5", 3.67286, 1e-4},
+        {"memorize.tanh.noise-0.gradient-alignment", 0.287741, 1e-5},
         {"memorize.tanh.noise-0.test-accuracy", 0.736, 2.5e-3},
-        {"degeneracy.dfa", 0.186251, 1e-5},
-        {"degeneracy.bp", 0.0109812, 1e-5},
+        {"memorize.relu.noise-0.5.half-epoch.dense3", 4.52421, 1e-4},
+        {"memorize.relu.noise-0.5.gradient-alignment", 0.240206, 1e-5},
+        {"degeneracy.dfa", 0.186235, 1e-5},
+        {"degeneracy.bp", 0.0109784, 1e-5},
     };
     (void)state;
     assert_good("reproduce refinetti --tiny --data $D --out out");
