@@ -64,9 +64,9 @@ static void expect_verdict(const cJSON *results, const char *id, int holds)
 }
 
 /* Each was seen to fail: those of erf and linear units by another seed of the starts, by
- * equations half a step late, by v for F, and by g' too small by 3 %; those of relu units by F = |F|, by a teacher
- * of one unit more, by another seed, and the shares of those with enough by half of the
- * time. */
+ * equations half a step late, by v for F, and by g' too small by 3 %; those of relu units
+ * by F = |F|, by a teacher of one unit more, by another seed, and the shares of those
+ * with enough by half of the time. */
 static void expect_students(const cJSON *results)
 {
     static const expected list[] = {

@@ -222,7 +222,7 @@ static void check_beside(const fal_teacher_student *is, const double *times,
     drop(&b);
 }
 
-/* Broken to see it fail: η/N for η/√N of v, g' left out, v for F, the noise doubled. */
+/* Broken to see it fail: η/√N for η/N of v, g' left out, v for F, the noise doubled. */
 static void runs_follow_the_equations(void **state)
 {
     static const double times[] = {1, 10, 50, 100};

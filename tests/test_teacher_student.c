@@ -1,8 +1,9 @@
 /* Theory of online learning: integrals against the digits of science §7, against
  * Monte Carlo and against one another; the equations against §7's tables, against
  * finite differences of the error, and, for linear units, against a second
- * derivation. What was broken to see the tests fail: a sign of Λ0, the 2/π of I3, I4's
- * last two fields swapped with its first, the noise, F for v, one term of dQ/dt. */
+ * derivation. What was broken to see the tests fail: a sign of Λ0, I3 halved, the mean
+ * square of I4's last field taken for that of the one before, the noise not squared, F
+ * and v exchanged, one term of dQ/dt left out. */
 #include "analysis/teacher_student.h"
 #include "data/random.h"
 #include "learning.h"

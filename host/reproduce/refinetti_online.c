@@ -64,7 +64,8 @@ static fal_teacher_student describe(const settings *s, size_t kind)
                                  .rate = s->rate};
 }
 
-/* The equations take some 4 µs for each of the integrals' four fields. */
+/* The equations have means of four fields, and as many as those can be chosen; those of
+ * linear units are short. */
 static double seconds_of(const settings *s, size_t kind)
 {
     const fal_teacher_student is = describe(s, kind);
