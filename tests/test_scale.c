@@ -108,7 +108,10 @@ static void scaled_steps_of_every_rule(void **state)
          .has_bias = 1,
          .norm = FAL_REFERENCE_BATCH,
          .activations = {{FAL_SCALE, .25f}, {FAL_SIGMOID, 0}}},
-        {.in = 19, .out = 5, .has_bias = 1, .activations = {{FAL_SCALE, .25f}}}};
+        {.in = 19,
+         .out = 5,
+         .has_bias = 1,
+         .activations = {{FAL_SCALE, .25f}, {FAL_SCALE, .25f}}}};
     (void)state;
     for (size_t r = 0; r < 2 * RULES; r++) {
         fal_trainer_options options = options_of(rules[r / 2],
