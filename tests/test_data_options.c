@@ -2,9 +2,8 @@
  * evaluate and predict find with its model and the raw data; config.yaml and --init carry
  * them on.
  *
- * Seen to fail: with the size not in the model's file, with noise in what evaluate
- * reports unasked, with validation split off before the labels are redrawn, and without
- * cli_init_resize. */
+ * Seen to fail: with the size not in the model's file, with the run's noise in what
+ * evaluate reports unasked, and without cli_init_resize. */
 #include "tool.h"
 
 #include <math.h>

@@ -3,8 +3,8 @@
  * and, of small images, as numbers; and the definition, a mean under a triangle summed
  * in one go over both directions.
  *
- * Seen to fail: with columns before rows (bytes), with weights that are not rounded to
- * 2^-22, without antialiasing, and with an image's channels taken for columns. */
+ * Seen to fail: with weights that are cut to units of 2^-22 rather than rounded, and
+ * without antialiasing. */
 #include "files/safetensors.h"
 #include "folder.h"
 #include "learning.h"

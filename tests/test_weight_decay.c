@@ -4,7 +4,7 @@
  * float32 holds them.
  *
  * Seen to fail: with one layer's decay taken for all (host/net/plan.c), with runs joined
- * across decays (host/train/trainer.c: add_slot), without step.decay in cl/common.cl, and
+ * across decays (host/train/trainer.c: are_alike), without step.decay in cl/common.cl, and
  * with plans kept when a decay changes. */
 #include "twin.h"
 
