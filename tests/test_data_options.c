@@ -70,6 +70,20 @@ static void resized_runs_are_evaluated_on_raw_images(void **state)
     evaluated("evaluate run --data $D --json --measure", "loss");
 }
 
+/* So are fixed points: the loss they start from is that of evaluate. */
+static void fixed_points_take_raw_images(void **state)
+{
+    (void)state;
+    assert_good("train --data $D --samples 100 --net 'dense 2, tanh, dense 10' "
+                "--resize 3x4 --epochs 1 --quiet --out run");
+    double loss = evaluated(
+        "evaluate run --data $D --split train --samples 100 --json", "loss");
+    const struct tool *tool = tool_run("analyze fixed-point run --data $D --json");
+    if (strstr(tool->error, "LAPACK"))
+        skip();
+    expect_near(number(tool->out, "loss"), loss);
+}
+
 /* As many lines as samples, and the class that evaluate counts on. */
 static void predictions_take_raw_images(void **state)
 {
@@ -173,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(resized_runs_are_evaluated_on_raw_images,
                                         tool_enter, tool_leave),
+        cmocka_unit_test_setup_teardown(fixed_points_take_raw_images, tool_enter,
+                                        tool_leave),
         cmocka_unit_test_setup_teardown(predictions_take_raw_images, tool_enter,
                                         tool_leave),
         cmocka_unit_test_setup_teardown(dry_runs_show_the_size, tool_enter,

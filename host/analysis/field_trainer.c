@@ -200,12 +200,16 @@ fal_status fal_trained_field_make(fal_trained_field *trained, fal_trainer *train
                                   const fal_dataset *data, size_t limit)
 {
     fal_arrays arrays = FAL_ARRAYS;
+    void *own = NULL;
     *trained = (fal_trained_field){0};
     fal_status status = fal_dataset_describe(data, &arrays);
     if (!status)
         status = check(trainer, &arrays, limit);
     if (!status)
+        status = fal_model_resize(trainer->model, &arrays, &own);
+    if (!status)
         status = fill(trained, trainer, &arrays);
+    fal_release(own);
     if (status)
         fal_trained_field_release(trained);
     return status;
