@@ -3,7 +3,7 @@
  * science, section 7; when they are made. Checkpoints are test_checkpoint.c's.
  *
  * Tried: without the means taken off, with the noise of another layer or draw, with
- * rate/n for rate, with phi in the output layer, with decay after the lesson, and with
+ * rate for rate/n, with twice the decay, and with
  * mirror steps before the training step in place of behind it, tests here fail. */
 #include "twin.h"
 #include "train/trainer.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 const fal_experiment *const fal_experiments[] = {
+    &fal_experiment_akrout,
     &fal_experiment_chu_bacho,
     &fal_experiment_refinetti,
     &fal_experiment_song,

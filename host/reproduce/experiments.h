@@ -4,6 +4,7 @@
 
 #include "reproduce/experiment.h"
 
+extern const fal_experiment fal_experiment_akrout;
 extern const fal_experiment fal_experiment_chu_bacho;
 extern const fal_experiment fal_experiment_refinetti;
 extern const fal_experiment fal_experiment_song;
