@@ -249,7 +249,8 @@ static void recorded_figures(void **state)
         {"kp-soon", 60.015, .05},   {"kp-angle", 10.004, .05},
         {"kp-weight", 5.9446, .02}, {"kp-accuracy", 39.5, 1},
         {"wm-soon", 70.076, .05},   {"wm-angle", 43.604, .05},
-        {"wm-weight", 38.757, .05}, {"wm-accuracy", 54.967, 1},
+        {"bp-lead", 10.967, 1},     {"wm-weight", 38.757, .05},
+        {"wm-accuracy", 54.967, 1},
     };
     (void)state;
     assert_good("reproduce akrout --tiny --data $D --out out --quiet");

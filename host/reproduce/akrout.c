@@ -15,6 +15,9 @@ static const double DEGREES = 57.29577951308232;
 /* Of the last epochs the mean accuracy counts: one epoch's swings. */
 enum { LAST_EPOCHS = 3, MOST_RULES = 8 };
 
+/* Among the rules of the settings. */
+enum { FIXED = 1 };
+
 /* ---- settings ------------------------------------------------------------ */
 
 typedef struct setting {
@@ -253,6 +256,38 @@ static fal_status add_figures(fal_study *study, fal_findings *findings)
     return status;
 }
 
+/* By how many points of accuracy a rule leads the second, fixed feedback, from the same
+ * start. */
+static fal_status add_lead(fal_study *study, fal_findings *findings,
+                           const char *rule, size_t index)
+{
+    char name[64];
+    double *own = NULL, *fixed = NULL;
+    size_t count = 0, others = 0;
+    fal_status status = fal_study_values(study, 0, index, "accuracy", &own, &count);
+    if (!status)
+        status = fal_study_values(study, 0, FIXED, "accuracy", &fixed, &others);
+    for (size_t s = 0; s < count && s < others && !status; s++)
+        own[s] -= fixed[s];
+    snprintf(name, sizeof name, "%s-lead", rule);
+    if (!status)
+        status = fal_findings_figure(findings, name, own, count);
+    fal_release(own);
+    fal_release(fixed);
+    return status;
+}
+
+static fal_status add_leads(fal_study *study, fal_findings *findings)
+{
+    const char *const *rules;
+    size_t count;
+    fal_status status = fal_study_texts(study, "rules", &rules, &count);
+    for (size_t r = 0; r < count && !status; r++)
+        if (r != FIXED)
+            status = add_lead(study, findings, rules[r], r);
+    return status;
+}
+
 /* A line a rule of a list of the results, by epoch, of which the first reading is
  * number `first`. */
 static fal_status plot(fal_study *study, fal_findings *findings, const char *member,
@@ -292,6 +327,8 @@ static fal_status plot(fal_study *study, fal_findings *findings, const char *mem
 static fal_status conclude(fal_study *study, fal_findings *findings)
 {
     fal_status status = add_figures(study, findings);
+    if (!status)
+        status = add_leads(study, findings);
     if (!status)
         status = plot(
             study, findings, "angles", 0,
