@@ -1,15 +1,15 @@
-/* Update fields, their derivatives and fixed points. Oracles: the loss as the library's
- * reference computes it, and the trainer's own gradients; finite differences of both the
- * loss and the field; the closed forms u = -D grad L and J = -D H; networks whose
+/* Update fields, their derivatives and fixed points. Oracles: the
+ * trainer's own losses and gradients; finite differences of both the loss and the field; the closed forms u = -D grad L and J = -D H; networks whose
  * spectra are known by hand; at zero loss the eigenvalues of -G^T K, with G and K from
- * other targets. Breaking any one of these made a test fail: the sign of u, phi'' left
- * out, W's own movement left out under bp, dW^T delta, the carrier turned, 1/n left out,
- * the softmax term, the bias left out of the count.
+ * other targets. Each of these, tried alone, failed one of the tests: the sign of u, phi''
+ * left out, W's own movement left out under bp, dW^T delta left out, feedback ignored, 1/n
+ * left out, the softmax term, the bias left out of the count, H for J along the least
+ * stable direction or in Q, either threshold for zero, half of a complex vector, inputs
+ * that are not centered, biases in the wrong place.
  */
 #include "analysis/field_trainer.h"
 #include "analysis/fixed_point.h"
 #include "learning.h"
-#include "reference/network.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -439,6 +439,11 @@ static void check_product(double b)
     /* The vector is (b, w): H of it is c (v, w)(v b + w w), J of it -c (b, w)(v b + w w). */
     const double cosine = (b * v + w * w) / (hypot(b, w) * hypot(v, w));
     assert_true(fabs(point.along - cosine) < 1e-12);
+    /* -H J = c^2 (b v + w w) (v, w)^T (v, w) */
+    const double downhill = c * c * (b * v + w * w) * (v * v + w * w);
+    assert_int_equal(point.stability.zero, 1);
+    assert_true(fabs(point.stability.real[downhill > 0 ? 0 : 1] - downhill) <
+                1e-12);
     assert_true(point.loss < 1e-30 && point.update_norm < 1e-15);
     assert_true(fal_fixed_point_is_fixed(&point));
     /* H is singular along the hyperbola v w = t, so nothing is counted. */
