@@ -290,15 +290,14 @@ static fal_status plot(fal_study *study, fal_findings *findings, size_t settings
 
 static fal_status plot_both(fal_study *study, fal_findings *findings, size_t count)
 {
-    fal_plot look = {.section = "Align, then memorise: targets drawn at random",
-                     .title = "Weight alignment",
-                     .caption = "Cosine of W_l with B_{l-1}^T B_l (of the output "
-                                "layer with B_{l-1}^T), both layers as one vector. "
-                                "It rises first, and falls while the targets are "
-                                "learnt by heart.",
-                     .x_label = "epoch",
-                     .y_label = "weight_alignment.dense2",
-                     .log_x = 1};
+    fal_plot look = {
+        .section = "Align, then memorise: targets drawn at random",
+        .title = "Weight alignment",
+        .caption = "Cosine of dense2's W with B_1^T B_2. It rises first, and falls "
+                   "while the targets are learnt by heart.",
+        .x_label = "epoch",
+        .y_label = "weight_alignment.dense2",
+        .log_x = 1};
     fal_status status = plot(study, findings, count, "weight_alignment.dense2",
                              look);
     look.section = NULL;
