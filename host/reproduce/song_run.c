@@ -231,11 +231,13 @@ static fal_status train(run *r)
 /* ---- what comes of it ---------------------------------------------------- */
 
 /* How fast the loss falls at last, a step: over the later half of the steps in which it
- * is above 1e-9 of its start, for float32 ends not far below. */
+ * is above 1e-9 of its start and ten times its end. Further down float32 stands still:
+ * steps are less than half a unit in the last place of weights of size 1. */
 static double late_rate(const run *r)
 {
     size_t end = r->readings - 1, begin = 0;
-    while (end > 0 && !(r->loss[end] > 1e-9 * r->loss[0]))
+    double least = fmax(1e-9 * r->loss[0], 10 * r->loss[end]);
+    while (end > 0 && !(r->loss[end] > least))
         end--;
     while (begin < end && r->at[begin] < r->at[end] / 2)
         begin++;
