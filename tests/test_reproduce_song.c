@@ -263,6 +263,7 @@ static void recorded_figures(void **state)
         {"linear-p50-l0-rate", 1.92645, .01},
         {"linear-mean-p50-l0.6-final", .701197, .001},
         {"relu-p50-l0-gain", .156445, .001},
+        {"relu-p50-l0-gain-by-root", 1.10623, .007},
         {"relu-p50-l3-loss", .0423941, .0005},
         {"relu-p50-l3-cut-kept", 1.10034, .002},
         {"relu-p200-l0-rate-whole", 1.20655, .01},

@@ -67,14 +67,17 @@ fal_status chu_net_open(chu_net *net, fal_study *study, const chu_task *task,
                         uint64_t seed);
 void chu_net_close(chu_net *net);
 
-/* Gives it a rule with feedback N(0, 1) by a seed, and the field of that. */
+/* Gives it a rule, with feedback U(±1/√fan_in) by a seed, and the field of that. */
 fal_status chu_net_rule(chu_net *net, const char *rule, uint64_t feedback_seed);
+
+/* Looks of a training, at most. */
+enum { CHU_LOOKS = 128 };
 
 /* Called at step 0 and at steps that lie further and further apart. */
 typedef fal_status (*chu_look)(chu_net *net, uint64_t step, void *user);
 
-/* Trains with plain gradient steps at net->rate, in hundreds; the share of the part that is done goes
- * from `from` to `to`. Errors: STOPPED. */
+/* Trains with plain gradient steps at net->rate, in hundreds; the share of the part that
+ * is done goes from `from` to `to`. Errors: STOPPED. */
 fal_status chu_net_train(chu_net *net, fal_study *study, uint64_t steps,
                          double from, double to, chu_look look, void *user);
 

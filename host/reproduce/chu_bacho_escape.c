@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { POINTS = 64, CURVES = 6, MOST = 256 };
+enum { CURVES = 6, MOST = 256 };
 
 static const char *const curve_names[CURVES] = {"update_norm",   "gradient_norm",
                                                 "curve_loss",    "cosine",
@@ -17,7 +17,7 @@ static const char *const curve_names[CURVES] = {"update_norm",   "gradient_norm"
 struct escape {
     double minimum[MOST]; /* theta */
     double farthest;      /* from there, as a share of its norm */
-    double steps[POINTS], curves[CURVES][POINTS];
+    double steps[CHU_LOOKS], curves[CURVES][CHU_LOOKS];
     size_t points;
 };
 

@@ -177,7 +177,7 @@ size_t chu_steps(uint64_t last, double *steps, size_t room)
 struct training {
     chu_net *net;
     fal_study *study;
-    double from, to, steps[128];
+    double from, to, steps[CHU_LOOKS];
     size_t next, count;
     chu_look look;
     void *user;
@@ -214,7 +214,7 @@ fal_status chu_net_train(chu_net *net, fal_study *study, uint64_t steps,
                          .to = to,
                          .look = look,
                          .user = user};
-    t.count = chu_steps(steps, t.steps, sizeof t.steps / sizeof *t.steps);
+    t.count = chu_steps(steps, t.steps, CHU_LOOKS);
     look_at(&t, 0);
     if (t.status)
         return t.status;

@@ -107,8 +107,7 @@ static const struct way ways[] = {
      {"loss"}},
     {"Norms of the two fields",
      "Both vanish at the minimum. The push aside decays along the stable "
-     "directions "
-     "until the unstable ones have grown.",
+     "directions until the unstable ones have grown.",
      "norm",
      1,
      {"update_norm", "gradient_norm"},
@@ -171,9 +170,8 @@ struct spectrum {
 
 static const struct spectrum spectra[] = {
     {"Eigenvalues of J at the minimum",
-     "Sizes of the real parts, in descending order of the parts, all starts. Each "
-     "unit "
-     "with B V < 0 makes three directions unstable, one for each of its inputs.",
+     "Sizes of the real parts, from the largest down, all starts. Each unit with "
+     "B V < 0 makes three directions unstable, one for each of its inputs.",
      "start_eigenvalues", "unstable (above 0)", "stable (below 0)", CHU_ESCAPE},
     {"Eigenvalues of J where it comes to rest", NULL, "end_eigenvalues",
      "unstable (above 0)", "stable (below 0)", CHU_ESCAPE},
@@ -184,8 +182,7 @@ static const struct spectrum spectra[] = {
      "uphill (below 0)", CHU_ESCAPE},
     {"Eigenvalues of J at zero loss",
      "More weights than residuals: as many eigenvalues as there are more are zero "
-     "but "
-     "for rounding, whatever the feedback.",
+     "but for rounding, whatever the feedback.",
      "eigenvalues", "above 0", "below 0", CHU_ZERO},
 };
 

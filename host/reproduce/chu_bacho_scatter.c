@@ -36,8 +36,9 @@ static fal_status plot_points(fal_study *study, fal_findings *findings)
         .section = "Accuracy beside alignment",
         .title = "fa: test accuracy and gradient alignment",
         .caption =
-            "A point a run. A network with one unit in its way aligns well and "
-            "learns little; one that starts from large weights does neither.",
+            "A point a run. One unit in the way keeps a network from learning "
+            "much however it aligns; one that starts from large weights hardly "
+            "aligns.",
         .x_label = "gradient alignment at the end",
         .y_label = "test accuracy",
         .series = series};

@@ -9,7 +9,7 @@
 
 static const char *const keys[] = {
     "id",     "claim",  "published", "source", "figure", "above", "below", "near",
-    "within", "errors", "equals",    "falls",  "rises",  "data",  "scale"};
+    "within", "errors", "equals",    "falls",  "rises",  "every", "data",  "scale"};
 enum { KEYS = sizeof keys / sizeof *keys };
 
 /* ---- texts and numbers --------------------------------------------------- */
@@ -140,6 +140,23 @@ static fal_status find_bound(const fal_spec *spec, const cli_yaml_node *node,
                          "falls or rises");
 }
 
+/* Whether the bound is of the means or of each value. */
+static fal_status take_every(const fal_spec *spec, const cli_yaml_node *node,
+                             fal_claim *claim)
+{
+    const char *word;
+    fal_status status = take_text(spec, node, "every", 0, &word);
+    if (status || !word)
+        return status;
+    claim->every = strcmp(word, "seed") == 0;
+    if (claim->every && claim->bound == FAL_BOUND_RANGE)
+        return FAL_OK;
+    return fal_spec_fail(spec, cli_yaml_member(node, "every"),
+                         claim->every
+                             ? "goes with above and below only; leave it out"
+                             : "give 'every: seed', or leave it out");
+}
+
 /* What belongs to another bound would be passed over. */
 static fal_status check_company(const fal_spec *spec, const cli_yaml_node *node,
                                 const fal_claim *claim)
@@ -184,6 +201,8 @@ static fal_status take_bound(const fal_spec *spec, const cli_yaml_node *node,
     fal_status status = find_bound(spec, node, claim);
     if (!status)
         status = check_company(spec, node, claim);
+    if (!status)
+        status = take_every(spec, node, claim);
     if (!status)
         status = take_limits(spec, node, claim);
     if (status)

@@ -1,6 +1,6 @@
 /* Align, then memorise, on targets that no network can generalise from: y is drawn
  * independently of x, y ~ N(0, [[1, a(1-b)], [a(1-b), a^2]]), so that only their
- * structure can align anything. 31 fixed batches of 32, drawn once and never
+ * covariance can align anything. 31 fixed batches of 32, drawn once and never
  * reshuffled; two hidden layers of 100 under dfa, no biases; sgd on the summed
  * squared error, without the half. */
 #include "data/random.h"
@@ -305,8 +305,8 @@ static fal_status plot_both(fal_study *study, fal_findings *findings, size_t cou
     look.caption =
         "Cosine of the hidden deltas of dfa with those of backpropagation "
         "on the first batch: the less the second target weighs (a) and "
-        "the more it follows the first (small b), the less structure "
-        "there is to align.";
+        "the more it follows the first (small b), the worse conditioned "
+        "the targets are.";
     look.y_label = "gradient_alignment.total";
     return status ? status
                   : plot(study, findings, count, "gradient_alignment.total", look);

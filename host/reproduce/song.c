@@ -127,6 +127,33 @@ static fal_status add_rates(fal_study *study, const song_settings *settings,
     return status;
 }
 
+/* The gain times the root of the width: where it does not rise, the gain falls like one
+ * over that root or faster. */
+static fal_status add_gain_by_root(fal_study *study, const song_settings *settings,
+                                   fal_findings *findings, size_t index)
+{
+    const song_setting *s = &settings->list[index];
+    double *gains = NULL;
+    size_t count = 0;
+    char name[96];
+    fal_status status = fal_study_values(study, SONG_RUN, index, "gain", &gains,
+                                         &count);
+    for (size_t i = 0; i < count && !status; i++)
+        gains[i] *= sqrt((double)s->width);
+    snprintf(name, sizeof name, "%s-gain-by-root", s->name);
+    if (!status)
+        status = fal_findings_figure(findings, name, gains, count);
+    fal_release(gains);
+    return status;
+}
+
+static fal_status add_undecayed(fal_study *study, const song_settings *settings,
+                                fal_findings *findings, size_t index)
+{
+    fal_status status = add_rates(study, settings, findings, index);
+    return status ? status : add_gain_by_root(study, settings, findings, index);
+}
+
 static fal_status conclude(fal_study *study, fal_findings *findings)
 {
     song_settings settings;
@@ -136,7 +163,7 @@ static fal_status conclude(fal_study *study, fal_findings *findings)
     status = add_figures(study, &settings, findings);
     for (size_t i = 0; i < settings.count && !status; i++)
         if (settings.list[i].decay == 0)
-            status = add_rates(study, &settings, findings, i);
+            status = add_undecayed(study, &settings, findings, i);
     if (!status)
         status = song_plots(study, &settings, findings);
     fal_release(settings.list);

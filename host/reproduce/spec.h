@@ -8,7 +8,8 @@
 
 /* What must hold of the means of a claim's figures. */
 typedef enum fal_bound {
-    FAL_BOUND_RANGE, /* each above and below a number, or one of these */
+    FAL_BOUND_RANGE, /* each above and below a number, or one of these; with `every`
+                      * the value of every seed */
     FAL_BOUND_NEAR, /* each at most within + errors standard errors from a number */
     FAL_BOUND_EQUALS, /* every value, of every seed, is a number */
     FAL_BOUND_FALLS,  /* each below the one before */
@@ -24,6 +25,7 @@ typedef struct fal_claim {
     size_t figure_count;
     fal_bound bound;
     double above, below; /* NAN: no such bound */
+    int every;           /* `every: seed` */
     double near, within, errors, equals;
     const char *data; /* the data set it is about, "any": whichever; NULL: none */
     fal_scale scale;  /* it is judged from here on */

@@ -26,6 +26,20 @@ static int is_equal(const fal_figure *figure, double value)
     return 1;
 }
 
+static int is_within(const fal_claim *claim, double value)
+{
+    return (isnan(claim->above) || value > claim->above) &&
+           (isnan(claim->below) || value < claim->below) && !isnan(value);
+}
+
+static int is_every_within(const fal_claim *claim, const fal_figure *figure)
+{
+    for (size_t i = 0; i < figure->count; i++)
+        if (!is_within(claim, figure->values[i]))
+            return 0;
+    return 1;
+}
+
 /* One value has no error to go by. */
 static double allowed(const fal_claim *claim, const fal_figure *figure)
 {
@@ -40,8 +54,8 @@ static int holds_of(const fal_claim *claim, const fal_figure *figure,
     double mean = figure->spread.mean;
     switch (claim->bound) {
     case FAL_BOUND_RANGE:
-        return (isnan(claim->above) || mean > claim->above) &&
-               (isnan(claim->below) || mean < claim->below) && !isnan(mean);
+        return claim->every ? is_every_within(claim, figure)
+                            : is_within(claim, mean);
     case FAL_BOUND_NEAR:
         return fabs(mean - claim->near) <= allowed(claim, figure);
     case FAL_BOUND_EQUALS:
@@ -78,6 +92,7 @@ static void print_number(FILE *out, int digits, double value)
 static void print_range(FILE *out, const fal_claim *claim)
 {
     int both = !isnan(claim->above) && !isnan(claim->below);
+    fputs(claim->every ? "each seed " : "", out);
     fputs(isnan(claim->above) ? "" : "above ", out);
     if (!isnan(claim->above))
         print_number(out, 6, claim->above);
