@@ -41,7 +41,7 @@ static const fal_reference_layer bent[] = {
      .norm = FAL_REFERENCE_LAYER,
      .activations = {{FAL_LEAKY, .25f}, {FAL_TANH, 0}}},
     {.in = 70, .out = 41, .has_bias = 1},
-    {.in = 41, .out = 5, .has_bias = 1}};
+    {.in = 41, .out = 5, .has_bias = 1, .activations = {{FAL_SCALE, .25f}}}};
 
 /* A large rate, so that a step shows. */
 static void check_steps(size_t batch, size_t steps)
@@ -302,6 +302,8 @@ static void options_that_cannot_be_are_refused(void **state)
     refuse("kp", 0, .01, "mirror decay: the rule kp has no mirror");
     refuse("wm", -1, 0, "mirror rate -1 must be above 0");
     refuse("wm", NAN, 0, "mirror rate");
+    refuse("wm", 1e-50, 0, "mirror rate 1e-50 must be above 0, and a float32");
+    refuse("wm", 1e50, 0, "mirror rate");
     refuse("wm", 0, -.1, "mirror decay -0.1 must be above 0 and at most 1");
     refuse("wm", 0, 1.5, "mirror decay 1.5");
     refuse("wm", 0, NAN, "mirror decay");

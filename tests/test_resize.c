@@ -343,6 +343,30 @@ static void parts_know_the_size_too(void **state)
     free_arrays(&raw);
 }
 
+/* ---- failures ------------------------------------------------------------ */
+
+/* One allocation after another; what was made goes, once. */
+static void memory_may_end_anywhere(void **state)
+{
+    const size from = {7, 5, 3, 0, 0, 0};
+    fal_arrays arrays = images(&from, 3, FAL_BYTES);
+    fal_dataset *data = dataset_of(&arrays), *made = NULL;
+    fal_status status = FAL_ERROR_MEMORY;
+    long n = 0;
+    (void)state;
+    while (status == FAL_ERROR_MEMORY) {
+        fal_memory_fail_at(++n);
+        status = fal_dataset_resize(&made, data, 4, 6);
+        fal_memory_fail_at(0);
+        assert_true(status == FAL_OK || !made);
+    }
+    must(status);
+    assert_true(n > 8);
+    fal_dataset_destroy(made);
+    fal_dataset_destroy(data);
+    free_arrays(&arrays);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +377,7 @@ int main(void)
         TEST(trainers_take_raw_images),
         TEST(other_sizes_are_refused),
         TEST(parts_know_the_size_too),
+        cmocka_unit_test(memory_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

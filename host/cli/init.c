@@ -96,6 +96,22 @@ fal_status cli_init_law(fal_model *model, const cli_options *run)
                          &model->weight_law);
 }
 
+/* Data in another size than the model's, by --resize, which the model would resize
+ * once more. */
+static fal_status check_size(const fal_model *loaded, const cli_ground *ground,
+                             const cli_options *run)
+{
+    if (!cli_flag(run, CLI_RESIZE) ||
+        !fal_model_resizes(loaded, &ground->train_facts))
+        return FAL_OK;
+    return cli_fail_option(
+        fal_fail(FAL_ERROR_ARGUMENT,
+                 "the model of --init resizes images to %zux%zu; "
+                 "leave it out, or give that",
+                 loaded->resized.height, loaded->resized.width),
+        run, CLI_RESIZE);
+}
+
 static fal_status load_model(fal_model **model, const cli_ground *ground,
                              const cli_options *run, const char *file)
 {
@@ -103,7 +119,9 @@ static fal_status load_model(fal_model **model, const cli_ground *ground,
     fal_status status = fal_model_load(&loaded, ground->device, file);
     if (status)
         return cli_fail_option(status, run, CLI_INIT);
-    status = check_network(loaded, ground, run, file);
+    status = check_size(loaded, ground, run);
+    if (!status)
+        status = check_network(loaded, ground, run, file);
     if (!status)
         status = cli_init_law(loaded, run);
     if (!status && cli_given(run, CLI_STANDARDIZE))

@@ -193,10 +193,31 @@ static int has_mirror(const char *rule_name)
            rule->learning == FAL_LEARNS_MIRROR;
 }
 
+/* Layers may have rules of their own, which the option does not speak for. */
+static int has_own_rules(const cli_options *options)
+{
+    const char *network = cli_text(options, CLI_NET);
+    return network && strstr(network, " rule=");
+}
+
+static int layers_have_mirror(const cli_options *options)
+{
+    static const char mark[] = " rule=";
+    const char *at = cli_text(options, CLI_NET);
+    char name[FAL_NAME_LIMIT];
+    while (at && (at = strstr(at, mark)) != NULL) {
+        at += sizeof mark - 1;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ", \t\n"), at);
+        if (has_mirror(name))
+            return 1;
+    }
+    return 0;
+}
+
 fal_status cli_rules_check(const cli_options *options, const char *const *rules,
                            size_t count)
 {
-    int has = 0;
+    int has = layers_have_mirror(options);
     for (size_t r = 0; r < count; r++)
         has |= has_mirror(rules[r]);
     for (size_t i = 0; i < MIRROR_OPTIONS && !has; i++)
@@ -206,13 +227,6 @@ fal_status cli_rules_check(const cli_options *options, const char *const *rules,
                                             "it out, or compare wm too"),
                                    options, mirror_options[i]);
     return FAL_OK;
-}
-
-/* Layers may have rules of their own, which the option does not speak for. */
-static int has_own_rules(const cli_options *options)
-{
-    const char *network = cli_text(options, CLI_NET);
-    return network && strstr(network, " rule=");
 }
 
 void cli_runs_give_way(cli_options *options)
@@ -324,10 +338,11 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
 
 static void resolve_mirror(cli_options *run, const char *rule, int comparing)
 {
+    int has = has_mirror(rule), needless = !has && !layers_have_mirror(run);
     for (size_t i = 0; i < MIRROR_OPTIONS; i++)
-        if (has_mirror(rule) && !cli_flag(run, mirror_options[i]))
+        if (has && !has_own_rules(run) && !cli_flag(run, mirror_options[i]))
             cli_set_real(run, mirror_options[i], 0.01);
-        else if (!has_mirror(rule) && comparing)
+        else if (needless && comparing)
             cli_unset(run, mirror_options[i]);
 }
 

@@ -55,6 +55,7 @@ static void release_axis(axis *a)
     fal_release(a->fixed);
 }
 
+/* For release_axis, also after a failure. */
 static fal_status make_axis(axis *a, size_t from, size_t to)
 {
     double wide = fmax((double)from / (double)to, 1);
@@ -62,10 +63,8 @@ static fal_status make_axis(axis *a, size_t from, size_t to)
     a->first = fal_allocate(2 * to, sizeof *a->first);
     a->weights = fal_allocate(to * a->most, sizeof *a->weights);
     a->fixed = fal_allocate(to * a->most, sizeof *a->fixed);
-    if (!a->first || !a->weights || !a->fixed) {
-        release_axis(a);
+    if (!a->first || !a->weights || !a->fixed)
         return FAL_ERROR_MEMORY;
-    }
     a->count = a->first + to;
     for (size_t i = 0; i < to; i++)
         find_weights(a, i);

@@ -38,15 +38,23 @@ static fal_status check(const fal_trainer *t)
                         "rule wm",
                         o->mirror_rate != 0 ? "mirror rate" : "mirror decay",
                         t->rule->name);
-    if (!isfinite(o->mirror_rate) || o->mirror_rate < 0)
+    if (o->mirror_rate != 0 &&
+        (o->mirror_rate < 0 ||
+         !isnormal((float)(o->mirror_rate / (double)o->batch))))
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "mirror rate %g must be above 0 (0: the default)",
+                        "mirror rate %g must be above 0, and a float32 number when "
+                        "divided by the batch (0: the default)",
                         o->mirror_rate);
     if (!(o->mirror_decay >= 0 && o->mirror_decay <= 1))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "mirror decay %g must be above 0 and at most 1 (0: the "
                         "default)",
                         o->mirror_decay);
+    if (has && o->batch == 1 && t->model->network.weights > 1)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "batch 1: the rule wm shows its mirror as many rows, of "
+                        "which one is its own mean, so that nothing is left to "
+                        "learn from; use a batch of 2 or more");
     return FAL_OK;
 }
 
@@ -146,16 +154,16 @@ static fal_product response(const fal_trainer *t, const struct place *p)
                          .work = "mirror"};
 }
 
-/* All activations between a hidden layer and the next; then the means. */
+/* All activations between a hidden layer and the next, none behind the output layer,
+ * where a scale may stand; then the means. */
 static fal_status bend(fal_trainer *t, const struct place *p)
 {
-    const fal_network *network = &t->model->network;
-    const fal_layer *end = network->layers + network->count;
+    int hidden = p->layer->number < t->model->network.weights;
     size_t floats = t->options.batch * p->layer->outputs;
     fal_view y = response_of(t, p);
     fal_status status = FAL_OK;
     t->mirror.layer = p->layer->name;
-    for (const fal_layer *l = p->layer + 1; l < end && !l->number && !status; l++)
+    for (const fal_layer *l = p->layer + 1; hidden && !l->number && !status; l++)
         if (l->is_activation && l->activation.phi != FAL_LINEAR)
             status = fal_activate_add(&t->mirror, l->activation, y, y, floats);
     return status

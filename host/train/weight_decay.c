@@ -152,6 +152,5 @@ fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *layer,
     fal_status status = check_decay(decay);
     if (!status && layer)
         status = find_layer(&trainer->model->network, layer, &index);
-    return status ? fal_fail_within(status, "fal_trainer_weight_decay")
-                  : change(trainer, index, count, decay);
+    return status ? status : change(trainer, index, count, decay);
 }
