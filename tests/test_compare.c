@@ -86,6 +86,20 @@ static void impossible_rules_are_left_out(void **state)
     assert_has(tool->error, "rule ");
 }
 
+/* The options of the mirror go with a layer's own rule as with the run's, and where all
+ * layers have another none is given to the run. */
+static void mirrors_may_be_of_layers(void **state)
+{
+    (void)state;
+    assert_good("compare --data $D --net 'dense 8, tanh, dense 10 rule=wm' --rules "
+                "bp,fa --mirror-rate 0.1 --steps 1 --quiet --out layered");
+    char *text = tool_read("layered/fa-1/config.yaml");
+    assert_has(text, "\nmirror-rate: 0.1\n");
+    free(text);
+    assert_good("train --data $D --net 'dense 8 rule=fa, relu, dense 10 rule=fa' "
+                "--rule wm --steps 1 --quiet --out other");
+}
+
 /* A law of feedback is for those rules that have feedback. */
 static void compare_takes_a_feedback_law(void **state)
 {
@@ -279,6 +293,7 @@ int main(void)
         TEST(compare_sums_up),
         TEST(no_rule_runs_where_one_cannot),
         TEST(impossible_rules_are_left_out),
+        TEST(mirrors_may_be_of_layers),
         TEST(compare_takes_a_feedback_law),
         TEST(compare_validates),
         TEST(compare_sums_up_what_is_measured),

@@ -127,6 +127,9 @@ static void init_brings_the_size(void **state)
         "train --data $D --init base --resize 7x7 --quiet");
     assert_int_equal(tool->code, 2);
     assert_has(tool->error, "14x14x1");
+    tool = tool_run("train --data $D --init base --resize 28x28 --quiet");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "resizes images to 14x14");
 }
 
 /* ---- labels -------------------------------------------------------------- */

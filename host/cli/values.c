@@ -118,7 +118,8 @@ void cli_value_range(const cli_option *option, char *text, size_t size)
     *text = 0;
     if (option->kind == CLI_SEED)
         snprintf(text, size, "a whole number from 0 to 18446744073709551615");
-    else if (option->kind == CLI_COUNT || option->kind == CLI_EVERY)
+    else if (option->kind == CLI_COUNT || option->kind == CLI_EVERY ||
+             option->kind == CLI_SIZE)
         snprintf(text, size, "a whole number from %.0f to %.0f%s", bounds->low,
                  bounds->high, option->kind == CLI_EVERY ? ", or 'epoch'" : "");
     else if (bounds)
