@@ -154,6 +154,9 @@ static void what_cannot_run_is_refused(void **state)
     is.noise = -1;
     expect_error(fal_simulation_create(&s, device, &is, 1), FAL_ERROR_ARGUMENT,
                  "noise -1");
+    is = (fal_teacher_student){FAL_RESPONSE_ERF, 1, 350000, 32, 32, .2, 0};
+    expect_error(fal_simulation_create(&s, devices[0], &is, 1), FAL_ERROR_ARGUMENT,
+                 "32767 loop turns");
     assert_null(s);
 }
 

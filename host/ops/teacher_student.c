@@ -72,15 +72,18 @@ fal_teacher_places fal_teacher_places_of(const fal_device *device,
                                           2 * pitch};
 }
 
-/* A step's own turn, those of drawing, and for every ROWS rows their slices. */
-size_t fal_teacher_steps(const fal_device *device, const fal_teacher_student *is)
+/* A step's own turn, those of drawing, and for every ROWS rows their slices; on GPU-like
+ * devices. */
+static size_t turns_of(const fal_device *device, const fal_teacher_student *is)
 {
     size_t slices = pitch_of(device, is) / SLICE;
     size_t groups = rows_of(is) / ROWS + rounded(is->students, ROWS) / ROWS;
-    size_t steps = MOST_TURNS / (1 + slices + groups * (1 + slices));
-    if (is_cpu(device))
-        return CPU_STEPS;
-    return steps ? steps : 1;
+    return 1 + slices + groups * (1 + slices);
+}
+
+size_t fal_teacher_steps(const fal_device *device, const fal_teacher_student *is)
+{
+    return is_cpu(device) ? CPU_STEPS : MOST_TURNS / turns_of(device, is);
 }
 
 static committee describe(const fal_device *device, const fal_teacher_student *is)
@@ -98,7 +101,7 @@ static committee describe(const fal_device *device, const fal_teacher_student *i
                        .noise = (float)is->noise};
 }
 
-static fal_status check(const fal_teacher_work *work)
+static fal_status check(const fal_device *device, const fal_teacher_work *work)
 {
     fal_status status = fal_teacher_student_check(&work->is);
     if (status)
@@ -108,12 +111,19 @@ static fal_status check(const fal_teacher_work *work)
                         "teacher and student: %zu runs of %zu inputs; both at "
                         "least 1, and at most %d runs",
                         work->runs, work->is.inputs, MOST_RUNS);
+    if (fal_teacher_steps(device, &work->is) == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "teacher and student: %zu inputs and %zu units take more "
+                        "than the %d loop turns that a step has on such a device; "
+                        "give fewer",
+                        work->is.inputs, work->is.students + work->is.teachers,
+                        (int)MOST_TURNS);
     return FAL_OK;
 }
 
 fal_status fal_teacher_student_add(fal_launches *list, const fal_teacher_work *work)
 {
-    fal_status status = check(work);
+    fal_status status = check(list->device, work);
     if (status)
         return status;
     const fal_random random = {FAL_NORMAL, 1, 0, work->purpose, 0, 0, 0};

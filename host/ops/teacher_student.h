@@ -53,7 +53,7 @@ fal_status fal_teacher_student_add(fal_launches *list,
                                    const fal_teacher_work *work);
 
 /* The most steps of a launch: thousands, but on GPU-like devices fewer loop turns an
- * item than 32,768. */
+ * item than 32,768; 0 where one step has more. */
 size_t fal_teacher_steps(const fal_device *device, const fal_teacher_student *is);
 
 /* Whether there is such a student: sizes and numbers. */
