@@ -8,6 +8,7 @@
 #include "files/safetensors.h"
 #include "folder.h"
 #include "learning.h"
+#include "train/model.h"
 
 #include <zlib.h>
 
@@ -343,6 +344,26 @@ static void parts_know_the_size_too(void **state)
     free_arrays(&raw);
 }
 
+/* A file may say anything: images of more numbers than size_t counts, of a size that the
+ * network does not take, of other channels. */
+static void files_of_no_size_are_refused(void **state)
+{
+    static const fal_shape raw[] = {
+        {1u << 30, 1u << 30, 16}, {9, 9, 1}, {9, 9, 16}};
+    static const fal_shape sizes[] = {{3, 3, 16}, {3, 3, 1}, {3, 2, 16}};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fal_model *model = model_of("input 3x3x16, dense 2", 1), *loaded = NULL;
+        model->raw = raw[i];
+        model->resized = sizes[i];
+        must(fal_model_save(model, path));
+        expect_error(fal_model_load(&loaded, device, path), FAL_ERROR_FORMAT,
+                     "'samples' and 'resize'");
+        assert_null(loaded);
+        fal_model_destroy(model);
+    }
+}
+
 /* ---- failures ------------------------------------------------------------ */
 
 /* One allocation after another; what was made goes, once. */
@@ -377,6 +398,7 @@ int main(void)
         TEST(trainers_take_raw_images),
         TEST(other_sizes_are_refused),
         TEST(parts_know_the_size_too),
+        TEST(files_of_no_size_are_refused),
         cmocka_unit_test(memory_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);

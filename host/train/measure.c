@@ -72,7 +72,7 @@ static void say_what_lacks(const fal_trainer *t)
         fal_device_say(device,
                        "measuring: hidden layers that do not learn have no delta; "
                        "their alignments and ranks are null (rule %s)",
-                       t->rule->name);
+                       t->routes[network->weights - 2].rule->name);
     if (fal_device_says(device, FAL_SAYS_NO_CARRIER))
         fal_device_say(
             device,

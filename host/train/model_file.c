@@ -295,7 +295,8 @@ static fal_status read_sizes(fal_model_facts *facts, const fal_model *model,
         take_sizes(resize, resized, 2)) {
         facts->raw = (fal_shape){raw[0], raw[1], raw[2]};
         facts->resized = (fal_shape){resized[0], resized[1], raw[2]};
-        if (fal_shape_takes(model->network.input, facts->resized))
+        if ((double)raw[0] * (double)raw[1] * (double)raw[2] <= INT32_MAX &&
+            fal_shape_takes(model->network.input, facts->resized))
             return FAL_OK;
     }
     return fal_fail(
