@@ -27,33 +27,26 @@ static fal_status add_figures(fal_study *study, fal_findings *findings)
 
 enum { NETS = 8 };
 
-/* A point a seed: alignment to the right, accuracy upwards. */
-static fal_status plot_points(fal_study *study, fal_findings *findings)
+/* Of every network a point a seed: upwards the accuracy of fa, to the right a number of
+ * fa or, with bp = 1, of bp on the same network. */
+static fal_status plot_points(fal_study *study, fal_findings *findings, size_t bp,
+                              const char *member, fal_plot plot)
 {
     double *x[NETS] = {NULL}, *y[NETS] = {NULL};
     fal_series series[NETS];
-    fal_plot plot = {
-        .section = "Accuracy beside alignment",
-        .title = "fa: test accuracy and gradient alignment",
-        .caption =
-            "A point a run. One unit in the way keeps a network from learning "
-            "much however it aligns; one that starts from large weights hardly "
-            "aligns.",
-        .x_label = "gradient alignment at the end",
-        .y_label = "test accuracy",
-        .series = series};
     fal_status status = FAL_OK;
     for (size_t i = 0; i < chu_image_net_count && i < NETS && !status; i++) {
-        size_t count = 0;
-        status = fal_study_values(study, CHU_IMAGES, 2 * i, "alignment", &x[i],
-                                  &count);
+        size_t across = 0, count = 0;
+        status = fal_study_values(study, CHU_IMAGES, 2 * i + bp, member, &x[i],
+                                  &across);
         if (!status)
             status = fal_study_values(study, CHU_IMAGES, 2 * i, "accuracy", &y[i],
                                       &count);
-        if (count > 0)
+        if (!status && count > 0 && count == across)
             series[plot.series_count++] = (fal_series){
                 chu_image_nets[i].label, x[i], count, y[i], 1, 1};
     }
+    plot.series = series;
     if (!status && plot.series_count > 0)
         status = fal_findings_plot(findings, &plot);
     for (size_t i = 0; i < NETS; i++) {
@@ -63,8 +56,26 @@ static fal_status plot_points(fal_study *study, fal_findings *findings)
     return status;
 }
 
+static const fal_plot alignment_plot = {
+    .section = "Accuracy beside alignment",
+    .title = "fa: test accuracy and gradient alignment",
+    .caption =
+        "A point a run. One unit in the way keeps a network from learning much "
+        "however it aligns; one that starts from large weights hardly aligns.",
+    .x_label = "gradient alignment at the end",
+    .y_label = "test accuracy"};
+
+static const fal_plot rules_plot = {
+    .title = "fa and bp on the same network",
+    .caption = "A point a seed, both from the same weights.",
+    .x_label = "test accuracy of bp",
+    .y_label = "test accuracy of fa"};
+
 fal_status chu_conclude_images(fal_study *study, fal_findings *findings)
 {
     fal_status status = add_figures(study, findings);
-    return status ? status : plot_points(study, findings);
+    if (!status)
+        status = plot_points(study, findings, 0, "alignment", alignment_plot);
+    return status ? status
+                  : plot_points(study, findings, 1, "accuracy", rules_plot);
 }
