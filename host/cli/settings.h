@@ -17,9 +17,9 @@ fal_status cli_rules_check(const cli_options *options, const char *const *rules,
 fal_status cli_preset_check(const cli_options *options);
 
 /* Drops what a file says and what flags of the command line have made senseless:
- * momentum of another optimizer, the schedule of a weight decay of 0, milestones of another schedule, the feedback law of
- * another rule, the other limit of a length, standardizing anew what --init brings,
- * what fills presets where there is none. */
+ * momentum of another optimizer, the schedule of a weight decay of 0, milestones of
+ * another schedule, the feedback law of another rule, the other limit of a length,
+ * standardizing anew what --init brings, what fills presets where there is none. */
 void cli_runs_give_way(cli_options *options);
 
 /* Fills in the defaults that depend on other options and on the device, as far as

@@ -210,10 +210,13 @@ const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_SEED_FEEDBACK] = {"feedback-seed", "S", "1", CLI_SEED, NULL,
                            CLI_RUNS | CLI_ANALYZE, seeds, RECORDED,
                            "of random feedback; of analyze: draws it anew"},
-    [CLI_SEED_DATA] = {"data-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds,
-                       RECORDED, "of the order of samples"},
+    [CLI_SEED_DATA] =
+        {"data-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds, RECORDED,
+         "of the order of samples, of what --validation splits off and of "
+         "what --label-noise redraws"},
     [CLI_SEED_NOISE] = {"noise-seed", "S", "1", CLI_SEED, NULL, CLI_RUNS, seeds,
-                        RECORDED, "of noise during training"},
+                        RECORDED,
+                        "of noise during training: what the mirror of wm is shown"},
     [CLI_SEED_COUNT] = {"seeds", "N", "1", CLI_COUNT, &positive, CLI_COMPARE, seeds,
                         RECORDED,
                         "N runs a rule, adding 0 to N-1 to all four seeds; a "

@@ -1,9 +1,9 @@
-/* Images in another size, each channel by itself, as Image.resize with BILINEAR of Pillow
- * 10 makes them, bit for bit (Pillow 13 begins with the columns where that is less
- * work, which may be one off in a byte): an output is the mean of the inputs under a triangle
- * about its place, which is two inputs wide, or two outputs where the image shrinks
- * (antialiasing). First along the rows, then along the columns; bytes are rounded after
- * each, with weights in units of 2^-22, floats are summed in double. */
+/* Images in another size, each channel by itself, as Image.resize with BILINEAR of
+ * Pillow 10 makes them, bit for bit (Pillow 13 begins with the columns where that is
+ * less work, which may be one off in a byte): an output is the mean of the inputs under
+ * a triangle about its place, which is two inputs wide, or two outputs where the image
+ * shrinks (antialiasing). First along the rows, then along the columns; bytes are
+ * rounded after each, with weights in units of 2^-22, floats are summed in double. */
 #include "data/resize.h"
 #include "device/error.h"
 #include "device/memory.h"

@@ -60,9 +60,9 @@ fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
                               size_t slots);
 void fal_workspace_release(fal_workspace *workspace);
 
-/* host/net/routes.c: every layer learns by its own rule, else by `rule`; `routes` has a place for each
- * layer with weights. Errors: ARGUMENT (a layer that cannot learn by its rule; names
- * both). */
+/* host/net/routes.c: every layer learns by its own rule, else by `rule`; `routes` has
+ * a place for each layer with weights. Errors: ARGUMENT (a layer that cannot learn by
+ * its rule; names both). */
 fal_status fal_routes_make(fal_route *routes, const fal_network *network,
                            const fal_rule *rule);
 

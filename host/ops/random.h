@@ -28,10 +28,9 @@ typedef struct fal_kernel_numbers {
 
 fal_kernel_numbers fal_random_describe(const fal_random *random);
 
-/* Adds a launch that fills values [rows][columns]; not of FAL_ZERO. The element number of (r, c) is c·rows + r if
- * `turned` (our [in][out] numbered in PyTorch's order [out][in], images as
- * [channel][height][width]), else
- * r·columns + c. */
+/* Adds a launch that fills values [rows][columns]; not of FAL_ZERO. The element number
+ * of (r, c) is c·rows + r if `turned` (our [in][out] numbered in PyTorch's order
+ * [out][in], images as [channel][height][width]), else r·columns + c. */
 fal_status fal_random_add(fal_launches *list, const fal_random *random,
                           fal_view values, size_t rows, size_t columns, int turned);
 

@@ -139,8 +139,8 @@ fal_status fal_trainer_make_mirror(fal_trainer *trainer);
 fal_status fal_trainer_run_mirror(fal_trainer *trainer, uint64_t steps);
 fal_status fal_trainer_begin_mirror(fal_trainer *trainer, size_t samples);
 
-/* host/train/kolen_pollack.c: says where a fit of so many steps, and batches an epoch, has too
- * little weight decay for feedback that learns by it. */
+/* host/train/kolen_pollack.c: says where a fit of so many steps, and batches an epoch,
+ * has too little weight decay for feedback that learns by it. */
 void fal_trainer_warn_of_decay(const fal_trainer *trainer, uint64_t steps,
                                uint64_t batches);
 
