@@ -241,13 +241,31 @@ static const char data_text[] =
     "  - {id: digits, claim: they are digits, published: yes, source: made up,\n"
     "     figure: samples, above: 0, data: mnist}\n"
     "  - {id: free, claim: one is one, published: '1', source: made up,\n"
-    "     figure: one, equals: 1}\n";
+    "     figure: one, equals: 1}\n"
+    "  - {id: whose, claim: of its figure alone, published: yes, source: made up,\n"
+    "     figure: samples, above: 0}\n";
+
+static const char only_text[] =
+    "name: only\npaper: Nobody 2026\nabout: nothing without data\ndata: mnist\n"
+    "scales: {tiny: {seeds: 1}, quick: {seeds: 1}, full: {seeds: 1}}\n"
+    "claims:\n"
+    "  - {id: some, claim: there are some, published: yes, source: made up,\n"
+    "     figure: samples, above: 0}\n";
+
+static fal_status list_data(fal_study *study, fal_parts *parts)
+{
+    fal_part part = {.setting = 1, .seconds = .1};
+    fal_part_name(&part, "free");
+    fal_status status = list_seeds(study, parts);
+    return status ? status : fal_parts_add(parts, &part);
+}
 
 static fal_status run_data(fal_study *study, const fal_part *part, cJSON *result)
 {
     const fal_dataset *test;
     fal_arrays facts = {.size = sizeof facts};
-    (void)part;
+    if (!part->data)
+        return fal_result_number(result, "value", 1);
     fal_status status = fal_study_dataset(study, FAL_SPLIT_TEST, &test);
     if (!status)
         status = fal_dataset_describe(test, &facts);
@@ -257,10 +275,10 @@ static fal_status run_data(fal_study *study, const fal_part *part, cJSON *result
 
 static fal_status conclude_data(fal_study *study, fal_findings *findings)
 {
-    double one = 1;
     fal_status status = fal_findings_collect(findings, study, "samples", 0, 0,
                                              "samples");
-    return status ? status : fal_findings_figure(findings, "one", &one, 1);
+    return status ? status
+                  : fal_findings_collect(findings, study, "one", 0, 1, "value");
 }
 
 /* ---- the tool ------------------------------------------------------------ */
@@ -278,16 +296,21 @@ static fal_experiment toys[] = {
      .on_device = 1,
      .text = device_text},
     {.name = "data",
-     .list = list_seeds,
+     .list = list_data,
      .run = run_data,
      .conclude = conclude_data,
      .text = data_text},
+    {.name = "only",
+     .list = list_seeds,
+     .run = run_data,
+     .conclude = conclude_data,
+     .text = only_text},
 };
 
 /* A file toy.yaml stands in for the toy's own. */
 static int be_the_tool(int count, char **words)
 {
-    const fal_experiment *list[] = {&toys[0], &toys[1], &toys[2], NULL};
+    const fal_experiment *list[] = {&toys[0], &toys[1], &toys[2], &toys[3], NULL};
     cli_options options;
     char *text = tool_read("toy.yaml");
     cli_begin();
@@ -514,9 +537,9 @@ static void equals_looks_at_all_seeds(void **state)
 static void words_say_what_was_measured(void **state)
 {
     (void)state;
-    const struct tool *tool = tool_run("reproduce toy --tiny --out out");
+    const struct tool *tool = tool_run("reproduce toy --quick --out out");
     assert_int_equal(tool->code, 0);
-    assert_memory_equal(tool->out, "study    out\n", 13);
+    assert_memory_equal(tool->out, "folder   out\n", 13);
     assert_has(tool->out,
                "yes      one is near\n"
                "         published  1.1 (made up)\n"
@@ -529,6 +552,24 @@ static void words_say_what_was_measured(void **state)
     char *text = tool_read("c/results.json");
     assert_string_equal(tool->out, text);
     free(text);
+}
+
+static void tiny_figures_say_nothing_of_claims(void **state)
+{
+    (void)state;
+    const struct tool *tool = tool_run("reproduce toy --tiny --out out");
+    assert_int_equal(tool->code, 0);
+    assert_has(tool->out, "\nit works: 2 figures; whether claims hold needs --quick"
+                          "\nsaved in out\n");
+    assert_null(strstr(tool->out, "one is near"));
+    char *page = tool_read("out/report.html");
+    assert_has(page, "it works: 2 figures; whether claims hold needs --quick");
+    assert_null(strstr(page, "one is near"));
+    assert_int_equal(count(page, "<section>"), count(page, "</section>"));
+    free(page);
+    cJSON *json = results_of("out");
+    assert_int_equal(holds(json, "near"), 1);
+    cJSON_Delete(json);
 }
 
 /* ---- the page ------------------------------------------------------------ */
@@ -817,7 +858,7 @@ static void wrong_words_are_refused(void **state)
     (void)state;
     assert_refused(
         "reproduce toi", 2,
-        "unknown experiment 'toi'; known: toy, device, data; did you mean "
+        "unknown experiment 'toi'; known: toy, device, data, only; did you mean "
         "'toy'?");
     assert_refused("reproduce toy --tiny --full", 2, "only one of them");
     assert_refused("reproduce toy --jobs 65", 2, "option --jobs: '65'");
@@ -861,21 +902,72 @@ static void without_data_the_rest_runs(void **state)
     (void)state;
     unsetenv("FALIGN_DATASETS");
     setenv("XDG_CACHE_HOME", "/nowhere", 1);
-    const struct tool *tool = tool_run("reproduce data --tiny --out out");
+    static const char *const lacking[] = {"some", "digits", "whose"};
+    const struct tool *tool = tool_run("reproduce data --quick --out out");
     assert_int_equal(tool->code, 0);
-    assert_has(tool->out, "data     mnist: not there; 1 part");
-    assert_has(tool->out, "1 of 1 claims hold, 2 not run");
+    assert_has(tool->out, "data     1 part is left out: needs data set mnist, not");
+    assert_has(tool->out, "1 of 1 claims hold, 3 not run");
     cJSON *json = results_of("out");
-    assert_int_equal(holds(json, "some"), -1);
     assert_int_equal(holds(json, "free"), 1);
-    assert_has(text_of(claim_of(json, "some"), "not_run"), "IDX files");
+    for (size_t i = 0; i < 3; i++) {
+        const char *why = text_of(claim_of(json, lacking[i]), "not_run");
+        assert_int_equal(holds(json, lacking[i]), -1);
+        assert_has(why, "needs data set mnist, not found in '/nowhere/");
+        assert_has(why, "; put its four IDX files");
+    }
     cJSON_Delete(json);
+}
+
+static void without_any_part_nothing_is_made(void **state)
+{
+    (void)state;
+    unsetenv("FALIGN_DATASETS");
+    setenv("XDG_CACHE_HOME", "/nowhere", 1);
+    assert_refused("reproduce only --quick --out out", 1,
+                   "only: every part needs data set mnist, not found");
+    assert_string_equal(tool_list("."), "");
+}
+
+/* Four rows of two numbers, in version 1.0. */
+static void write_rows(const char *path)
+{
+    static const float rows[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fprintf(file, "\x93NUMPY\x01%c\x76%c", 0, 0);
+    fprintf(file, "%-117s\n",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }");
+    assert_int_equal(fwrite(rows, sizeof rows, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Whoever names a data set wants that one, and one of images. */
+static void a_named_data_set_must_be_there(void **state)
+{
+    static const char *const files[] = {"train-x", "test-x", "train-y", "test-y"};
+    (void)state;
+    assert_refused("reproduce data --data fasion-mnist", 2,
+                   "did you mean 'fashion-mnist'?");
+    setenv("XDG_CACHE_HOME", "/nowhere", 1);
+    assert_refused("reproduce data --data mnist --data-path .", 1,
+                   "opening data set 'mnist': not found in './mnist'");
+    assert_string_equal(tool_list("."), "");
+    mkdir("mine", 0777);
+    for (int i = 0; i < 4; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "mine/%s.npy", files[i]);
+        write_rows(path);
+    }
+    assert_refused("reproduce data --data mine", 2,
+                   "data set 'mine': data needs images with classes: its samples "
+                   "have no classes, but real targets");
+    assert_string_equal(tool_list("."), "mine");
 }
 
 static void with_data_all_runs(void **state)
 {
     (void)state;
-    assert_good("reproduce data --tiny --out out --data $D");
+    assert_good("reproduce data --quick --out out --data $D");
     cJSON *json = results_of("out");
     assert_int_equal(holds(json, "some"), 1);
     assert_int_equal(holds(json, "digits"), -1);
@@ -985,7 +1077,7 @@ static void the_list_says_what_there_is(void **state)
     assert_has(tool->out, "Times are estimates for this device");
     assert_true(tool_fits(tool->out));
     cJSON *json = cJSON_Parse(tool_run("reproduce --json")->out);
-    assert_int_equal(cJSON_GetArraySize(json), 3);
+    assert_int_equal(cJSON_GetArraySize(json), 4);
     const cJSON *first = cJSON_GetArrayItem(json, 0);
     const cJSON *seconds = cJSON_GetObjectItem(first, "seconds");
     assert_string_equal(text_of(first, "name"), "toy");
@@ -1034,6 +1126,7 @@ int main(int argument_count, char **words)
         TEST(each_bound_holds_and_fails),
         TEST(equals_looks_at_all_seeds),
         TEST(words_say_what_was_measured),
+        TEST(tiny_figures_say_nothing_of_claims),
         TEST(the_page_is_whole),
         TEST(it_goes_on_after_anything),
         TEST(interruption_says_how_to_go_on),
@@ -1049,6 +1142,8 @@ int main(int argument_count, char **words)
         TEST(wrong_words_are_refused),
         TEST(a_full_disk_loses_nothing),
         TEST(without_data_the_rest_runs),
+        TEST(without_any_part_nothing_is_made),
+        TEST(a_named_data_set_must_be_there),
         TEST(with_data_all_runs),
         TEST(a_bad_file_says_where),
         TEST(the_list_says_what_there_is),

@@ -74,6 +74,14 @@ fal_status fal_findings_collect(fal_findings *findings, const fal_study *study,
     return status;
 }
 
+size_t fal_findings_with_values(const fal_findings *findings)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < findings->figure_count; i++)
+        count += findings->figures[i].spread.count > 0;
+    return count;
+}
+
 /* ---- plots --------------------------------------------------------------- */
 
 static int is_shown(double value, int log)

@@ -29,4 +29,7 @@ const fal_figure *fal_findings_find(const fal_findings *findings, const char *na
 
 void fal_findings_release(fal_findings *findings);
 
+/* How many figures have a value. */
+size_t fal_findings_with_values(const fal_findings *findings);
+
 #endif

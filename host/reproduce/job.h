@@ -22,8 +22,8 @@ typedef struct fal_job {
 } fal_job;
 
 /* Opens the study that the words name, or with --resume that of a folder, and takes the
- * results that are there. Errors: ARGUMENT (unknown; not what the folder is of), those of
- * the folder's files and of the experiment. */
+ * results that are there. Errors: ARGUMENT (unknown; not what the folder is of), FILE (no
+ * part can be run without data), those of the folder's files and of the experiment. */
 fal_status fal_job_open(fal_job *job, const fal_experiment *const *list);
 
 #endif

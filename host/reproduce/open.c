@@ -158,7 +158,14 @@ static fal_status open_stored(fal_job *job, const fal_experiment *const *list)
     return status ? status : fal_store_load(job->folder, &job->study, &job->before);
 }
 
+/* ---- both ---------------------------------------------------------------- */
+
 fal_status fal_job_open(fal_job *job, const fal_experiment *const *list)
 {
-    return job->resumes ? open_stored(job, list) : open_new(job, list);
+    fal_status status = job->resumes ? open_stored(job, list) : open_new(job, list);
+    const fal_study *study = &job->study;
+    if (status || study->parts.count > 0 || !study->data_missing)
+        return status;
+    return fal_fail(FAL_ERROR_FILE, "%s: every part %s", study->spec.name,
+                    study->data_missing);
 }

@@ -90,6 +90,13 @@ static void print_verdicts(FILE *out, const fal_verdicts *verdicts)
             not_run ? "; what was not run says why" : "");
 }
 
+static void print_tiny(FILE *out, const fal_findings *findings)
+{
+    fprintf(out,
+            "<section>\n<h2>Claims</h2>\n<p>" FAL_TINY_WORDS "</p>\n</section>\n",
+            fal_findings_with_values(findings));
+}
+
 /* ---- plots --------------------------------------------------------------- */
 
 static fal_status print_plots(FILE *out, const fal_findings *findings)
@@ -172,7 +179,10 @@ static fal_status print_settings(FILE *out, const fal_study *study)
 static fal_status print_page(FILE *out, const fal_outcome *outcome)
 {
     print_head(out, outcome);
-    print_verdicts(out, &outcome->verdicts);
+    if (outcome->study->scale == FAL_SCALE_TINY)
+        print_tiny(out, &outcome->findings);
+    else
+        print_verdicts(out, &outcome->verdicts);
     fal_status status = print_plots(out, &outcome->findings);
     print_figures(out, &outcome->findings);
     if (!status)

@@ -9,19 +9,24 @@ enum { COLUMN = 9 };
 
 static void print_data(const fal_study *study)
 {
+    char text[2560];
     if (!study->data)
         return;
     cli_print("%-*s", COLUMN, "data");
-    cli_print_name(study->data);
-    if (study->data_missing)
-        cli_print(": not there; %zu parts are left out", study->left_out);
-    cli_print("\n");
+    if (!study->data_missing) {
+        cli_print_name(study->data);
+        cli_print("\n");
+        return;
+    }
+    snprintf(text, sizeof text, "%zu part%s left out: %s", study->left_out,
+             study->left_out == 1 ? " is" : "s are", study->data_missing);
+    cli_print_words(text, COLUMN);
 }
 
 void fal_show_head(const fal_job *job)
 {
     const fal_study *study = &job->study;
-    cli_print("%-*s", COLUMN, "study");
+    cli_print("%-*s", COLUMN, "folder");
     cli_print_name(fal_run_folder(job->folder));
     cli_print("\n%-*s", COLUMN, "paper");
     cli_print_words(study->spec.paper, COLUMN);
@@ -65,22 +70,43 @@ static void print_verdict(const fal_verdict *verdict)
     print_row("measured", text);
 }
 
-void fal_show_outcome(const fal_outcome *outcome, const char *folder)
+static void print_verdicts(const fal_verdicts *verdicts)
 {
-    const fal_verdicts *verdicts = &outcome->verdicts;
-    size_t not_run = fal_verdicts_count(verdicts, FAL_NOT_RUN);
     cli_print("\n%-*sclaim\n\n", COLUMN, "holds");
     for (size_t i = 0; i < verdicts->count; i++)
         print_verdict(&verdicts->list[i]);
-    for (size_t i = 0; i < outcome->findings.notes.count; i++) {
+}
+
+static void print_notes(const fal_findings *findings)
+{
+    for (size_t i = 0; i < findings->notes.count; i++) {
         cli_print("\n%-*s", COLUMN, "note");
-        cli_print_words(outcome->findings.notes.texts[i], COLUMN);
+        cli_print_words(findings->notes.texts[i], COLUMN);
     }
+}
+
+static void print_counts(const fal_verdicts *verdicts)
+{
+    size_t not_run = fal_verdicts_count(verdicts, FAL_NOT_RUN);
     cli_print("\n%zu of %zu claims hold", fal_verdicts_count(verdicts, FAL_HOLDS),
               verdicts->count - not_run);
     if (not_run > 0)
         cli_print(", %zu not run", not_run);
-    cli_print("\nsaved in ");
+    cli_print("\n");
+}
+
+void fal_show_outcome(const fal_outcome *outcome, const char *folder)
+{
+    int tiny = outcome->study->scale == FAL_SCALE_TINY;
+    if (!tiny)
+        print_verdicts(&outcome->verdicts);
+    print_notes(&outcome->findings);
+    if (tiny)
+        cli_print("\n" FAL_TINY_WORDS "\n",
+                  fal_findings_with_values(&outcome->findings));
+    else
+        print_counts(&outcome->verdicts);
+    cli_print("saved in ");
     cli_print_name(folder);
     cli_print("\n");
 }

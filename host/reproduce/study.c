@@ -4,6 +4,7 @@
 #include "device/error.h"
 #include "device/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- settings ------------------------------------------------------------ */
@@ -169,6 +170,8 @@ static fal_status open_split(fal_study *study, fal_split split)
 {
     cli_options named = *study->options;
     cli_set_text(&named, CLI_DATA, study->data);
+    named.values[CLI_RESUME].set =
+        0; /* --data names what the folder has, or fails */
     return cli_data_open(&study->splits[split], &named, split, 0);
 }
 
@@ -185,16 +188,54 @@ fal_status fal_study_dataset(fal_study *study, fal_split split,
     return status;
 }
 
+/* "needs data set D, not found in …; how to get it". */
+static fal_status note_missing(fal_study *study)
+{
+    char text[2048];
+    const char *why = fal_error_message();
+    const char *places = strstr(why, ": not found in ");
+    if (places)
+        snprintf(text, sizeof text, "needs data set %s, %s", study->data,
+                 places + 2);
+    else
+        snprintf(text, sizeof text, "needs data set %s: %s", study->data, why);
+    study->data_missing = fal_copy_text(text);
+    return study->data_missing ? FAL_OK : FAL_ERROR_MEMORY;
+}
+
+/* What every experiment on data makes of them. */
+static fal_status check_kind(const fal_study *study, const fal_dataset *data)
+{
+    fal_arrays facts = {.size = sizeof facts};
+    fal_status status = fal_dataset_describe(data, &facts);
+    if (status || (facts.labels && facts.height * facts.width > 1))
+        return status;
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "data set '%s': %s needs images with classes: %s; choose "
+                    "another with --data, such as %s",
+                    study->data, study->spec.name,
+                    facts.labels ? "its samples are no images, but rows of numbers"
+                                 : "its samples have no classes, but real targets",
+                    study->spec.data);
+}
+
+/* Whoever names a data set wants it: only the experiment's own may be missing. */
+static int is_chosen(const fal_study *study)
+{
+    return cli_in_words(study->options, CLI_DATA) ||
+           strcmp(study->data, study->spec.data) != 0;
+}
+
 fal_status fal_study_find_data(fal_study *study)
 {
-    const fal_dataset *test;
+    const fal_dataset *test = NULL;
     if (!study->data)
         return FAL_OK;
     fal_status status = fal_study_dataset(study, FAL_SPLIT_TEST, &test);
-    if (!status || status == FAL_ERROR_MEMORY)
-        return status;
-    study->data_missing = fal_copy_text(fal_error_message());
-    return study->data_missing ? FAL_OK : FAL_ERROR_MEMORY;
+    if (!status)
+        return check_kind(study, test);
+    return status == FAL_ERROR_MEMORY || is_chosen(study) ? status
+                                                          : note_missing(study);
 }
 
 /* ---- running ------------------------------------------------------------- */

@@ -39,14 +39,15 @@ struct fal_study {
 
 /* `seeds` 0: by the settings; `data` NULL: the experiment's own. Options and texts
  * outlive the study. Lists the parts; close it also after an error. Errors: FORMAT,
- * MEMORY, those of experiments. */
+ * MEMORY, those of fal_study_find_data and of experiments. */
 fal_status fal_study_open(fal_study *study, const fal_experiment *experiment,
                           fal_scale scale, uint64_t seeds, const char *data,
                           const cli_options *options);
 void fal_study_close(fal_study *study);
 
-/* Whether there is the data set; to be called before parts are listed. Where there is
- * none, `data_missing` says why. Errors: MEMORY. */
+/* Whether there is the data set; to be called before parts are listed. Where the
+ * experiment's own is missing, `data_missing` says why. Errors: ARGUMENT (it has no
+ * images with classes), those of opening one that was named, MEMORY. */
 fal_status fal_study_find_data(fal_study *study);
 
 /* Sum of the expected seconds of the parts without a result. */

@@ -214,8 +214,11 @@ static int print_why_not(FILE *out, const fal_claim *claim, const fal_study *stu
         const fal_figure *figure = fal_findings_find(findings, claim->figures[i]);
         if (figure && figure->count > 0)
             continue;
-        fprintf(out, "no part of this scale gives the figure %s",
-                claim->figures[i]);
+        if (study->left_out > 0)
+            fputs(study->data_missing, out);
+        else
+            fprintf(out, "no part of this scale gives the figure %s",
+                    claim->figures[i]);
         return 1;
     }
     return 0;
