@@ -254,8 +254,17 @@ static void too_little_decay_is_said(void **state)
         said_of("kp", "adam", .001, .1),
         "rule kp, layer dense2: learning rate times weight decay adds up to 0.0005 "
         "over this run, which leaves 100 % of the distance from feedback to "
-        "weights; a sum of 3 leaves 5 %: weight decay 6e+02, or a longer run");
-    assert_non_null(strstr(said_of("kp", "sgd", .1, 0), "adds up to 0 over"));
+        "weights; a sum of 3 leaves 5 %: give a weight decay of 600, or train 6000 "
+        "times as long");
+    assert_string_equal(said_of("kp", "sgd", .1, 0),
+                        "rule kp, layer dense2: its weight decay is 0, so that "
+                        "feedback and weights "
+                        "never approach; a weight decay of 6 leaves 5 % of their "
+                        "distance, and so does "
+                        "one of 0.6 in 10 times as many epochs");
+    assert_non_null(strstr(said_of("kp", "adam", .0007, 0), "decay of 857 leaves"));
+    assert_string_equal(said_of("kp", "adam", .0007, 857), "");
+    assert_string_equal(said_of("kp", "sgd", .1, 5.96), "");
     assert_non_null(strstr(said_of("kp", "sgd", .1, 5.9), "adds up to 2.95 over"));
     assert_string_equal(said_of("kp", "sgd", .1, 6), "");
     assert_string_equal(said_of("fa", "sgd", .1, 0), "");

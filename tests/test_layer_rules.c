@@ -353,6 +353,8 @@ static void mixtures_without_a_meaning_are_refused(void **state)
            "feedback law 'units' is not for layer-to-layer rules");
     refuse("input 4, dense 3 rule=dfa, relu, dense 2 rule=bp", "bp", "weights",
            "feedback law 'weights' is not for direct rules");
+    refuse("input 4, dense 3 rule=bp, relu, dense 2 rule=bp", "fa", "xavier",
+           "feedback law 'xavier': no layer learns by the rule fa");
 }
 
 int main(void)

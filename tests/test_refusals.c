@@ -115,7 +115,7 @@ static const struct refusal refusals[] = {
      {"not uniform", "--feedback stored"}},
     {"$T --rule bp --feedback regenerated", 2, {"the rule bp has no random"}},
     {"$T --rule kp --feedback regenerated", 2, {"rule kp changes its feedback"}},
-    {"$T --mirror-rate 0.1", 2, {"mirror rate", "bp has no mirror", "rule wm"}},
+    {"$T --mirror-rate 0.1", 2, {"--mirror-rate", "bp has no mirror", "rule wm"}},
     {"$T --rule wm --mirror-rate 0", 2, {"--mirror-rate", "above 0"}},
     {"$T --rule wm --mirror-decay 0", 2, {"--mirror-decay", "from above 0 to 1"}},
     {"$T --rule wm --mirror-decay 1.1", 2, {"--mirror-decay", "too large"}},

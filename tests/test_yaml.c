@@ -196,6 +196,9 @@ static void the_file_gives_way(void **state)
                               "lr: 0.5\n";
     static const char dfa[] = "rule: dfa\nfeedback-law: units\n";
     static const char own[] = "rule: dfa\nfeedback-law: xavier\n";
+    static const char mixed[] =
+        "rule: wm\nmirror-rate: 0.02\nfeedback-law: xavier\n"
+        "net: dense 8, relu, dense 2 rule=fa\n";
     static const char step[] = "schedule: step\nmilestones: 3,5\ndecay: 0.5\n";
     static const char init[] = "standardize: global\ninit: a\n";
     static const char preset[] = "net: mlp-1x8\nactivation: tanh\nno-bias: true\n";
@@ -223,6 +226,13 @@ static void the_file_gives_way(void **state)
     assert_text(CLI_FEEDBACK_LAW, NULL);
     take(own, "--rule=bp", "--feedback-law=zero", NULL);
     assert_text(CLI_FEEDBACK_LAW, "zero"); /* to be refused */
+    take(mixed, "--rule", "bp", NULL);
+    assert_text(CLI_FEEDBACK_LAW, "xavier"); /* of the layer */
+    assert_false(cli_given(&options, CLI_MIRROR_RATE));
+    take(mixed, "--rule=bp", "--net=mlp-1x8", NULL);
+    assert_text(CLI_FEEDBACK_LAW, NULL);
+    take(mixed, "--net=dense 8 rule=bp, relu, dense 2 rule=wm", "--rule=bp", NULL);
+    assert_true(cli_given(&options, CLI_MIRROR_RATE));
     take(preset, "--net", "mlp-2x9", NULL);
     assert_text(CLI_ACTIVATION, "tanh");
     take(preset, "--net", "dense 9", NULL);

@@ -163,7 +163,8 @@ const cli_command cli_commands[] = {
      .run = cli_reproduce},
     {.name = "bench",
      .usage = "gemm|muon|step|teacher [OPTIONS]",
-     .summary = "time a matrix product, Newton-Schulz or a training step",
+     .summary = "time a matrix product, Newton-Schulz, a training step or "
+                "online students",
      .details = "gemm needs --m, --n and --k, muon --rows and --cols, step --net. "
                 "Prints the median and the "
                 "fastest tenth in milliseconds, and GFLOP/s, samples or steps a "

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { LINE_LIMIT = 2048 };
 
 /* ---- data ---------------------------------------------------------------- */
 
@@ -93,14 +96,18 @@ fal_status cli_data_spoil(fal_dataset **dataset, fal_dataset **former,
 
 /* ---- device -------------------------------------------------------------- */
 
+/* What is said of every seed alike is said once. */
 static void print_log(const char *line, void *user)
 {
-    (void)user;
-    cli_say("%s", line);
+    char *last = user;
+    if (strcmp(line, last) != 0)
+        cli_say("%s", line);
+    snprintf(last, LINE_LIMIT, "%s", line);
 }
 
 fal_status cli_device_open(fal_device **device, const cli_options *options)
 {
+    static char last[LINE_LIMIT];
     fal_device_options given = FAL_DEVICE_OPTIONS;
     fal_facts unknown = {0};
     given.gemm = cli_text(options, CLI_GEMM);
@@ -110,7 +117,7 @@ fal_status cli_device_open(fal_device **device, const cli_options *options)
     given.name = cli_text(options, CLI_DEVICE);
     given.profile = cli_flag(options, CLI_PROFILE);
     if (!cli_flag(options, CLI_QUIET))
-        given.log = print_log;
+        given.log = print_log, given.log_user = last;
     return cli_fail_in_file(fal_device_open(device, &given), options, CLI_DEVICE);
 }
 

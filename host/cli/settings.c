@@ -166,31 +166,19 @@ fal_status cli_runs_check(const cli_options *options)
 /* ---- flags over a file --------------------------------------------------- */
 
 /* `units` and `weights` are for one kind of rule each. */
-static int law_goes_with(const char *law, const char *rule_name)
+static int law_goes_with(const char *law, const fal_rule *rule)
 {
-    const fal_rule *rule;
-    if (!law || fal_rule_find(rule_name, &rule) != FAL_OK)
-        return 1;
     int direct = fal_rule_is_direct(rule);
-    return fal_rule_has_law(rule) && strcmp(law, direct ? "weights" : "units") != 0;
-}
-
-static int may_regenerate(const char *rule_name)
-{
-    const fal_rule *rule;
-    return fal_rule_find(rule_name, &rule) != FAL_OK ||
-           fal_rule_may_regenerate(rule);
+    return !law || strcmp(law, direct ? "weights" : "units") != 0;
 }
 
 /* Of wm alone. */
 static const cli_id mirror_options[] = {CLI_MIRROR_RATE, CLI_MIRROR_DECAY};
 enum { MIRROR_OPTIONS = sizeof mirror_options / sizeof *mirror_options };
 
-static int has_mirror(const char *rule_name)
+static int has_mirror(const fal_rule *rule)
 {
-    const fal_rule *rule;
-    return fal_rule_find(rule_name, &rule) == FAL_OK &&
-           rule->learning == FAL_LEARNS_MIRROR;
+    return rule->learning == FAL_LEARNS_MIRROR;
 }
 
 /* Layers may have rules of their own, which the option does not speak for. */
@@ -200,38 +188,95 @@ static int has_own_rules(const cli_options *options)
     return network && strstr(network, " rule=");
 }
 
-static int layers_have_mirror(const cli_options *options)
+typedef int is_one(const fal_rule *rule);
+
+/* An unknown name may be anything: it is refused elsewhere. */
+static int rule_is(const char *name, is_one *is)
+{
+    const fal_rule *rule;
+    return fal_rule_find(name, &rule) != FAL_OK || is(rule);
+}
+
+/* Whether a rule of a layer's own is one of these. */
+static int layers_have(const cli_options *options, is_one *is)
 {
     static const char mark[] = " rule=";
     const char *at = cli_text(options, CLI_NET);
     char name[FAL_NAME_LIMIT];
     while (at && (at = strstr(at, mark)) != NULL) {
         at += sizeof mark - 1;
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ", \t\n"), at);
-        if (has_mirror(name))
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ";), \t\n"), at);
+        if (rule_is(name, is))
             return 1;
     }
     return 0;
 }
 
+/* Whether the run's rule is one of these, or that of a layer. */
+static int run_has(const cli_options *options, is_one *is)
+{
+    return rule_is(cli_text(options, CLI_RULE_NAME), is) ||
+           layers_have(options, is);
+}
+
+static int any_has(const cli_options *options, const char *const *rules,
+                   size_t count, is_one *is)
+{
+    for (size_t r = 0; r < count; r++)
+        if (rule_is(rules[r], is))
+            return 1;
+    return layers_have(options, is);
+}
+
 fal_status cli_rules_check(const cli_options *options, const char *const *rules,
                            size_t count)
 {
-    int has = layers_have_mirror(options);
-    for (size_t r = 0; r < count; r++)
-        has |= has_mirror(rules[r]);
-    for (size_t i = 0; i < MIRROR_OPTIONS && !has; i++)
-        if (cli_flag(options, mirror_options[i]))
-            return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
-                                            "none of the rules has a mirror; leave "
-                                            "it out, or compare wm too"),
-                                   options, mirror_options[i]);
-    return FAL_OK;
+    int compares = options->command == CLI_COMPARE;
+    for (size_t i = 0; i < MIRROR_OPTIONS; i++)
+        if (cli_flag(options, mirror_options[i]) &&
+            !any_has(options, rules, count, has_mirror))
+            return cli_fail_option(
+                fal_fail(FAL_ERROR_ARGUMENT,
+                         compares ? "none of the rules has a mirror; leave it out, "
+                                    "or compare wm too"
+                                  : "the rule %s has no mirror; leave it out, or "
+                                    "use the rule wm",
+                         rules[0]),
+                options, mirror_options[i]);
+    if (compares || !cli_flag(options, CLI_FEEDBACK_LAW) ||
+        any_has(options, rules, count, fal_rule_has_law))
+        return FAL_OK;
+    return cli_fail_option(fal_fail(FAL_ERROR_ARGUMENT,
+                                    "the rule %s has no random feedback; leave it "
+                                    "out, or use a rule such as fa",
+                                    rules[0]),
+                           options, CLI_FEEDBACK_LAW);
+}
+
+static int law_suits(const cli_options *options)
+{
+    const fal_rule *rule;
+    return run_has(options, fal_rule_has_law) &&
+           (has_own_rules(options) ||
+            fal_rule_find(cli_text(options, CLI_RULE_NAME), &rule) != FAL_OK ||
+            law_goes_with(cli_text(options, CLI_FEEDBACK_LAW), rule));
+}
+
+/* What no rule of the run has, be it its own or a layer's. */
+static void rules_give_way(cli_options *options)
+{
+    if (!law_suits(options))
+        cli_drop_from_file(options, CLI_FEEDBACK_LAW);
+    if (!run_has(options, fal_rule_may_regenerate) ||
+        run_has(options, fal_rule_learns_feedback))
+        cli_drop_from_file(options, CLI_FEEDBACK);
+    for (size_t i = 0; i < MIRROR_OPTIONS; i++)
+        if (!run_has(options, has_mirror))
+            cli_drop_from_file(options, mirror_options[i]);
 }
 
 void cli_runs_give_way(cli_options *options)
 {
-    int new_rule = cli_in_words(options, CLI_RULE_NAME) && !has_own_rules(options);
     for (size_t i = 0; i < OWN_OPTIONS; i++)
         if (cli_in_words(options, CLI_OPTIMIZER) &&
             !has_own(options, &own_options[i]))
@@ -247,14 +292,8 @@ void cli_runs_give_way(cli_options *options)
     }
     if (cli_in_words(options, CLI_DECAY_SCHEDULE) && !has_decay_schedule(options))
         cli_drop_from_file(options, CLI_DECAY_STEPS);
-    if (new_rule && !law_goes_with(cli_text(options, CLI_FEEDBACK_LAW),
-                                   cli_text(options, CLI_RULE_NAME)))
-        cli_drop_from_file(options, CLI_FEEDBACK_LAW);
-    if (new_rule && !may_regenerate(cli_text(options, CLI_RULE_NAME)))
-        cli_drop_from_file(options, CLI_FEEDBACK);
-    for (size_t i = 0; i < MIRROR_OPTIONS; i++)
-        if (new_rule && !has_mirror(cli_text(options, CLI_RULE_NAME)))
-            cli_drop_from_file(options, mirror_options[i]);
+    if (cli_in_words(options, CLI_RULE_NAME) || cli_in_words(options, CLI_NET))
+        rules_give_way(options);
     for (size_t i = 0; i < FILLINGS && cli_in_words(options, CLI_NET); i++)
         if (!has_preset(options))
             cli_drop_from_file(options, fillings[i]);
@@ -338,7 +377,8 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
 
 static void resolve_mirror(cli_options *run, const char *rule, int comparing)
 {
-    int has = has_mirror(rule), needless = !has && !layers_have_mirror(run);
+    int has = rule_is(rule, has_mirror),
+        needless = !has && !layers_have(run, has_mirror);
     for (size_t i = 0; i < MIRROR_OPTIONS; i++)
         if (has && !has_own_rules(run) && !cli_flag(run, mirror_options[i]))
             cli_set_real(run, mirror_options[i], 0.01);

@@ -9,7 +9,7 @@
  * opened: what is missing, what does not go together. */
 fal_status cli_runs_check(const cli_options *options);
 
-/* Options of some rules are for one of those of a comparison at least. */
+/* Options of some rules are for one at least of those of the runs, or of a layer. */
 fal_status cli_rules_check(const cli_options *options, const char *const *rules,
                            size_t count);
 

@@ -168,13 +168,15 @@ static fal_status open_and_train(const cli_options *options)
 {
     fal_run *folder = NULL;
     int started = 0;
+    const char *rule = cli_text(options, CLI_RULE_NAME);
     fal_status status = cli_runs_check(options);
+    if (!status)
+        status = cli_rules_check(options, &rule, 1);
     cli_catch_interrupts();
     if (!status && cli_flag(options, CLI_RESUME))
         status = fal_run_open_again(&folder, cli_text(options, CLI_RESUME));
     else if (!status && !cli_flag(options, CLI_DRY_RUN))
-        status = cli_folder_open(&folder, options,
-                                 cli_text(options, CLI_RULE_NAME));
+        status = cli_folder_open(&folder, options, rule);
     if (!status)
         status = make_and_train(options, folder, &started);
     if (started)

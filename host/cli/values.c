@@ -21,7 +21,10 @@ fal_status cli_parts(const char *text, char separator, cli_part_visit visit,
     while (text && !status) {
         char part[PART_LIMIT];
         const char *end = strchr(text, separator);
+        text += strspn(text, " \t");
         size_t length = end ? (size_t)(end - text) : strlen(text);
+        while (length > 0 && strchr(" \t", text[length - 1]))
+            length--;
         if (length >= sizeof part)
             length = sizeof part - 1; /* longer than anything known */
         memcpy(part, text, length);
@@ -243,6 +246,7 @@ static int is_repeated(const char *text, const char *part, size_t name)
     size_t count = 0;
     for (const char *at = text; at; at = strchr(at, ',')) {
         at += *at == ',';
+        at += strspn(at, " \t");
         count += strncmp(at, part, name + 1) == 0;
     }
     return count > 1;
@@ -271,6 +275,11 @@ static fal_status check_decay(const char *part, void *user)
     const char *equals = strchr(part, '=');
     if (equals)
         return check_layer_decay(part, equals, decays);
+    if (decays->general && strspn(part, "0123456789.eE+-") != strlen(part))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "'%s': '%s' is no number, nor LAYER=DECAY; give %s=DECAY, "
+                        "or leave it out",
+                        decays->text, part, part);
     if (decays->general++)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "'%s' has a second decay for all layers, %s; keep one, or "

@@ -75,6 +75,13 @@ const fal_rule *fal_trainer_learner(const fal_trainer *t)
 static fal_status check_feedback(const fal_trainer *t)
 {
     const fal_trainer_options *o = &t->options;
+    if (o->feedback_law && !has_rule(t, fal_rule_has_law) &&
+        fal_rule_has_law(t->rule))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "feedback law '%s': no layer learns by the rule %s, and the "
+            "rules of their own have no random feedback; leave it out",
+            o->feedback_law, t->rule->name);
     if (o->feedback_law && !has_rule(t, fal_rule_has_law))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "feedback law '%s': the rule %s has no random feedback",
