@@ -96,19 +96,26 @@ fal_status cli_init_law(fal_model *model, const cli_options *run)
                          &model->weight_law);
 }
 
-/* Data in another size than the model's, by --resize, which the model would resize
- * once more. */
+/* Data in another size than the model's, by --resize: it would not take them, or
+ * resize them once more. */
 static fal_status check_size(const fal_model *loaded, const cli_ground *ground,
                              const cli_options *run)
 {
+    const fal_shape has = loaded->network.input;
+    const fal_arrays *data = &ground->train_facts;
     if (!cli_flag(run, CLI_RESIZE) ||
-        !fal_model_resizes(loaded, &ground->train_facts))
+        (has.height == data->height && has.width == data->width) ||
+        fal_shape_takes(has,
+                        (fal_shape){data->height, data->width, data->channels}))
         return FAL_OK;
     return cli_fail_option(
         fal_fail(FAL_ERROR_ARGUMENT,
-                 "the model of --init resizes images to %zux%zu; "
-                 "leave it out, or give that",
-                 loaded->resized.height, loaded->resized.width),
+                 loaded->raw.height
+                     ? "the model of --init resizes images to "
+                       "%zux%zu; leave it out, or give that"
+                     : "the model of --init has an input of %zux%zu; "
+                       "leave it out, or give that",
+                 has.height, has.width),
         run, CLI_RESIZE);
 }
 

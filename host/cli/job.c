@@ -6,6 +6,7 @@
 #include "cli/start_time.h"
 #include "device/error.h"
 #include "device/memory.h"
+#include "net/network.h"
 #include "train/run_files.h"
 
 #include <errno.h>
@@ -40,11 +41,40 @@ static int takes_init(const cli_job *job)
            !(job->resumes && cli_flag(&job->options, CLI_NET));
 }
 
+/* An 'input' of --net that is not what --resize makes of images. */
+static fal_status check_resize(const cli_job *job)
+{
+    const fal_arrays *data = &job->ground.train_facts;
+    const fal_shape has = {data->height, data->width, data->channels};
+    const char *text = cli_text(&job->options, CLI_NET);
+    fal_network_defaults nothing = {.activation = "relu"};
+    fal_network network = {0};
+    char input[FAL_SHAPE_TEXT];
+    if (!cli_flag(&job->options, CLI_RESIZE) || fal_network_is_preset(text))
+        return FAL_OK;
+    fal_status status = fal_network_parse(&network, text, &nothing);
+    const fal_shape wants = network.input;
+    fal_network_release(&network);
+    if (status || fal_shape_takes(wants, has)) /* else it is said elsewhere */
+        return FAL_OK;
+    fal_shape_print(input, wants);
+    return cli_fail_option(
+        fal_fail(FAL_ERROR_ARGUMENT,
+                 "images come out as %zux%zux%zu, the 'input' of "
+                 "--net is %s; leave one of both out",
+                 has.height, has.width, has.channels, input),
+        &job->options, CLI_RESIZE);
+}
+
 static fal_status make_model(cli_job *job)
 {
+    fal_status status;
     fal_model_options options;
     if (takes_init(job))
         return cli_init_model(&job->model, &job->ground, &job->options);
+    status = check_resize(job);
+    if (status)
+        return status;
     cli_model_options(&options, &job->options, job->ground.train);
     return cli_fail_in_file(fal_model_create(&job->model, job->ground.device,
                                              cli_text(&job->options, CLI_NET),
