@@ -1,4 +1,4 @@
-/* falign reproduce song, its tiny form: runs against the equations of science section 5D,
+/* falign reproduce song, its tiny form: runs against the paper's equations,
  * computed here in double from the same start; figures against recorded bounds. */
 #include "tool.h"
 

@@ -187,6 +187,8 @@ static double mean_of_last(const double *values, size_t count)
 
 static fal_status tell(const run *r, cJSON *result)
 {
+    if (r->angle_count == 0 || r->weight_count < r->angle_count)
+        return fal_fail(FAL_ERROR_FORMAT, "akrout: no angles were measured");
     size_t last = r->angle_count - 1, soon = (size_t)r->setting.soon;
     fal_status status = fal_result_numbers(result, "angles", r->angles,
                                            r->angle_count);

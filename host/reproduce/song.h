@@ -1,4 +1,4 @@
-/* Song, Xu & Lafferty 2021 (science section 5D): networks of two layers,
+/* Song, Xu & Lafferty 2021: networks of two layers,
  *
  *   f(x) = p^{-1/2} sum over r of beta_r psi(w_r·x),   w, beta, b ~ N(0, 1)
  *
