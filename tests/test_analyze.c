@@ -115,6 +115,10 @@ static void a_minimum_and_fresh_feedback(void **state)
     cJSON_Delete(evaluated);
     cJSON_Delete(rough);
     cJSON_Delete(json);
+    assert_good(TRAIN "--epochs 0 --out start");
+    tool = tool_run("analyze fixed-point start --data waves --polish");
+    assert_has(tool->out, "train longer"); /* what is found is not the model's */
+    assert_null(strstr(tool->out, "inf "));
     for (int seed = 1; seed <= 8; seed++) {
         snprintf(line, sizeof line, "--polish --rule %s --feedback-seed %d",
                  seed % 2 ? "fa" : "dfa", seed);

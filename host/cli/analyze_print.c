@@ -4,7 +4,15 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { VERDICT = 512 };
+enum { VERDICT = 512, WAY = 64 };
+
+/* Of |theta|: what polishing further away than that finds is another point. */
+static const double FAR = .1;
+
+static int led_far(const cli_fixed_point *found)
+{
+    return found->polished && !(found->moved <= FAR);
+}
 
 /* ---- the verdict --------------------------------------------------------- */
 
@@ -21,10 +29,14 @@ static const char *describe_critical(const fal_fixed_point *point)
 static void describe_none(const cli_fixed_point *found, char text[VERDICT])
 {
     const fal_fixed_point *point = &found->point;
-    const char *advice = found->polished ? "" : ": train longer, or give --polish";
+    const char *advice = found->polished
+                             ? ": Newton's method does not get there; train longer"
+                             : ": train longer, or give --polish";
     if (isinf(point->update_step))
-        snprintf(text, VERDICT, "no fixed point of %s, and none is near",
-                 found->rule);
+        snprintf(text, VERDICT, "no fixed point of %s, and none is near%s",
+                 found->rule,
+                 found->polished ? ": Newton's method found none; train longer"
+                                 : "; train longer");
     else
         snprintf(text, VERDICT,
                  "no fixed point of %s: the next is about %.2g of |theta| away%s",
@@ -48,7 +60,11 @@ static void describe(const cli_fixed_point *found, char text[VERDICT])
         used += snprintf(text + used, VERDICT - (size_t)used,
                          "%s neutral along %zu", j->positive ? " and" : ",",
                          j->zero);
-    snprintf(text + used, VERDICT - (size_t)used, "%s", describe_critical(point));
+    used += snprintf(text + used, VERDICT - (size_t)used, "%s",
+                     describe_critical(point));
+    if (led_far(found))
+        snprintf(text + used, VERDICT - (size_t)used,
+                 "; but the model was not near it: train longer");
 }
 
 /* ---- as text ------------------------------------------------------------- */
@@ -92,24 +108,42 @@ static void print_count(const fal_fixed_point *point)
             point->unit_inputs, point->opposed);
 }
 
+static const char *describe_way(char text[WAY], double step, double norm)
+{
+    if (isinf(step))
+        return "no zero in reach";
+    snprintf(text, WAY, "next zero about %.2g of |theta| away", step / norm);
+    return text;
+}
+
+static void print_polish(const cli_fixed_point *found)
+{
+    const char *end = "";
+    if (!fal_fixed_point_is_fixed(&found->point))
+        end = ", and found no fixed point";
+    else if (led_far(found))
+        end = ": far from the model";
+    if (found->polished)
+        cli_print("polished          %zu steps, moved by %.2g of |theta|%s\n",
+                  found->steps, found->moved, end);
+}
+
 void cli_fixed_point_print(const cli_fixed_point *found)
 {
     const fal_fixed_point *point = &found->point;
-    char verdict[VERDICT];
+    char verdict[VERDICT], u[WAY], gradient[WAY];
     cli_print("rule              %s, %s\nsamples           %zu\n"
               "parameters        %zu, |theta| %.4g\n",
               found->rule, found->loss, found->samples, found->parameters,
               point->weight_norm);
-    if (found->polished)
-        cli_print("polished          %zu steps, moved by %.2g of |theta|\n",
-                  found->steps, found->moved);
-    cli_print(
-        "loss              %.9g\n|u|               %.3g, next zero about %.2g "
-        "of |theta| away\n|grad L|          %.3g, next zero about %.2g of "
-        "|theta| away\ncos(-grad L, u)   %.4f\n",
-        point->loss, point->update_norm, point->update_step / point->weight_norm,
-        point->gradient_norm, point->gradient_step / point->weight_norm,
-        point->cosine);
+    print_polish(found);
+    cli_print("loss              %.9g\n|u|               %.3g, %s\n"
+              "|grad L|          %.3g, %s\ncos(-grad L, u)   %.4f\n",
+              point->loss, point->update_norm,
+              describe_way(u, point->update_step, point->weight_norm),
+              point->gradient_norm,
+              describe_way(gradient, point->gradient_step, point->weight_norm),
+              point->cosine);
     print_spectra(point);
     print_least_stable(point);
     print_count(point);

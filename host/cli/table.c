@@ -62,8 +62,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
                  "the K most probable classes of a sample; all if there are fewer"},
     [CLI_POLISH] =
         {"polish", NULL, NULL, CLI_FLAG, NULL, CLI_ANALYZE, data, 0,
-         "first to the fixed point next to the model, by Newton's method: "
-         "training in float32 stops short of it"},
+         "first to a fixed point by Newton's method: training in float32 stops "
+         "short of it; a way far from the model is said"},
     [CLI_STANDARDIZE] =
         {"standardize", "channel|global|none", "channel", CLI_CHOICE, NULL,
          CLI_RUNS, data, RECORDED,
