@@ -545,6 +545,9 @@ static void words_say_what_was_measured(void **state)
                "         published  1.1 (made up)\n"
                "         measured   1.12 ± 0.12 (n = 3); holds if within "
                "0.03 of 1.1\n");
+    assert_has(tool->out, "\n9 to run, ");
+    assert_has(tool->out,
+               " at a time; the longest takes about 1 s on the README's");
     assert_has(tool->out, "\n2 of 2 claims hold\nsaved in out\n");
     assert_true(tool_fits(tool->out));
     assert_string_equal(tool_run("reproduce toy --tiny --out b --quiet")->out, "");
@@ -824,6 +827,23 @@ static void a_folder_of_others_is_refused(void **state)
                         "seed-0.json seed-1.json seed-2.json");
 }
 
+/* To go on, or to begin anew, would be no help. */
+static void a_folder_in_use_is_not_to_be_resumed(void **state)
+{
+    (void)state;
+    write_text("hold-w-2-1", "");
+    child = tool_start("reproduce toy --tiny --out out --quiet --jobs 1", -1);
+    wait_for("out/parts/w-1-0.json");
+    const struct tool *tool = tool_run("reproduce toy --tiny --out out");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "another process is writing there; wait for it");
+    assert_null(strstr(tool->error, "--resume"));
+    assert_null(strstr(tool->error, "--force"));
+    unlink("hold-w-2-1");
+    assert_int_equal(tool_wait(child), 0);
+    child = 0;
+}
+
 static void other_settings_are_refused(void **state)
 {
     char text[2048];
@@ -861,6 +881,9 @@ static void wrong_words_are_refused(void **state)
         "unknown experiment 'toi'; known: toy, device, data, only; did you mean "
         "'toy'?");
     assert_refused("reproduce toy --tiny --full", 2, "only one of them");
+    assert_refused("reproduce --tiny", 2,
+                   "option --tiny: is for one experiment; name it, such as toy");
+    assert_refused("reproduce --out out", 2, "option --out: is for one experiment");
     assert_refused("reproduce toy --jobs 65", 2, "option --jobs: '65'");
     assert_refused("reproduce toy --seeds 0", 2, "option --seeds");
     assert_refused("reproduce toy --data mnist", 2,
@@ -1137,6 +1160,7 @@ int main(int argument_count, char **words)
         TEST(a_worker_that_crashes_is_said),
         TEST(a_damaged_part_runs_again),
         TEST(a_folder_of_others_is_refused),
+        TEST(a_folder_in_use_is_not_to_be_resumed),
         TEST(other_settings_are_refused),
         TEST(files_of_others_stay),
         TEST(wrong_words_are_refused),

@@ -254,6 +254,8 @@ static void recorded_figures(void **state)
     };
     (void)state;
     assert_good("reproduce akrout --tiny --data $D --out out --quiet");
+    assert_has(tool_run("report out")->error,
+               "is the folder of an experiment; its page is there already");
     cJSON *json = read_json("out/results.json");
     const cJSON *figures = cJSON_GetObjectItem(json, "figures");
     for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {

@@ -281,8 +281,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "what was measured to be faster on the device"},
     [CLI_JOBS] = {"jobs", "N", NULL, CLI_COUNT, &processes, CLI_REPRODUCE, device,
                   0,
-                  "parts at a time, each in a process of its own (the cores of a "
-                  "CPU, else 1); no result depends on it"},
+                  "parts at a time, at most 64, each in a process of its own (the "
+                  "cores of a CPU, else 1); no result depends on it"},
     [CLI_CHECK] =
         {"check", "[NAME]", NULL, CLI_OPTIONAL_TEXT, NULL, CLI_DEVICES, device, 0,
          "run every kernel against its reference in plain C on the device NAME"},

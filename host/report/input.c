@@ -192,6 +192,30 @@ static fal_status check_folder(const char *folder)
                     folder);
 }
 
+/* Its page is reproduce's. */
+static fal_status check_experiment(const char *folder)
+{
+    char *experiment = NULL, *page = fal_folder_path(folder, "report.html");
+    fal_status status = cli_config_text(folder, "experiment", &experiment);
+    int is_one = !status && experiment;
+    int is_made = page && access(page, F_OK) == 0;
+    fal_release(experiment);
+    fal_release(page);
+    if (!page || status == FAL_ERROR_MEMORY)
+        return FAL_ERROR_MEMORY;
+    if (!is_one) /* what is wrong with config.yaml is said where that is read */
+        return FAL_OK;
+    if (is_made)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "run '%s': is the folder of an experiment; its page is "
+                        "there already: %s/report.html",
+                        folder, folder);
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "run '%s': is the folder of an experiment; falign reproduce "
+                    "--resume %s makes its page",
+                    folder, folder);
+}
+
 /* A comparison's folder may have a config.yaml too, with its rules. What is wrong with
  * a run's is said where that is read. */
 static fal_status find_kind(const char *folder, int *is_run)
@@ -200,7 +224,10 @@ static fal_status find_kind(const char *folder, int *is_run)
     *is_run = report_run_is_there(folder);
     if (!*is_run)
         return FAL_OK;
-    fal_status status = cli_config_text(folder, "rules", &rules);
+    fal_status status = check_experiment(folder);
+    if (status)
+        return status;
+    status = cli_config_text(folder, "rules", &rules);
     *is_run = rules == NULL;
     fal_release(rules);
     return status == FAL_ERROR_MEMORY ? status : FAL_OK;

@@ -121,7 +121,7 @@ static fal_status check_new_options(const cli_options *options)
         if (cli_flag(options, odd[i]))
             return cli_fail_option(
                 fal_fail(FAL_ERROR_ARGUMENT,
-                         "is for a new study; leave it out, or --resume"),
+                         "is for a new experiment; leave it out, or --resume"),
                 options, odd[i]);
     return FAL_OK;
 }

@@ -1,4 +1,5 @@
 /* falign reproduce: one study from its folder to its verdicts. */
+#include "cli/bar.h"
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/live.h"
@@ -13,17 +14,20 @@
 #include "reproduce/show.h"
 #include "reproduce/workers.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- folder and device --------------------------------------------------- */
 
-/* Whoever names the folder of a study may mean to go on with it. */
+/* Whoever names the folder of a study may mean to go on with it, but not while another
+ * process does. */
 static fal_status advise_to_resume(fal_status status, const char *folder)
 {
     char *experiment = NULL, why[1024];
     snprintf(why, sizeof why, "%s", fal_error_message());
-    if (status == FAL_ERROR_ARGUMENT &&
+    if (status == FAL_ERROR_ARGUMENT && !strstr(why, "another process") &&
         cli_config_text(folder, "experiment", &experiment) == FAL_OK && experiment)
         fal_fail(status, "%s, or go on with it: falign reproduce --resume %s", why,
                  folder);
@@ -129,10 +133,26 @@ static size_t choose_jobs(const fal_job *job, size_t left)
     return count < FAL_WORKERS ? count : FAL_WORKERS;
 }
 
+/* In a pipe nothing comes before the end of the first part. */
+static void announce(const fal_job *job, size_t jobs)
+{
+    const fal_parts *parts = &job->study.parts;
+    double longest = 1;
+    if (job->silent || cli_is_terminal() || job->before == parts->count)
+        return;
+    for (size_t i = 0; i < parts->count; i++)
+        if (!parts->results[i])
+            longest = fmax(longest, parts->list[i].seconds);
+    cli_print("%zu to run, %zu at a time; the longest takes about %.0f s on the "
+              "README's machine\n",
+              parts->count - job->before, jobs, longest);
+}
+
 static fal_status run_parts(fal_job *job)
 {
     double began = cli_clock();
     size_t jobs = choose_jobs(job, job->study.parts.count - job->before);
+    announce(job, jobs);
     fal_meter_begin(&job->meter, &job->study, job->before, job->silent);
     fal_status status = FAL_OK;
     if (jobs > 1) {
@@ -257,6 +277,22 @@ static void close_job(fal_job *job)
     fal_stored_release(&job->stored);
 }
 
+/* What only one experiment can take would be passed over by the list. */
+static fal_status show_list(const cli_options *options,
+                            const fal_experiment *const *list)
+{
+    static const cli_id odd[] = {CLI_TINY, CLI_QUICK, CLI_FULL, CLI_OUT, CLI_FORCE};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        if (cli_flag(options, odd[i]))
+            return cli_fail_option(
+                fal_fail(FAL_ERROR_ARGUMENT,
+                         "is for one experiment; name it, such as %s, or leave "
+                         "the option out for the list",
+                         list[0]->name),
+                options, odd[i]);
+    return fal_show_list(options, list);
+}
+
 int fal_reproduce(const cli_options *options, const fal_experiment *const *list)
 {
     fal_job job = {.options = *options,
@@ -265,7 +301,7 @@ int fal_reproduce(const cli_options *options, const fal_experiment *const *list)
                    .silent = cli_flag(options, CLI_QUIET) ||
                              cli_flag(options, CLI_JSON)};
     if (!job.resumes && options->argument_count == 0)
-        return cli_end(fal_show_list(options, list));
+        return cli_end(show_list(options, list));
     cli_catch_interrupts();
     fal_status status = fal_job_open(&job, list);
     if (!status)
