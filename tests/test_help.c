@@ -52,6 +52,14 @@ static void general_help_names_all_commands(void **state)
     }
 }
 
+/* Which would be those of other commands. */
+static void analyze_names_no_rules_it_refuses(void **state)
+{
+    (void)state;
+    assert_null(strstr(help_of("analyze")->out, "shallow"));
+    assert_has(help_of("train")->out, "shallow");
+}
+
 static void helps_name_their_options(void **state)
 {
     (void)state;
@@ -150,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(general_help_names_all_commands),
+        cmocka_unit_test(analyze_names_no_rules_it_refuses),
         cmocka_unit_test(helps_name_their_options),
         cmocka_unit_test(rules_of_the_table_are_named),
         cmocka_unit_test(examples_are_taken),

@@ -7,15 +7,26 @@
 
 enum { COLUMN = 27 };
 
-static void print_option(const cli_option *option)
+/* Of a run rather than by default; which rules will do stands in what is said of the
+ * command. */
+static int is_runs(const cli_command *command, const cli_option *option)
 {
+    return command->bit == CLI_ANALYZE && (option == &cli_table[CLI_RULE_NAME] ||
+                                           option == &cli_table[CLI_SEED_FEEDBACK]);
+}
+
+static void print_option(const cli_command *command, const cli_option *option)
+{
+    const char *standard = is_runs(command, option) ? NULL : option->standard;
     char flag[80], meaning[512], text[400];
     snprintf(flag, sizeof flag, "  --%s%s%s", option->name,
              option->argument ? " " : "", option->argument ? option->argument : "");
-    cli_option_meaning(option, text, sizeof text);
-    snprintf(meaning, sizeof meaning, "%s%s%s%s", text,
-             option->standard ? " (" : "", option->standard ? option->standard : "",
-             option->standard ? ")" : "");
+    if (is_runs(command, option))
+        snprintf(text, sizeof text, "%s", option->meaning);
+    else
+        cli_option_meaning(option, text, sizeof text);
+    snprintf(meaning, sizeof meaning, "%s%s%s%s", text, standard ? " (" : "",
+             standard ? standard : "", standard ? ")" : "");
     cli_print("%s", flag);
     if (strlen(flag) + 2 > COLUMN)
         cli_print("\n%*s", COLUMN, "");
@@ -34,7 +45,7 @@ static void print_group(const cli_command *command, int first)
     cli_print("\n%s\n", group);
     for (int id = first; id < CLI_OPTIONS; id++)
         if (cli_table[id].group == group && cli_table[id].commands & command->bit)
-            print_option(&cli_table[id]);
+            print_option(command, &cli_table[id]);
 }
 
 static void print_examples(const char *examples, size_t lines)
