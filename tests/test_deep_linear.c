@@ -78,8 +78,10 @@ static void draw(study *s)
 static void step(study *s)
 {
     const fal_reference_settings sgd = {.optimizer = FAL_SGD, .rate = rate};
-    const fal_reference_batch batch = {
-        .rows = ROWS, .inputs = s->x, .targets = s->targets, .loss = FAL_SQUARED_ERROR};
+    const fal_reference_batch batch = {.rows = ROWS,
+                                       .inputs = s->x,
+                                       .targets = s->targets,
+                                       .loss = FAL_SQUARED_ERROR};
     draw(s);
     must(fal_deep_linear_predict(&s->net, s->x, ROWS, s->e));
     for (size_t i = 0; i < ROWS * OUTPUTS; i++)

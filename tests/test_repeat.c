@@ -74,9 +74,11 @@ static const char *const repeated[] = {
     "--rule drtp --weight-law xavier --measure epoch --epochs 1",
     "train --data $D --init base --net 'dense 8, relu, dense 10 rule=fa' --quiet "
     "--epochs 1",
-    "$T --optimizer sgd --weight-decay 0.01,dense2=0.5 --weight-decay-schedule linear "
+    "$T --optimizer sgd --weight-decay 0.01,dense2=0.5 --weight-decay-schedule "
+    "linear "
     "--weight-decay-steps 20 --loss-reduction sum --lr 0.001 --epochs 1",
-    "$T --resize 14x9 --label-noise 0.3 --validation 0.25 --weight-decay dense1=1e-4 "
+    "$T --resize 14x9 --label-noise 0.3 --validation 0.25 --weight-decay "
+    "dense1=1e-4 "
     "--epochs 1",
 };
 

@@ -4,9 +4,9 @@
 
 Runs the tiny form of every experiment there is, with DATA_FOLDER for its data set, and
 opens its report.html in headless Chromium at two widths, light and dark: no error of its
-script, every plot there with what it draws within it, values under the pointer, every claim
-with its verdict, no page wider than its window. Compares the page with results.json, and
-that with its Markdown table. Prints `ok NAME` for each check; without Chromium the checks
+script, every plot there with what it draws within it, values under the pointer, no page
+wider than its window. Compares its figures with results.json, and the claims there with the
+Markdown table; a tiny form's page gives no verdicts. Prints `ok NAME` for each check; without Chromium the checks
 that need it are skipped. `--keep FOLDER` leaves the folders there.
 """
 
@@ -22,7 +22,6 @@ import tempfile
 from test_report import CHROMIUM, Page, browse
 
 TABLE = pathlib.Path(__file__).resolve().parents[2] / "experiments" / "table.py"
-HOLDS = {True: "yes", False: "no", None: "not run"}
 
 
 def shown(text):
@@ -36,14 +35,11 @@ def says_what_was_found(folder):
     assert page.links == [] and "url(" not in text and "@import" not in text
     assert page.counts["script"] == 1 and page.counts["style"] == 1
     assert results["claims"]
+    measured = sum(figure["n"] > 0 for figure in results["figures"].values())
+    assert f"it works: {measured} figures" in text, measured
     for claim in results["claims"]:
-        row = re.search(r"<tr><th>" + re.escape(shown(claim["claim"])) + "</th>(.*?)</tr>",
-                        text, re.S)
-        assert row, claim["claim"]
-        for key in ("published", "source"):
-            assert shown(claim[key]) in row[1], claim[key]
-        assert shown(claim["measured"] or claim["not_run"]) in row[1], claim["id"]
-        assert f">{HOLDS[claim['holds']]}</b>" in row[1], claim["id"]
+        assert claim["claim"] and claim["published"] and claim["source"], claim["id"]
+        assert shown(claim["claim"]) not in text, claim["id"]
     for name in results["figures"]:
         assert f"<tr><th>{shown(name)}</th>" in text, name
 
@@ -57,7 +53,8 @@ def looks_right(folder, width, dark):
         assert plot["lines"] + plot["marks"] > 0 and plot["outside"] == 0, (number, plot)
         assert plot["shown"] and plot["hidden"], (number, plot)
         assert re.search(r"[-\d.]+", plot["hint"]), (number, plot)
-    assert found["wide"] <= 0 and found["table"] <= 0, (found["wide"], found["table"])
+    assert found["wide"] <= 0, found["wide"]
+    assert found["table"] <= 0 or width < 1100, found["table"]
     light = re.match(r"rgb\((\d+)", found["ground"])
     assert (int(light.group(1)) < 128) == dark, found["ground"]
 
