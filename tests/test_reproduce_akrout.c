@@ -5,27 +5,8 @@
 
 #include "data/random.h"
 #include "learning.h"
+#include "results.h"
 #include "reference/network.h"
-
-#include <cjson/cJSON.h>
-
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItem(object, name);
-    if (!cJSON_IsNumber(item))
-        fail_msg("no number %s", name);
-    return item->valuedouble;
-}
-
-static cJSON *read_json(const char *name)
-{
-    char *text = tool_read(name);
-    cJSON *json = cJSON_Parse(text);
-    free(text);
-    if (!json)
-        fail_msg("%s is no JSON", name);
-    return json;
-}
 
 /* ---- the same in double -------------------------------------------------- */
 
@@ -239,10 +220,7 @@ static void runs_are_those_in_double(void **state)
  * twice the decay, or with the output layer's phi; fa's B drawn by another law. */
 static void recorded_figures(void **state)
 {
-    static const struct {
-        const char *name;
-        double mean, within;
-    } recorded[] = {
+    static const recorded_figure recorded[] = {
         {"bp-angle", 0, .001},      {"bp-accuracy", 64.5, 1},
         {"fa-soon", 77.786, .05},   {"fa-angle", 57.758, .05},
         {"fa-weight", 54.677, .05}, {"fa-accuracy", 53.533, 1},
@@ -256,16 +234,7 @@ static void recorded_figures(void **state)
     assert_good("reproduce akrout --tiny --data $D --out out --quiet");
     assert_has(tool_run("report out")->error,
                "is the folder of an experiment; its page is there already");
-    cJSON *json = read_json("out/results.json");
-    const cJSON *figures = cJSON_GetObjectItem(json, "figures");
-    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
-        double mean = number(cJSON_GetObjectItem(figures, recorded[i].name),
-                             "mean");
-        if (!(fabs(mean - recorded[i].mean) <= recorded[i].within))
-            fail_msg("%s: %.6g, not %.6g", recorded[i].name, mean,
-                     recorded[i].mean);
-    }
-    cJSON_Delete(json);
+    expect_figures(recorded, sizeof recorded / sizeof *recorded);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)

@@ -15,23 +15,7 @@
 
 #include <cmocka.h>
 
-static cJSON *read_json(const char *name)
-{
-    char *text = tool_read(name);
-    cJSON *json = cJSON_Parse(text);
-    free(text);
-    if (!json)
-        fail_msg("no %s", name);
-    return json;
-}
-
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItem(object, name);
-    if (!cJSON_IsNumber(item))
-        fail_msg("no number %s", name);
-    return item->valuedouble;
-}
+#include "results.h"
 
 static double at(const cJSON *object, const char *name, int index)
 {
@@ -93,10 +77,7 @@ static void parts_are_as_derived(void **state)
  * exchanged, the sign of u. */
 static void recorded_figures(void **state)
 {
-    static const struct {
-        const char *name;
-        double mean, within;
-    } recorded[] = {
+    static const recorded_figure recorded[] = {
         {"minimum-loss", .00529278905, 1e-8},
         {"return-loss", .00529278905, 1e-8},
         {"unstable-directions", 3, 0},
@@ -126,16 +107,7 @@ static void recorded_figures(void **state)
         {"neck-1-bp-accuracy", .17, .03},
     };
     (void)state;
-    cJSON *json = read_json("out/results.json");
-    const cJSON *figures = cJSON_GetObjectItem(json, "figures");
-    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
-        double mean = number(cJSON_GetObjectItem(figures, recorded[i].name),
-                             "mean");
-        if (!(fabs(mean - recorded[i].mean) <= recorded[i].within))
-            fail_msg("%s: %.6g, not %.6g", recorded[i].name, mean,
-                     recorded[i].mean);
-    }
-    cJSON_Delete(json);
+    expect_figures(recorded, sizeof recorded / sizeof *recorded);
 }
 
 /* Both look at one run. */

@@ -5,28 +5,7 @@
 #include "analysis/tangent_kernel.h"
 #include "data/random.h"
 #include "learning.h"
-
-#include <cjson/cJSON.h>
-
-static cJSON *parts_of(const char *key)
-{
-    char name[160];
-    snprintf(name, sizeof name, "out/parts/%s.json", key);
-    char *text = tool_read(name);
-    cJSON *json = cJSON_Parse(text);
-    free(text);
-    if (!json)
-        fail_msg("no part %s", key);
-    return json;
-}
-
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItem(object, name);
-    if (!cJSON_IsNumber(item))
-        fail_msg("no number %s", name);
-    return item->valuedouble;
-}
+#include "results.h"
 
 /* ---- the equations ------------------------------------------------------- */
 
@@ -204,7 +183,9 @@ static void expect(const run *of, const char *what, size_t at, double found,
 static void check_run(const run *of)
 {
     static network net;
-    cJSON *part = parts_of(of->key);
+    char name[160];
+    snprintf(name, sizeof name, "out/parts/%s.json", of->key);
+    cJSON *part = read_json(name);
     const cJSON *at = cJSON_GetObjectItem(part, "steps");
     const cJSON *losses = cJSON_GetObjectItem(part, "losses");
     const cJSON *cosines = cJSON_GetObjectItem(part, "cosines");
@@ -254,10 +235,7 @@ static void runs_follow_the_equations(void **state)
  * their accuracy). */
 static void recorded_figures(void **state)
 {
-    static const struct {
-        const char *name;
-        double mean, within;
-    } recorded[] = {
+    static const recorded_figure recorded[] = {
         {"linear-p50-l0-gain", .124588, .001},
         {"linear-p200-l3-final", .747157, .001},
         {"linear-p50-l0-rate", 1.92645, .01},
@@ -277,18 +255,7 @@ static void recorded_figures(void **state)
     };
     (void)state;
     assert_good("reproduce song --tiny --data $D --out out --quiet");
-    char *text = tool_read("out/results.json");
-    cJSON *json = cJSON_Parse(text);
-    const cJSON *figures = cJSON_GetObjectItem(json, "figures");
-    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
-        double mean = number(cJSON_GetObjectItem(figures, recorded[i].name),
-                             "mean");
-        if (!(fabs(mean - recorded[i].mean) <= recorded[i].within))
-            fail_msg("%s: %.6g, not %.6g", recorded[i].name, mean,
-                     recorded[i].mean);
-    }
-    cJSON_Delete(json);
-    free(text);
+    expect_figures(recorded, sizeof recorded / sizeof *recorded);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, tool_leave)
