@@ -339,6 +339,18 @@ static fal_status resolve_input(fal_network *network, fal_shape data)
                     input, samples);
 }
 
+/* Behind a layer with weights, what belongs to it. */
+static void find_ends(fal_network *network)
+{
+    for (size_t i = 0; i < network->count; i++) {
+        fal_layer *layer = &network->layers[i];
+        size_t end = i + 1;
+        while (end < network->count && !network->layers[end].number)
+            end++;
+        layer->end = end;
+    }
+}
+
 static fal_status find_shapes(fal_network *network)
 {
     fal_shape shape = network->input;
@@ -346,6 +358,7 @@ static fal_status find_shapes(fal_network *network)
     for (size_t i = 0; i < network->count; i++) {
         fal_layer *layer = &network->layers[i];
         layer->in = shape;
+        layer->from = i;
         fal_status status = layer->kind->shape(layer);
         if (status)
             return fal_fail_within(status, "network, layer %s", layer->name);
@@ -376,6 +389,7 @@ static fal_status find_shapes(fal_network *network)
                 "behind it",
                 l->name, last->name);
     network->outputs = last->outputs;
+    find_ends(network);
     return FAL_OK;
 }
 
@@ -447,6 +461,11 @@ fal_layer *fal_network_weight_layer(const fal_network *network, unsigned number)
         if (network->layers[i].number == number && number > 0)
             return &network->layers[i];
     return NULL;
+}
+
+size_t fal_layer_units(const fal_layer *layer)
+{
+    return fal_shape_size(layer->out);
 }
 
 size_t fal_network_index(const fal_network *network, const fal_layer *layer)

@@ -25,18 +25,38 @@ struct fal_layer_kind;
 
 enum { FAL_NAME_LIMIT = 48 };
 
+/* Layers read and write tensors: number 0 is the network's input, i + 1 the output of
+ * layer i. A layer reads the one before it, except where a block's shortcut begins. */
 typedef struct fal_layer {
     const struct fal_layer_kind *kind;
     char name[FAL_NAME_LIMIT];
     fal_shape in, out;
-    fal_activation activation; /* of activation layers */
+    size_t from; /* the tensor it reads */
+
+    /* The end of a block adds the tensor `beside`: the block's input, which may have
+     * fewer channels and `stride` times the rows and columns; or, with a projection,
+     * which stands before the join, the body's end. */
+    int is_join;
+    size_t beside;
+
+    /* Of layers with weight matrices: the tensor in which what they make ends, behind
+     * norms, activations, dropout and joins, before anything else. The signal of a
+     * direct rule enters there. */
+    size_t end;
+
+    size_t kernel, stride, pad; /* of convolutions, pools; a pool's kernel 0: all */
+    int averages;               /* a pool */
+    double rate;                /* of dropout … */
+    unsigned dropout;           /* … and its number, 1, 2, … */
+    fal_activation activation;  /* of activation layers */
     int is_activation;
     int fused; /* an activation that the layer before computes as its epilogue */
     int has_weight, has_bias;
     unsigned number; /* 1, 2, … over layers with weight matrices; 0: has none */
     unsigned block;  /* the number of this layer or of the last below that has one,
                       * whose delta passes through this layer; 0: none */
-    size_t inputs, outputs; /* of the weight, stored [inputs][outputs] */
+    size_t inputs, outputs; /* of the weight, stored [inputs][outputs]; its inputs
+                             * are [kernel][kernel][in channels] in convolutions */
     fal_slot weight, bias;  /* in the parameter arena */
     const fal_rule *rule;   /* of the text, layers with weight matrices; NULL: the
                              * trainer's */
@@ -78,6 +98,9 @@ fal_layer *fal_network_weight_layer(const fal_network *network, unsigned number)
 
 /* Its place in network->layers. */
 size_t fal_network_index(const fal_network *network, const fal_layer *layer);
+
+/* Floats that it makes of a sample. */
+size_t fal_layer_units(const fal_layer *layer);
 
 /* Floats of all weights and biases. */
 uint64_t fal_network_parameters(const fal_network *network);

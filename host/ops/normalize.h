@@ -25,10 +25,12 @@ typedef struct fal_norm {
 
     /* Forward */
     fal_view output; /* y, as x */
+    fal_view beside; /* as x, added before the activation; or no buffer */
     fal_activation activation;
 
     /* Backward */
-    fal_view signal;   /* dL/d(gain·xhat + bias), as x; becomes dL/dx */
+    fal_view signal;   /* dL/d(gain·xhat + bias), as x; becomes dL/dx … */
+    fal_view into;     /* … unless that goes here; or no buffer */
     fal_view gradient; /* of weights, laid out so; unused with an update */
     const fal_update
         *update; /* makes the step of the weights instead: rule, moment,
