@@ -203,17 +203,24 @@ typedef struct fal_dataset_options {
     }
 FAL_API void fal_dataset_options_init(fal_dataset_options *options, size_t size);
 
-/* Opens a split of a data set: a known name ("fashion-mnist", "mnist"), looked for
- * in the folders, or a folder with the files of one format:
+/* Opens a split of a data set: a known name ("fashion-mnist", "mnist", "cifar-10",
+ * "cifar-100", "cifar-100-coarse"), looked for in the folders (there fashion-mnist,
+ * mnist, cifar-10-batches-bin, cifar-100-binary), or a folder with the files of one
+ * format:
  *   IDX  train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, gzipped or not
+ *   CIFAR-10   data_batch_1.bin … data_batch_5.bin, test_batch.bin: records of a
+ *        label byte and 32x32 bytes each of red, green and blue
+ *   CIFAR-100  train.bin, test.bin: records of a coarse label (taken under the name
+ *        cifar-100-coarse), a fine one (else), and the same bytes
  *   NPY  train-x.npy, train-y.npy, test-x.npy, test-y.npy, by numpy.save in C order:
  *        x uint8 or float32 [n][height][width][channels], [n][height][width] or
  *        [n][numbers]; y labels [n] of any integer type, or real targets
  *        [n][outputs] or [n], float32 or float64
  * and, if wanted, classes.txt: the names of the classes, UTF-8, one a line. A folder
- * has as many classes as its highest label, of both splits, asks for. All of the
- * split is read into memory. Errors: ARGUMENT (unknown name), FILE (not found: says
- * where it looked), FORMAT (says the file). */
+ * has as many classes as its highest label, of both splits, asks for; one of CIFAR's
+ * 10, 100 or 20, named by its own files or else as is known. All of the split is read
+ * into memory. Errors: ARGUMENT (unknown name), FILE (not found: says where it
+ * looked), FORMAT (says the file). */
 FAL_API fal_status fal_dataset_open(fal_dataset **dataset, const char *name,
                                     fal_split split);
 FAL_API fal_status fal_dataset_open_with(fal_dataset **dataset, const char *name,

@@ -91,7 +91,7 @@ static fal_status load_text(const char *const **names, const void *text,
 {
     snprintf(path, sizeof path, "%s/classes.txt", folder);
     put_file(text, bytes);
-    return fal_class_names_load(names, folder, classes);
+    return fal_class_names_load(names, folder, "classes.txt", classes);
 }
 
 static void classes_txt_is_read(void **state)
@@ -105,7 +105,7 @@ static void classes_txt_is_read(void **state)
     };
     const char *const *names;
     (void)state;
-    must(fal_class_names_load(&names, folder, 3));
+    must(fal_class_names_load(&names, folder, "classes.txt", 3));
     assert_null(names);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         must(load_text(&names, texts[i], strlen(texts[i]), 3));
@@ -139,8 +139,8 @@ static void a_bad_classes_txt_is_refused(void **state)
     }
     unlink(path);
     assert_int_equal(mkdir(path, 0700), 0);
-    expect_error(fal_class_names_load(&names, folder, 3), FAL_ERROR_FILE,
-                 "/classes.txt'");
+    expect_error(fal_class_names_load(&names, folder, "classes.txt", 3),
+                 FAL_ERROR_FILE, "/classes.txt'");
     rmdir(path);
 }
 
@@ -155,7 +155,7 @@ static void names_survive_failing_memory(void **state)
     fal_release((void *)names);
     while (status == FAL_ERROR_MEMORY && n < 100) {
         fal_memory_fail_at(++n);
-        status = fal_class_names_load(&names, folder, 3);
+        status = fal_class_names_load(&names, folder, "classes.txt", 3);
         fal_memory_fail_at(0);
     }
     must(status);

@@ -37,8 +37,8 @@ static const char *list(const char *line)
 }
 
 static const char found[] =
-    "fashion-mnist  2000 train, 500 test, 28x28x1, 10 classes\n"
-    "               one/fashion-mnist\n";
+    "fashion-mnist     2000 train, 500 test, 28x28x1, 10 classes\n"
+    "                  one/fashion-mnist\n";
 
 static void what_is_found_where(void **state)
 {
@@ -64,12 +64,12 @@ static void where_it_was_looked_for(void **state)
     setenv("FALIGN_DATASETS", "one", 1);
     mkdir("one/mnist", 0700);
     assert_has(list("datasets --data-path two"),
-               "\nmnist          not found\n"
-               "               two/mnist: no such folder\n"
-               "               one/mnist: no data files\n"
-               "               cache/falign/datasets/mnist: no such folder\n"
-               "               /usr/share/datasets/mnist: no such folder\n"
-               "               put ");
+               "\nmnist             not found\n"
+               "                  two/mnist: no such folder\n"
+               "                  one/mnist: no data files\n"
+               "                  cache/falign/datasets/mnist: no such folder\n"
+               "                  /usr/share/datasets/mnist: no such folder\n"
+               "                  put ");
 }
 
 static void damaged_files_are_said(void **state)
@@ -79,9 +79,9 @@ static void damaged_files_are_said(void **state)
     assert_int_equal(system("echo no >one/mnist/train-images-idx3-ubyte"), 0);
     const char *out = list("datasets --data-path one");
     assert_memory_equal(out, found, sizeof found - 1);
-    assert_has(out, "\nmnist          damaged\n               ");
+    assert_has(out, "\nmnist             damaged\n                  ");
     assert_has(out, "one/mnist");
-    assert_null(strstr(out, "not found"));
+    assert_null(strstr(out, "mnist             not found"));
 }
 
 static void folders_cannot_steer_the_terminal(void **state)

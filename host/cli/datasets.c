@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_WIDTH = 15 };
+enum { NAME_WIDTH = 18 };
 
 /* ---- text ---------------------------------------------------------------- */
 

@@ -31,10 +31,12 @@ static const char teacher[] = "Teacher and student";
 
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
-    [CLI_DATA] =
-        {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
-         CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_REPRODUCE, data, RECORDED,
-         "data set: fashion-mnist, mnist, or a folder with IDX or numpy files"},
+    [CLI_DATA] = {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
+                  CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_REPRODUCE, data,
+                  RECORDED,
+                  "data set: fashion-mnist, mnist, cifar-10, cifar-100, "
+                  "cifar-100-coarse, or a "
+                  "folder with IDX, CIFAR or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
                        CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_DATASETS |
                            CLI_REPRODUCE,

@@ -1,4 +1,5 @@
 #include "data/class_names.h"
+#include "data/known.h"
 #include "device/error.h"
 #include "device/memory.h"
 #include "device/text.h"
@@ -66,7 +67,7 @@ fal_status fal_class_names_copy(const char *const **copy, const char *const *nam
     return FAL_OK;
 }
 
-/* ---- classes.txt --------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 /* Ends the text where its blanks and line ends begin. */
 static void trim_end(char *text)
@@ -135,18 +136,16 @@ static fal_status parse(const char *const **names, const char *path, char *text,
 }
 
 fal_status fal_class_names_load(const char *const **names, const char *folder,
-                                size_t classes)
+                                const char *file, size_t classes)
 {
-    static const char name[] = "/classes.txt";
     struct stat facts;
     unsigned char *text;
     size_t size;
+    char *path;
     *names = NULL;
-    char *path = fal_allocate(strlen(folder) + sizeof name, 1);
-    if (!path)
-        return FAL_ERROR_MEMORY;
-    strcpy(stpcpy(path, folder), name);
-    fal_status status = FAL_OK;
+    fal_status status = fal_text_format(&path, "%s/%s", folder, file);
+    if (status)
+        return status;
     if (stat(path, &facts) == 0 || errno != ENOENT) {
         status = fal_file_read(path, FILE_LIMIT, &text, &size);
         if (!status) {

@@ -1,4 +1,5 @@
 #include "data/format.h"
+#include "data/cifar.h"
 #include "data/idx.h"
 #include "data/known.h"
 #include "data/npy.h"
@@ -21,7 +22,7 @@ static int is_there(const char *path)
 /* Images have 3 dimensions or, in colour, 4; each file has two spellings in use,
  * and may be gzipped. */
 static fal_status find_idx(char **path, const char *folder, fal_split split,
-                           fal_role role)
+                           size_t role)
 {
     const char *begin = split == FAL_SPLIT_TRAIN ? "train" : "t10k";
     const char *kind = role == FAL_ANSWERS ? "labels" : "images";
@@ -44,9 +45,11 @@ static fal_status find_idx(char **path, const char *folder, fal_split split,
     return FAL_OK;
 }
 
-static void set_idx_facts(fal_block *block, const fal_idx *idx, fal_role role)
+static void set_idx_facts(fal_block *block, const fal_idx *idx, const char *path,
+                          fal_role role)
 {
-    *block = (fal_block){.type = FAL_BYTES,
+    *block = (fal_block){.path = path,
+                         .type = FAL_BYTES,
                          .is_label = role == FAL_ANSWERS,
                          .count = idx->shape[0],
                          .kept = idx->kept,
@@ -70,49 +73,38 @@ static fal_status widen(fal_block *block)
     return wide ? FAL_OK : FAL_ERROR_MEMORY;
 }
 
-static fal_status read_idx(fal_block *block, const char *path, fal_role role,
+static fal_status read_idx(fal_block *block, const fal_part *part, fal_role role,
                            size_t keep)
 {
     fal_idx idx;
+    const char *path = part->paths[role];
     int labels = role == FAL_ANSWERS;
     fal_status status = fal_idx_read(&idx, path, labels ? 1 : 3, labels ? 1 : 4,
                                      keep);
     if (status)
         return status;
-    set_idx_facts(block, &idx, role);
+    set_idx_facts(block, &idx, path, role);
     return labels ? widen(block) : FAL_OK;
 }
 
-static fal_status inspect_idx(fal_block *block, const char *path, fal_role role)
+static fal_status inspect_idx(fal_block *block, const fal_part *part, fal_role role)
 {
     fal_idx idx;
+    const char *path = part->paths[role];
     int labels = role == FAL_ANSWERS;
     fal_status status = fal_idx_inspect(&idx, path, labels ? 1 : 3, labels ? 1 : 4);
     if (!status)
-        set_idx_facts(block, &idx, role);
+        set_idx_facts(block, &idx, path, role);
     return status;
 }
 
 /* ---- NPY ----------------------------------------------------------------- */
 
-static fal_status find_npy(char **path, const char *folder, fal_split split,
-                           fal_role role)
-{
-    *path = NULL;
-    fal_status status = fal_text_format(path, "%s/%s-%c.npy", folder,
-                                        split == FAL_SPLIT_TRAIN ? "train" : "test",
-                                        role == FAL_ANSWERS ? 'y' : 'x');
-    if (status || is_there(*path))
-        return status;
-    fal_release(*path);
-    *path = NULL;
-    return FAL_OK;
-}
-
 static fal_status set_npy_facts(fal_block *block, const fal_npy *npy,
                                 const char *path, fal_role role)
 {
-    *block = (fal_block){.type = npy->kind == FAL_NPY_BYTES ? FAL_BYTES
+    *block = (fal_block){.path = path,
+                         .type = npy->kind == FAL_NPY_BYTES ? FAL_BYTES
                                                             : FAL_FLOATS,
                          .is_label = npy->kind == FAL_NPY_LABELS,
                          .count = npy->shape[0],
@@ -136,11 +128,12 @@ static fal_npy_use use_of(fal_role role)
     return role == FAL_INPUTS ? FAL_NPY_INPUTS : FAL_NPY_ANSWERS;
 }
 
-static fal_status read_npy(fal_block *block, const char *path, fal_role role,
+static fal_status read_npy(fal_block *block, const fal_part *part, fal_role role,
                            size_t keep)
 {
     fal_npy npy;
     fal_block made;
+    const char *path = part->paths[role];
     fal_status status = fal_npy_read(&npy, path, use_of(role), keep);
     if (status)
         return status;
@@ -152,37 +145,60 @@ static fal_status read_npy(fal_block *block, const char *path, fal_role role,
     return status;
 }
 
-static fal_status inspect_npy(fal_block *block, const char *path, fal_role role)
+static fal_status inspect_npy(fal_block *block, const fal_part *part, fal_role role)
 {
     fal_npy npy;
+    const char *path = part->paths[role];
     fal_status status = fal_npy_inspect(&npy, path, use_of(role));
     return status ? status : set_npy_facts(block, &npy, path, role);
 }
 
 /* ---- which --------------------------------------------------------------- */
 
-static const fal_format formats[] = {
-    {"IDX",
-     {{"train-images-idx3-ubyte[.gz]", "train-labels-idx1-ubyte[.gz]"},
-      {"t10k-images-idx3-ubyte[.gz]", "t10k-labels-idx1-ubyte[.gz]"}},
-     find_idx,
-     read_idx,
-     inspect_idx},
-    {"NPY",
-     {{"train-x.npy", "train-y.npy"}, {"test-x.npy", "test-y.npy"}},
-     find_npy,
-     read_npy,
-     inspect_npy},
-};
+static const fal_format idx = {
+    "IDX",
+    {{"train-images-idx3-ubyte[.gz]", "train-labels-idx1-ubyte[.gz]"},
+     {"t10k-images-idx3-ubyte[.gz]", "t10k-labels-idx1-ubyte[.gz]"}},
+    find_idx,
+    read_idx,
+    inspect_idx};
 
-/* Any file of the four makes the folder one of this format. */
+static const fal_format npy = {
+    "NPY",
+    {{"train-x.npy", "train-y.npy"}, {"test-x.npy", "test-y.npy"}},
+    NULL,
+    read_npy,
+    inspect_npy};
+
+static const fal_format *const formats[] = {&idx, &npy, &fal_cifar10,
+                                            &fal_cifar100};
+
+fal_status fal_format_path(char **path, const fal_format *format,
+                           const char *folder, fal_split split, size_t number)
+{
+    if (format->find)
+        return format->find(path, folder, split, number);
+    *path = NULL;
+    fal_status status = fal_text_format(path, "%s/%s", folder,
+                                        format->files[split][number]);
+    if (status || is_there(*path))
+        return status;
+    fal_release(*path);
+    *path = NULL;
+    return FAL_OK;
+}
+
+/* Any file of any split makes the folder one of this format. */
 static fal_status has_files(const fal_format *format, const char *folder, int *has)
 {
     fal_status status = FAL_OK;
     *has = 0;
-    for (int i = 0; i < 4 && !status && !*has; i++) {
+    for (size_t i = 0; i < 2 * FAL_MOST_FILES && !status && !*has; i++) {
+        fal_split split = (fal_split)(i / FAL_MOST_FILES);
+        size_t number = i % FAL_MOST_FILES;
         char *path = NULL;
-        status = format->find(&path, folder, (fal_split)(i / 2), (fal_role)(i % 2));
+        if (format->files[split][number])
+            status = fal_format_path(&path, format, folder, split, number);
         *has = path != NULL;
         fal_release(path);
     }
@@ -209,16 +225,16 @@ fal_status fal_format_find(const fal_format **format, const char **missing,
     *missing = "no data files";
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         int has;
-        fal_status status = has_files(formats + i, folder, &has);
+        fal_status status = has_files(formats[i], folder, &has);
         if (status)
             return status;
         if (has && found)
             return fal_fail(FAL_ERROR_FORMAT,
                             "opening '%s': the folder has %s and %s files; keep "
                             "those of one format",
-                            folder, found->name, formats[i].name);
+                            folder, found->name, formats[i]->name);
         if (has)
-            found = formats + i;
+            found = formats[i];
     }
     *format = found;
     return FAL_OK;

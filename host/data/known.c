@@ -1,4 +1,5 @@
 #include "data/known.h"
+#include "data/cifar.h"
 #include "device/error.h"
 #include "device/memory.h"
 
@@ -14,12 +15,29 @@ static const char *const clothes[] = {
     "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 static const char *const digits[] = {"0", "1", "2", "3", "4",
                                      "5", "6", "7", "8", "9"};
+static const fal_classes clothes_classes = {10, clothes, NULL};
+static const fal_classes digit_classes = {10, digits, NULL};
 
 const fal_known fal_known_sets[] = {
-    {"fashion-mnist", 10, clothes,
+    {"fashion-mnist", "fashion-mnist", NULL, &clothes_classes,
      "install the Debian package dataset-fashion-mnist, or put its IDX files into "
-     "one of these folders"},
-    {"mnist", 10, digits, "put its four IDX files into one of these folders"},
+     "one of these folders",
+     0},
+    {"mnist", "mnist", NULL, &digit_classes,
+     "put its four IDX files into one of these folders", 0},
+    {"cifar-10", "cifar-10-batches-bin", "CIFAR-10", &fal_cifar10_classes,
+     "unpack cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html in one "
+     "of these folders",
+     0},
+    {"cifar-100", "cifar-100-binary", "CIFAR-100", &fal_cifar100_classes,
+     "unpack cifar-100-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html in one "
+     "of these folders",
+     0},
+    {"cifar-100-coarse", "cifar-100-binary", "CIFAR-100",
+     &fal_cifar100_coarse_classes,
+     "unpack cifar-100-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html in one "
+     "of these folders",
+     1},
 };
 
 enum { KNOWN = sizeof fal_known_sets / sizeof *fal_known_sets };

@@ -2,14 +2,16 @@
 #ifndef FAL_KNOWN_H
 #define FAL_KNOWN_H
 
-#include "falign.h"
+#include "data/class_names.h"
 
 /* What is known beyond the files. */
 typedef struct fal_known {
     const char *name;
-    size_t classes;
-    const char *const *class_names;
+    const char *folder; /* its own in one of the places */
+    const char *format; /* the only one it comes in; NULL: any */
+    const fal_classes *classes;
     const char *advice; /* how to get it */
+    int coarse;         /* of two labels a sample the coarse one */
 } fal_known;
 
 extern const fal_known fal_known_sets[];

@@ -36,8 +36,8 @@ static fal_status visit_place(const struct listing *listing, const fal_known *kn
 {
     char *path, *fault = NULL;
     fal_dataset_info info = {
-        .size = sizeof info, .name = known->name, .classes = known->classes};
-    fal_status status = fal_text_format(&path, "%s/%s", folder, known->name);
+        .size = sizeof info, .name = known->name, .classes = known->classes->count};
+    fal_status status = fal_text_format(&path, "%s/%s", folder, known->folder);
     if (status)
         return status;
     info.folder = path;

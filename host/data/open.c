@@ -24,7 +24,8 @@ static fal_status open_folder(fal_dataset **dataset, const fal_request *request)
     return fal_fail(
         FAL_ERROR_FILE,
         "opening data set '%s': %s; give a known name, or a folder with "
-        "IDX files or train-x.npy, train-y.npy, test-x.npy, test-y.npy",
+        "IDX files, CIFAR's binary files or train-x.npy, train-y.npy, test-x.npy, "
+        "test-y.npy",
         request->name, missing);
 }
 
@@ -51,7 +52,7 @@ static fal_status open_known(fal_dataset **dataset, const fal_request *request,
     for (size_t i = 0; i < list->count && !found; i++) {
         char *path;
         fal_status status = fal_text_format(&path, "%s/%s", list->folders[i],
-                                            request->name);
+                                            request->known->folder);
         if (status)
             return status;
         status = open_place(dataset, request, path, &found, places);

@@ -16,6 +16,7 @@ enum { PIECE = 1 << 16, FIRST_ROOM = 1 << 20, LARGEST_READ = 1 << 30, GZIP = 16 
 struct fal_reader {
     const char *path;
     int file, packed, ended;
+    size_t size;
     int streams; /* gzip streams that ended; a file may hold several */
     z_stream stream;
     uint8_t piece[PIECE];
@@ -57,6 +58,7 @@ static fal_status open_file(fal_reader *reader)
         return fal_fail(FAL_ERROR_FILE, "opening '%s': %s; put a file there",
                         reader->path,
                         S_ISDIR(facts.st_mode) ? "is a folder" : "is not a file");
+    reader->size = (size_t)facts.st_size;
     return FAL_OK;
 }
 
@@ -260,6 +262,11 @@ fal_status fal_reader_open(fal_reader **reader, const char *path)
     else
         *reader = made;
     return status;
+}
+
+size_t fal_reader_size(const fal_reader *reader)
+{
+    return reader->size;
 }
 
 void fal_reader_close(fal_reader *reader)

@@ -12,6 +12,9 @@ typedef struct fal_reader fal_reader;
 fal_status fal_reader_open(fal_reader **reader, const char *path);
 void fal_reader_close(fal_reader *reader);
 
+/* Bytes of the file, as it lies there. */
+size_t fal_reader_size(const fal_reader *reader);
+
 /* Up to `bytes` bytes; fewer only at the end of the file. Errors: FILE, FORMAT (a
  * gzip stream that is broken, ends early or is followed by something else). */
 fal_status fal_reader_some(fal_reader *reader, void *into, size_t bytes,

@@ -206,7 +206,7 @@ static void datasets(FILE *out)
     begin(out, "name | classes | where from");
     for (size_t i = 0; i < fal_known_count; i++) {
         code_cell(out, fal_known_sets[i].name, "");
-        fprintf(out, "| %zu ", fal_known_sets[i].classes);
+        fprintf(out, "| %zu ", fal_known_sets[i].classes->count);
         text_cell(out, fal_known_sets[i].advice);
         fprintf(out, "|\n");
     }

@@ -212,13 +212,15 @@ static void print_network(FILE *out)
 static void print_data(FILE *out)
 {
     fprintf(out, ".SH DATA SETS\n");
-    paragraph(out, "--data takes a name, for which a folder of that name is looked "
-                   "for in the places of --data-path:");
+    paragraph(out,
+              "--data takes a name, for which a folder (of that name, or as the "
+              "archive unpacks) is looked for in the places of --data-path:");
     for (size_t i = 0; i < fal_known_count; i++)
         define(out, fal_known_sets[i].name, "", fal_known_sets[i].advice);
     fprintf(out, ".PP\n");
     paragraph(out,
-              "Or a folder with the IDX files of MNIST, gzipped or not, or with "
+              "Or a folder with the IDX files of MNIST, gzipped or not, with the "
+              "binary files of CIFAR-10 or CIFAR-100 (fine labels), or with "
               "train-x.npy, train-y.npy, test-x.npy and test-y.npy as "
               "numpy.save writes them: inputs uint8 or float32, a sample a row; "
               "labels from 0, or real targets. A file classes.txt may name the "
