@@ -225,10 +225,10 @@ static void unknown_layers_get_the_nearest(void **state)
 {
     (void)state;
     refuse("input 5, dens 3", &nothing, "item 2 'dens 3'",
-           "unknown layer 'dens'; known: input, dense, norm, relu, leaky, tanh, "
-           "sigmoid, linear, scale; did you mean 'dense'?");
+           "unknown layer 'dens'; known: input, dense, conv, norm, relu, leaky, "
+           "tanh, sigmoid, linear, scale, pool, flatten, dropout, block; did you "
+           "mean 'dense'?");
     refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
-    refuse("input 5, conv 3 3", &nothing, "item 2", "unknown layer 'conv'");
     refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
     refuse("mlp", &images, "network 'mlp'", "the preset is mlp-LxW");
     refuse("mlp2", &images, "unknown layer 'mlp2'", "item 1");
@@ -289,7 +289,9 @@ static void bad_names_are_refused(void **state)
     refuse("input 5, total=dense 3", &nothing, "item 2",
            "no layer may be called 'total'");
     refuse("input 5, input=dense 3", &nothing, "item 2", "'input'");
-    refuse("input 5, a.b=dense 3", &nothing, "'a.b'", "letters, digits");
+    refuse("input 5, a..b=dense 3", &nothing, "'a..b'", "single dots between");
+    refuse("input 5, .a=dense 3", &nothing, "'.a'", "single dots between");
+    refuse("input 5, a.=dense 3", &nothing, "'a.'", "single dots between");
     refuse("input 5, \xc3\xa4=dense 3", &nothing, "item 2", "letters, digits");
     refuse("input 5, a b=dense 3", &nothing, "item 2", "one word");
     refuse("input 5, =dense 3", &nothing, "item 2", "one word");

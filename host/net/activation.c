@@ -1,5 +1,6 @@
 /* relu, leaky, tanh, sigmoid, linear, scale: h = phi(a). Right behind a layer with weights
- * they are that layer's epilogue and cost no launch. */
+ * they are that layer's epilogue and cost no launch. flatten: h = a, for its values
+ * stay where they are. */
 #include "device/number.h"
 #include "net/layer.h"
 
@@ -25,6 +26,7 @@ PARSE(relu, FAL_RELU)
 PARSE(tanh, FAL_TANH)
 PARSE(sigmoid, FAL_SIGMOID)
 PARSE(linear, FAL_LINEAR)
+PARSE(flatten, FAL_LINEAR)
 #undef PARSE
 
 static fal_status parse_leaky(fal_layer *layer, char *const *words, size_t count)
@@ -62,6 +64,13 @@ static fal_status shape(fal_layer *layer)
     return FAL_OK;
 }
 
+/* Layers that read it know the map, and what of it PyTorch's order is. */
+static fal_status shape_flatten(fal_layer *layer)
+{
+    layer->is_row = 1;
+    return shape(layer);
+}
+
 static void print(const fal_layer *layer, char *text, size_t size)
 {
     text[0] = 0;
@@ -96,20 +105,22 @@ static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
                           fal_plan_output(build, index), floats(build, index));
 }
 
-#define KIND(phi_name, takes, formula)                                             \
+#define KIND(phi_name, takes, shapes, formula)                                     \
     const fal_layer_kind fal_##phi_name##_kind = {.name = #phi_name,               \
                                                   .arguments = takes,              \
                                                   .meaning = formula,              \
                                                   .parse = parse_##phi_name,       \
-                                                  .shape = shape,                  \
+                                                  .shape = shapes,                 \
                                                   .print = print,                  \
                                                   .forward = forward,              \
                                                   .backward = backward}
-KIND(relu, "", "max(0, a)");
-KIND(leaky, "[S]", "a where a > 0, else S a; 0 < S < 1 (.01)");
-KIND(tanh, "", "the hyperbolic tangent of a");
-KIND(sigmoid, "", "1/(1 + exp(-a))");
-KIND(linear, "", "a itself");
-KIND(scale, "S",
+KIND(relu, "", shape, "max(0, a)");
+KIND(leaky, "[S]", shape, "a where a > 0, else S a; 0 < S < 1 (.01)");
+KIND(tanh, "", shape, "the hyperbolic tangent of a");
+KIND(sigmoid, "", shape, "1/(1 + exp(-a))");
+KIND(linear, "", shape, "a itself");
+KIND(scale, "S", shape,
      "S a, S any number but 0; behind the output layer too, whose delta is then S "
      "times the loss's");
+KIND(flatten, "", shape_flatten,
+     "a map as a row of numbers; dense layers flatten what they read anyway");

@@ -1,4 +1,5 @@
 /* dense N: out [rows][N] = in [rows][inputs] W [inputs][N] + b. */
+#include "net/epilogue.h"
 #include "net/layer.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ static fal_status shape(fal_layer *layer)
 {
     layer->inputs = fal_shape_size(layer->in);
     layer->out = (fal_shape){1, 1, layer->outputs};
+    layer->is_row = 1;
     return FAL_OK;
 }
 
@@ -48,8 +50,10 @@ static fal_status forward(fal_plan_build *build, size_t index)
     };
     if (layer->has_bias)
         product.bias = fal_arena_view(build->parameters, layer->bias);
-    if (index + 1 < build->network->count && layer[1].fused)
-        product.activation = layer[1].activation;
+    fal_epilogue epilogue = fal_plan_epilogue(build, index);
+    product.other = epilogue.beside;
+    product.beta = epilogue.beside.buffer ? 1 : 0;
+    product.activation = epilogue.activation;
     return fal_gemm_add(build->list, &product, 1);
 }
 
@@ -82,4 +86,5 @@ const fal_layer_kind fal_dense_kind = {
     .print = print,
     .forward = forward,
     .takes_activation = 1,
+    .takes_join = 1,
     .gradient = gradient};

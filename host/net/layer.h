@@ -23,7 +23,8 @@ typedef struct fal_layer_kind {
     /* Adds the launches of layer `index`: its output from its input. */
     fal_status (*forward)(fal_plan_build *build, size_t index);
 
-    int takes_activation; /* computes the activation behind it as its epilogue */
+    int takes_activation; /* computes the activation behind it as its epilogue … */
+    int takes_join;       /* … and before that a join that only adds */
 
     /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size], and makes
      * the gradients of what the layer learns. Layers with weight matrices: NULL,
@@ -44,7 +45,11 @@ typedef struct fal_layer_kind {
 
 extern const fal_layer_kind fal_dense_kind, fal_norm_kind, fal_relu_kind,
     fal_leaky_kind, fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind,
-    fal_scale_kind;
+    fal_scale_kind, fal_conv_kind, fal_pool_kind, fal_flatten_kind,
+    fal_dropout_kind;
+
+/* The end of a block, which no text names. */
+extern const fal_layer_kind fal_join_kind;
 
 extern const fal_layer_kind *const fal_layer_kinds[];
 extern const size_t fal_layer_kind_count;

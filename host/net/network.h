@@ -32,12 +32,16 @@ typedef struct fal_layer {
     char name[FAL_NAME_LIMIT];
     fal_shape in, out;
     size_t from; /* the tensor it reads */
+    int is_row; /* what it makes is a row of numbers, though it may lie there as a map
+                  * that was flattened */
 
     /* The end of a block adds the tensor `beside`: the block's input, which may have
      * fewer channels and `stride` times the rows and columns; or, with a projection,
      * which stands before the join, the body's end. */
     int is_join;
     size_t beside;
+    fal_shape aside; /* of the tensor beside */
+    int pads;        /* its shortcut is written zeropad, not identity */
 
     /* Of layers with weight matrices: the tensor in which what they make ends, behind
      * norms, activations, dropout and joins, before anything else. The signal of a
@@ -50,7 +54,8 @@ typedef struct fal_layer {
     unsigned dropout;           /* … and its number, 1, 2, … */
     fal_activation activation;  /* of activation layers */
     int is_activation;
-    int fused; /* an activation that the layer before computes as its epilogue */
+    int fused; /* an activation or a join that the layer before computes as its
+                * epilogue, in the same place */
     int has_weight, has_bias;
     unsigned number; /* 1, 2, … over layers with weight matrices; 0: has none */
     unsigned block;  /* the number of this layer or of the last below that has one,
@@ -101,6 +106,12 @@ size_t fal_network_index(const fal_network *network, const fal_layer *layer);
 
 /* Floats that it makes of a sample. */
 size_t fal_layer_units(const fal_layer *layer);
+
+/* 1: it has a weight matrix, so that it has a number and learns by a rule. */
+int fal_layer_has_matrix(const fal_layer *layer);
+
+/* Units that an input goes into: all there are, at each place of a kernel. */
+size_t fal_layer_fan_out(const fal_layer *layer);
 
 /* Floats of all weights and biases. */
 uint64_t fal_network_parameters(const fal_network *network);

@@ -1,6 +1,7 @@
 /* norm: h = gain (a - mean)/√(variance + 1e-5) + bias, over the batch for each
  * channel, or over each sample; the activation behind it is its epilogue. Gain and
  * bias are stored as a weight [1][channels] with its bias. */
+#include "net/epilogue.h"
 #include "net/layer.h"
 #include "ops/normalize.h"
 
@@ -25,11 +26,20 @@ static fal_status parse(fal_layer *layer, char *const *words, size_t count)
     return FAL_OK;
 }
 
+static size_t positions(const fal_layer *layer)
+{
+    return layer->in.height * layer->in.width;
+}
+
 static fal_status shape(fal_layer *layer)
 {
     layer->out = layer->in;
     layer->inputs = 1;
     layer->outputs = layer->in.channels;
+    if (layer->is_row && positions(layer) > 1)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "it normalizes the channels of maps, and behind 'flatten' "
+                        "there are none; put it before 'flatten'");
     return FAL_OK;
 }
 
@@ -37,11 +47,6 @@ static void print(const fal_layer *layer, char *text, size_t size)
 {
     snprintf(text, size, "%s%s", layer->by_sample ? " layer" : "",
              layer->has_weight ? "" : " plain");
-}
-
-static size_t positions(const fal_layer *layer)
-{
-    return layer->in.height * layer->in.width;
 }
 
 static uint64_t kept(const fal_layer *layer, size_t rows)
@@ -82,8 +87,9 @@ static fal_status forward(fal_plan_build *build, size_t index)
     const fal_layer *layer = &build->network->layers[index];
     fal_norm norm = describe(build, index);
     norm.output = fal_plan_output(build, index);
-    if (index + 1 < build->network->count && layer[1].fused)
-        norm.activation = layer[1].activation;
+    fal_epilogue epilogue = fal_plan_epilogue(build, index);
+    norm.beside = epilogue.beside;
+    norm.activation = epilogue.activation;
     return layer->by_sample ? fal_layer_norm_add(build->list, &norm)
                             : fal_batch_norm_add(build->list, &norm);
 }
@@ -111,6 +117,7 @@ const fal_layer_kind fal_norm_kind = {
     .print = print,
     .forward = forward,
     .takes_activation = 1,
+    .takes_join = 1,
     .backward = backward,
     .kept = kept,
     .least_rows = least_rows};
