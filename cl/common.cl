@@ -81,6 +81,19 @@ INLINE float sum_lanes(floatv v)
     return (u.x + u.z) + (u.y + u.w);
 }
 
+/* Rows become columns, by perfect shuffles: each step interleaves row i with row i + VW / 2 */
+INLINE void transpose(floatv r[VW])
+{
+    ALL for (int s = 1; s < VW; s *= 2) {
+        floatv t[VW];
+        ALL for (int i = 0; i < VW / 2; i++) {
+            t[2 * i].even = r[i].lo, t[2 * i].odd = r[i + VW / 2].lo;
+            t[2 * i + 1].even = r[i].hi, t[2 * i + 1].odd = r[i + VW / 2].hi;
+        }
+        ALL for (int i = 0; i < VW; i++) r[i] = t[i];
+    }
+}
+
 /* n floats at most from p on, 0 in the lanes behind them */
 INLINE floatv load_lanes(__global const float *p, ulong n)
 {
@@ -428,14 +441,32 @@ typedef struct place {
 } place;
 
 /* An operand is read as it is stored, or it is stored transposed; A may be so with
- * a last row of ones that is not stored */
+ * a last row of ones that is not stored. A may also be patches of maps, or those
+ * transposed */
 #define FROM_ROWS 0
 #define FROM_COLUMNS 1
+#define FROM_PATCHES 2
+#define FROM_PATCHES_TURNED 3
 typedef struct operand {
     place in;
     int source;
     uint ones; /* the row of ones; past the last: none */
 } operand;
+
+/* Patches of maps [images][height][width][channels]: row m is pixel (image, y, x) of
+ * a grid, tall x wide an image, column k a tap and a channel, and the element
+ * map[image][y * stride + top + tap / across][x * stride + left + tap % across]
+ * [channel], 0 outside the map. */
+typedef struct patches {
+    uint height, width, channels, tall, wide, across, stride;
+    int top, left;
+} patches;
+
+/* Pixel (image, y, x) of that grid is row image * by_image + y * by_line + x * step
+ * of C; step 0: row m is row m */
+typedef struct lattice {
+    uint by_image, by_line, step;
+} lattice;
 
 /* What the elements of B are, beside what is stored (host/ops/gemm.h: fal_values).
  * Bits of `kind` */
@@ -482,6 +513,8 @@ typedef struct job {
     uint top, rows, columns, kc, mc, nb; /* cl/gemm.cl: from row `top` on, a group's
                                           * rectangle and blocks */
     operand a, b;
+    patches map; /* A's, if it is such */
+    lattice to;
     values is; /* B's */
     place c, bias, other, scale, moment, squares, feedback, halted;
     epilogue e;
@@ -521,6 +554,16 @@ INLINE target move(target t, size_t row, uint column, uint pitch)
 INLINE int is_halted(buffers in, const job *j)
 {
     return (j->e.update.parts & MAY_HALT) && as_int(*find(in, j->halted)) != 0;
+}
+
+/* Where row m of C lies */
+INLINE size_t row_of(const job *j, uint m)
+{
+    if (j->to.step == 0)
+        return m;
+    const uint line = m / j->map.wide;
+    return line / j->map.tall * (size_t)j->to.by_image +
+           line % j->map.tall * j->to.by_line + m % j->map.wide * j->to.step;
 }
 
 /* A job's epilogue, with the factor that lies on the device */

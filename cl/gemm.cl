@@ -14,8 +14,9 @@
  *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
  *
  * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows
- * what an operand is: how it is stored (`source`), and for B whether that are values
- * or signs, with magnitudes stored beside it or drawn there (`values`). All reads of
+ * what an operand is: how it is stored (`source`) or, for A, which patches of a map it
+ * consists of, and for B whether that are values or signs, with magnitudes stored
+ * beside it or drawn there (`values`). All reads of
  * the tile have constant offsets from one pointer, so no row pointers spill, and
  * PITCH is no multiple of 4096 bytes. What becomes of a sum is a run-time switch
  * in a loop that is not unrolled: one tile, compiled once, serves every product.
@@ -62,19 +63,6 @@ typedef __global float *writable;
 
 /* ---- fills ------------------------------------------------------------------- */
 
-/* By perfect shuffles: each step interleaves row i with row i + VW / 2 */
-INLINE void transpose(floatv r[VW])
-{
-    ALL for (int s = 1; s < VW; s *= 2) {
-        floatv t[VW];
-        ALL for (int i = 0; i < VW / 2; i++) {
-            t[2 * i].even = r[i].lo, t[2 * i].odd = r[i + VW / 2].lo;
-            t[2 * i + 1].even = r[i].hi, t[2 * i + 1].odd = r[i + VW / 2].hi;
-        }
-        ALL for (int i = 0; i < VW; i++) r[i] = t[i];
-    }
-}
-
 /* d[column][row] <- s[row][column] */
 INLINE void turn(writable d, int pitch, readable s, size_t ld, int rows,
                  int columns)
@@ -106,14 +94,49 @@ INLINE void copy(writable d, int pitch, readable s, size_t ld, int rows,
                 vstorev(vloadv(0, s + j), 0, d + j);
 }
 
+/* d[pixel][k] <- patches from pixel `pixel` and column k on. A row of taps is one run
+ * of floats in the map, but for what lies left and right of it; each run is written
+ * by whole vectors, and the next over what that wrote too much. */
+INLINE void gather_patches(writable d, int pitch, readable from, patches map, uint pixel,
+                           int pixels, uint k, int kn)
+{
+    const int run = map.across * map.channels;
+    int x = pixel % map.wide, y = pixel / map.wide % map.tall;
+    uint image = pixel / map.wide / map.tall;
+    ROLL for (int i = 0; i < pixels; i++, d += pitch) {
+        const int left = x * map.stride + map.left, top = y * map.stride + map.top;
+        const int first = clamp(-left, 0, (int)map.across) * map.channels;
+        const int end = clamp((int)map.width - left, 0, (int)map.across) * map.channels;
+        int line = top + k / run, j = k % run;
+        ROLL for (int at = 0; at < kn; line++, j = 0) {
+            const int n = min(run - j, kn - at), inside = (uint)line < map.height;
+            const long row = (long)image * map.height + line;
+            const readable s = from + (row * map.width + left) * map.channels + j;
+            const int begin = inside ? clamp(first - j, 0, n) : n;
+            const int stop = inside ? clamp(end - j, 0, n) : n;
+            ROLL for (int l = 0; l < begin; l += VW) vstorev((floatv)0, 0, d + at + l);
+            ROLL for (int l = begin; l < stop; l += VW)
+                vstorev(vloadv(0, s + l), 0, d + at + l);
+            ROLL for (int l = stop; l < n; l += VW) vstorev((floatv)0, 0, d + at + l);
+            at += n;
+        }
+        if (++x == map.wide) {
+            x = 0;
+            if (++y == map.tall)
+                y = 0, image++;
+        }
+    }
+}
+
 /* Row i of a tile's rows, filled with ones instead */
 INLINE void fill_ones(writable row, uint columns)
 {
     ROLL for (uint j = 0; j < columns; j += VW) vstorev((floatv)1, 0, row + j);
 }
 
-/* What is filled next: rows x columns of an operand, from [row][column] on. The last
- * are B's: its elements, magnitudes stored beside it, a panel for those, and N */
+/* What is filled next: rows x columns of an operand, from [row][column] on, with a
+ * panel to spare. The last are A's map, and B's elements, magnitudes stored beside it,
+ * and N */
 typedef struct part {
     operand of;
     readable from;
@@ -121,11 +144,31 @@ typedef struct part {
     int pitch;
     uint row, column;
     int rows, columns;
+    writable spare;
+    patches map;
     values is;
     readable beside;
-    writable spare;
     uint wide;
 } part;
+
+#define STRIP (KC / 2) /* columns of patches that are turned together */
+
+/* Patches, straight to where they belong or, by way of `spare`, turned there */
+INLINE void fill_patches(part p)
+{
+    const int turned = p.of.source == FROM_PATCHES_TURNED;
+    const int down = turned ? VW : p.rows, across = turned ? STRIP : p.columns;
+    const int pixels = turned ? p.columns : p.rows, taps = turned ? p.rows : p.columns;
+    const uint pixel = turned ? p.column : p.row, tap = turned ? p.row : p.column;
+    ROLL for (int i = 0; i < pixels; i += down)
+        ROLL for (int j = 0; j < taps; j += across) {
+            const int height = min(pixels - i, down), width = min(taps - j, across);
+            gather_patches(turned ? p.spare : p.to, turned ? STRIP + VW : PITCH, p.from,
+                           p.map, pixel + i, height, tap + j, width);
+            if (turned)
+                turn(p.to + j * PITCH + i, PITCH, p.spare, STRIP + VW, height, width);
+        }
+}
 
 /* What goes with row i of a panel: drawn from the counter on that its first element is
  * of, stored, or the same everywhere */
@@ -163,7 +206,9 @@ INLINE void finish_panel(part p)
 INLINE void fill(part p)
 {
     const size_t ld = p.of.in.pitch;
-    if (p.of.source == FROM_COLUMNS)
+    if (p.of.source >= FROM_PATCHES)
+        fill_patches(p);
+    else if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else if (p.is.kind != RANDOM)
         copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
@@ -218,11 +263,11 @@ INLINE void multiply(const int V, readable restrict a, const size_t by_row,
 }
 
 /* Asks for what the epilogue will write */
-INLINE void want(target t, int rows, epilogue e)
+INLINE void want(target t, const size_t row[MR], int rows, epilogue e)
 {
     ROLL for (int i = 0; i < rows; i++)
         ALL for (int j = 0; j < NV; j++) {
-            const size_t at = i * (size_t)e.pitch + j * VW;
+            const size_t at = row[i] * e.pitch + j * VW;
             WANT_STORE(t.c + at);
             if (e.parts & UPDATES)
                 WANT_STORE(t.moment + at);
@@ -270,22 +315,24 @@ INLINE void mirror(const float *done, writable c, spot s, size_t pitch)
 }
 
 /* C's part at one tile and one panel; t is the whole C */
-INLINE void product(tile a, readable b, uint kn, target t, spot s, epilogue e,
-                    update_step step)
+INLINE void product(const job *j, tile a, readable b, uint kn, target t, spot s,
+                    epilogue e, update_step step)
 {
     floatv done[MR * NV];
-    const target from = move(t, s.row, s.column, e.pitch);
-    want(from, s.rows, e);
+    size_t row[MR];
+    const target from = move(t, 0, s.column, e.pitch);
+    ROLL for (int i = 0; i < s.rows; i++) row[i] = row_of(j, s.row + i);
+    want(from, row, s.rows, e);
     if (s.columns <= VW)
         multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
     else
         multiply(NV, a.from, PITCH, 1, b, kn, done);
     ROLL for (int i = 0; i < s.rows; i++) {
         const int end = end_of(s, i);
-        ROLL for (int j = 0; j * VW < end; j++)
-            done[i * NV + j] = finish(done[i * NV + j],
-                                      move(from, i, j * VW, e.pitch), end - j * VW,
-                                      s.diagonal + i - j * VW, e, step);
+        ROLL for (int v = 0; v * VW < end; v++)
+            done[i * NV + v] = finish(done[i * NV + v],
+                                      move(from, row[i], v * VW, e.pitch),
+                                      end - v * VW, s.diagonal + i - v * VW, e, step);
     }
     if (e.parts & SYMMETRIC)
         mirror((const float *)done, t.c, s, e.pitch);
@@ -314,7 +361,7 @@ INLINE uint end_at(const job *j, uint row, uint column)
 INLINE uint rows_in_place(const job *j, uint m, uint mend)
 {
     const uint has_ones = j->a.ones - m < mend - m;
-    return j->N > VW ? 0 : (mend - m - has_ones) / MR * MR;
+    return j->N > VW || j->a.source >= FROM_PATCHES ? 0 : (mend - m - has_ones) / MR * MR;
 }
 
 /* The tile of row r, from block k on */
@@ -332,24 +379,23 @@ INLINE void work(const job *j, uint share, buffers in, update_step step, writabl
     const uint m0 = j->top + share / across * j->rows, m1 = min(m0 + j->rows, j->M);
     const uint n0 = share % across * j->columns, n1 = min(n0 + j->columns, j->N);
     const int symmetric = (j->e.parts & SYMMETRIC) != 0;
-    const writable b = a + (j->mc + 16) * PITCH;
+    const writable b = a + (j->mc + 16) * PITCH, spare = b + j->nb * KC;
     const readable A = find(in, j->a.in), B = find(in, j->b.in);
     const target whole = find_target(in, j);
     const epilogue all = find_epilogue(in, j);
     const values is = find_values(j, step), as_stored = {0};
     const readable beside = find(in, is.magnitude);
     for (uint m = m0; m < m1; m += j->mc)
-        for (uint k = 0; k < j->K; k += j->kc) {
+        for (uint k = 0; k == 0 || k < j->K; k += j->kc) { /* K may be 0 */
             const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
             const epilogue e = at_block(all, k == 0, k + kn == j->K);
             const uint placed = rows_in_place(j, m, mend);
-            const part block = {j->a,       A, a + placed * PITCH, PITCH,
-                                m + placed, k, mend - m - placed,  kn,
-                                as_stored,  A, a, 0};
+            const part block = {j->a,      A, a + placed * PITCH, PITCH, m + placed, k,
+                                mend - m - placed, kn, spare, j->map, as_stored, A, 0};
             for (uint n = n0; n < end_at(j, mend, n1); n += j->nb) {
                 const uint nend = min(n + j->nb, n1);
-                const part panels = {j->b, B, b, NR, k, n, kn, nend - n, is, beside,
-                                     b + j->nb * KC, j->N};
+                const part panels = {j->b, B, b, NR, k, n, kn, nend - n, spare, j->map,
+                                     is, beside, j->N};
                 fill_blocks(n == n0 && block.rows, block, panels);
                 for (uint r = m; r < mend; r += MR) {
                     const tile filled = {a + (r - m) * PITCH, PITCH, 1};
@@ -359,7 +405,7 @@ INLINE void work(const job *j, uint share, buffers in, update_step step, writabl
                         const spot at = {r, c, min(mend - r, (uint)MR),
                                          min(nend - c, (uint)NR),
                                          symmetric ? (int)(r - c) : NR};
-                        product(from, b + (c - n) * KC, kn, whole, at, e, step);
+                        product(j, from, b + (c - n) * KC, kn, whole, at, e, step);
                     }
                 }
             }
@@ -387,6 +433,7 @@ gemm(__global const job *jobs, uint count, update_step step, writable p0, writab
 #undef NV
 #undef NR
 #undef KC
+#undef STRIP
 #undef PITCH
 #undef FETCH
 #undef WANT

@@ -13,7 +13,8 @@
  *        +---------+--+     what arrives along k goes into more of the banks.
  *
  * Past the edges zeros are loaded and nothing is stored. Only `load` knows how an
- * operand is stored (`source`), and `load_values` what B's elements are (`values`).
+ * operand is stored (`source`), `load_patch` which patches of a map A consists of, and
+ * `load_values` what B's elements are (`values`).
  * The sums leave through local memory too, a quarter of the rows at a time:
  * neighbouring items then finish neighbouring floats.
  *
@@ -46,6 +47,36 @@ INLINE float4 load(operand of, readable from, uint row, uint rows, uint column,
     const int is_aligned = ((of.in.at | of.in.pitch) & 3) == 0;
     const uint4 lane = column + (uint4)(0, 1, 2, 3);
     float4 v = is_aligned ? *(__global const float4 *)p : vload4(0, p);
+    v = lane < columns ? v : (float4)0;
+    return lane == of.ones ? (float4)1 : v;
+}
+
+/* Element [pixel (image, y, x)][column] of a map's patches */
+INLINE float load_tap(patches map, readable from, uint image, uint y, uint x,
+                      uint column)
+{
+    const uint tap = column / map.channels;
+    const uint line = y * map.stride + map.top + tap / map.across;
+    const uint at = x * map.stride + map.left + tap % map.across;
+    if (line >= map.height || at >= map.width)
+        return 0;
+    return from[((image * (size_t)map.height + line) * map.width + at) * map.channels +
+                column % map.channels];
+}
+
+/* Four neighbours of a pixel's row of them, 0 outside `rows` and `columns` */
+INLINE float4 load_patch(operand of, patches map, readable from, uint row, uint rows,
+                         uint column, uint columns)
+{
+    if (row >= rows || column >= columns)
+        return 0;
+    const uint x = row % map.wide, y = row / map.wide % map.tall;
+    const uint image = row / map.wide / map.tall;
+    const uint4 lane = column + (uint4)(0, 1, 2, 3);
+    float4 v = (float4)(load_tap(map, from, image, y, x, lane.s0),
+                        load_tap(map, from, image, y, x, lane.s1),
+                        load_tap(map, from, image, y, x, lane.s2),
+                        load_tap(map, from, image, y, x, lane.s3));
     v = lane < columns ? v : (float4)0;
     return lane == of.ones ? (float4)1 : v;
 }
@@ -89,6 +120,29 @@ INLINE float4 fetch(operand of, readable from, spot s, uint first, uint end, uin
 {
     return s.along_k ? load(of, from, first + s.along, end, k + s.k, K)
                      : load(of, from, k + s.k, K, first + s.along, end);
+}
+
+/* A, [M][K] */
+typedef struct left {
+    operand of;
+    patches map;
+    readable from;
+    uint M, K;
+} left;
+
+INLINE left find_left(__global const job *j, buffers in)
+{
+    const left a = {j->a, j->map, find(in, j->a.in), j->M, j->K};
+    return a;
+}
+
+INLINE float4 load_left(left a, spot s, uint m, uint k)
+{
+    const uint row = m + s.along, column = k + s.k;
+    if (a.of.source < FROM_PATCHES)
+        return fetch(a.of, a.from, s, m, a.M, k, a.K);
+    return s.along_k ? load_patch(a.of, a.map, a.from, row, a.M, column, a.K)
+                     : load_patch(a.of, a.map, a.from, column, a.K, row, a.M);
 }
 
 /* B, [K][N] */
@@ -199,7 +253,7 @@ INLINE void finish_block(const uint side, __global const job *of, uint m, uint n
             if (row >= j.M || column >= (symmetric ? row + 1 : j.N))
                 continue;
             const float v = finish(((__local float *)rows)[i],
-                                   move(whole, row, column, e.pitch), 1,
+                                   move(whole, row_of(&j, row), column, e.pitch), 1,
                                    (int)(row - column), e, step);
             if (symmetric)
                 whole.c[column * (size_t)e.pitch + row] = v;
@@ -213,25 +267,25 @@ INLINE void work(const uint side, __global const job *j, buffers in, update_step
                  shared a, shared b)
 {
     const uint share = get_group_id(0) - j->first, item = get_local_id(0);
-    const uint M = j->M, N = j->N, K = j->K;
+    const uint N = j->N, K = j->K;
     const uint wide = (N + 4 * side - 1) / (4 * side);
     const uint m = share / wide * 4 * side, n = share % wide * 4 * side;
-    const operand of_a = j->a;
-    const readable A = find(in, of_a.in);
+    const left A = find_left(j, in);
     const right B = find_right(j, in, step);
-    const spot at_a = find_spot(side, of_a.source == FROM_ROWS);
+    const spot at_a = find_spot(side, A.of.source == FROM_ROWS ||
+                                          A.of.source == FROM_PATCHES);
     const spot at_b = find_spot(side, B.of.source == FROM_COLUMNS &&
                                           !(B.is.kind & RANDOM));
     if ((j->e.parts & SYMMETRIC) && m < n)
         return;
-    float4 next_a = fetch(of_a, A, at_a, m, M, 0, K);
+    float4 next_a = load_left(A, at_a, m, 0);
     float4 next_b = load_values(B, at_b, n, 0);
     float4 sum[4] = {0, 0, 0, 0};
     for (uint k = 0; k < K; k += side) {
         put(side, a, at_a, next_a);
         put(side, b, at_b, next_b);
         barrier(CLK_LOCAL_MEM_FENCE);
-        next_a = fetch(of_a, A, at_a, m, M, k + side, K);
+        next_a = load_left(A, at_a, m, k + side);
         next_b = load_values(B, at_b, n, k + side);
         chunk(side, sum, a + item / side, b + item % side);
         barrier(CLK_LOCAL_MEM_FENCE);

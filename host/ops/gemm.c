@@ -27,7 +27,8 @@ enum {
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
 
-/* `place`, `operand`, `values`, `epilogue` and `job` of cl/common.cl */
+/* `place`, `operand`, `patches`, `lattice`, `values`, `epilogue` and `job` of
+ * cl/common.cl */
 typedef struct kernel_place {
     cl_ulong at;
     cl_uint buffer, pitch;
@@ -38,6 +39,15 @@ typedef struct kernel_operand {
     cl_int source;
     cl_uint ones;
 } kernel_operand;
+
+typedef struct kernel_patches {
+    cl_uint height, width, channels, tall, wide, across, stride;
+    cl_int top, left;
+} kernel_patches;
+
+typedef struct kernel_lattice {
+    cl_uint by_image, by_line, step;
+} kernel_lattice;
 
 typedef struct kernel_values {
     cl_int kind;
@@ -60,6 +70,8 @@ typedef struct kernel_job {
     cl_uint m, n, k, first, groups;
     cl_uint top, rows, columns, kc, mc, nb;
     kernel_operand a, b;
+    kernel_patches patches;
+    kernel_lattice lattice;
     kernel_values values;
     kernel_place c, bias, other, scale, moment, squares, feedback, halted;
     kernel_epilogue epilogue;
@@ -74,6 +86,9 @@ enum {
     PART_MIX = 32,
     PART_SCALE = 64
 };
+
+/* An operand's `source` */
+enum { FROM_ROWS = 0, FROM_COLUMNS = 1, FROM_PATCHES = 2, FROM_TURNED = 3 };
 
 /* Bits of `kind` */
 enum {
@@ -161,7 +176,7 @@ static void share_cpu(const fal_device *device, cl_uint *taken, kernel_job *job)
 {
     const tile *t = tile_of(device);
     size_t width = t->vectors * t->vector;
-    job->kc = (cl_uint)evenly(job->k, DEPTH, 16);
+    job->kc = (cl_uint)(job->k ? evenly(job->k, DEPTH, 16) : 16);
     job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
     job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
     job->first = *taken % device->facts.units;
@@ -207,9 +222,14 @@ static int suits_source(const fal_product *p)
                (p->values.kind == FAL_VALUES_RANDOM);
 }
 
+static int has_patches(const fal_product *p)
+{
+    return p->a.source >= FAL_SOURCE_PATCHES;
+}
+
 static fal_status check(const fal_product *p)
 {
-    if (p->m == 0 || p->n == 0 || p->k == 0)
+    if (p->m == 0 || p->n == 0 || (p->k == 0 && !has_patches(p)))
         return fal_fail(
             FAL_ERROR_ARGUMENT,
             "product %zu x %zu x %zu (m x n x k): every size must be at "
@@ -278,9 +298,30 @@ static kernel_place place(struct jobs *jobs, fal_view view, size_t pitch)
 static kernel_operand operand(struct jobs *jobs, const fal_operand *of,
                               cl_uint ones)
 {
-    return (kernel_operand){
-        place(jobs, of->data, of->pitch), of->source == FAL_SOURCE_ROWS ? 0 : 1,
-        of->source == FAL_SOURCE_COLUMNS_ONES ? ones : UINT32_MAX};
+    static const cl_int stored[] = {[FAL_SOURCE_ROWS] = FROM_ROWS,
+                                    [FAL_SOURCE_COLUMNS] = FROM_COLUMNS,
+                                    [FAL_SOURCE_COLUMNS_ONES] = FROM_COLUMNS,
+                                    [FAL_SOURCE_PATCHES] = FROM_PATCHES,
+                                    [FAL_SOURCE_PATCHES_TURNED] = FROM_TURNED,
+                                    [FAL_SOURCE_PATCHES_TURNED_ONES] = FROM_TURNED};
+    int has_ones = of->source == FAL_SOURCE_COLUMNS_ONES ||
+                   of->source == FAL_SOURCE_PATCHES_TURNED_ONES;
+    return (kernel_operand){place(jobs, of->data, of->pitch), stored[of->source],
+                            has_ones ? ones : UINT32_MAX};
+}
+
+static kernel_patches patches(const fal_patches *of)
+{
+    return (kernel_patches){
+        (cl_uint)of->height, (cl_uint)of->width, (cl_uint)of->channels,
+        (cl_uint)of->tall,   (cl_uint)of->wide,  (cl_uint)of->across,
+        (cl_uint)of->stride, (cl_int)of->top,    (cl_int)of->left};
+}
+
+static kernel_lattice lattice(const fal_lattice *of)
+{
+    return (kernel_lattice){(cl_uint)of->by_image, (cl_uint)of->by_line,
+                            (cl_uint)of->step};
 }
 
 static kernel_values values(struct jobs *jobs, const fal_product *p)
@@ -336,6 +377,8 @@ static fal_status describe(struct jobs *jobs, const fal_product *p, kernel_job *
     *job = (kernel_job){.m = (cl_uint)p->m, .n = (cl_uint)p->n, .k = (cl_uint)p->k};
     job->a = operand(jobs, &p->a, job->m - 1);
     job->b = operand(jobs, &p->b, UINT32_MAX);
+    job->patches = patches(&p->patches);
+    job->lattice = lattice(&p->lattice);
     job->values = values(jobs, p);
     job->c = place(jobs, p->c, p->pitch);
     job->bias = place(jobs, p->bias, 0);
@@ -436,6 +479,17 @@ static fal_status end_gpu(fal_launches *list, const struct jobs *jobs, size_t bl
                           (const size_t[3]){items, 1, 1});
 }
 
+/* Numbers that A is made of */
+static double left_size(const fal_product *p)
+{
+    const fal_patches *of = &p->patches;
+    if (!has_patches(p))
+        return (double)p->m * (double)p->k;
+    double pixels = (double)(p->a.source == FAL_SOURCE_PATCHES ? p->m : p->k);
+    return pixels / ((double)of->tall * (double)of->wide) * (double)of->height *
+           (double)of->width * (double)of->channels;
+}
+
 /* What a product reads and writes once, and its arithmetic. */
 static void note_work(fal_launches *list, const fal_product *p)
 {
@@ -449,8 +503,8 @@ static void note_work(fal_launches *list, const fal_product *p)
     if (p->layer)
         list->layer = p->layer;
     fal_launch_work(list, p->work ? p->work : "",
-                    (p->symmetric ? 1 : 2) * m * n * k,
-                    4 * (m * k + matrices[p->values.kind] * k * n + m * n));
+                    p->flops != 0 ? p->flops : (p->symmetric ? 1 : 2) * m * n * k,
+                    4 * (left_size(p) + matrices[p->values.kind] * k * n + m * n));
     list->layer = layer;
 }
 
@@ -492,11 +546,11 @@ static fal_status add_own(fal_launches *list, const fal_product *products,
 
 /* ---- CLBlast ------------------------------------------------------------- */
 
-/* It reads no row of ones and no B but a stored one, and knows only C <- A B and
+/* It reads no row of ones, no patches and no B but a stored one, and knows only C <- A B and
  * C <- C + A B; one kernel of ours may follow. */
 static int suits_clblast(const fal_product *p)
 {
-    return p->a.source != FAL_SOURCE_COLUMNS_ONES &&
+    return p->a.source < FAL_SOURCE_COLUMNS_ONES &&
            p->values.kind == FAL_VALUES_STORED && !p->update && !p->symmetric &&
            !p->halted.buffer && !mixes(p);
 }

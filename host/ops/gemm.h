@@ -14,15 +14,34 @@
 typedef enum fal_source {
     FAL_SOURCE_ROWS = 0,    /* stored as the product reads it: A [m][k], B [k][n] */
     FAL_SOURCE_COLUMNS = 1, /* stored transposed: A [k][m], B [n][k] */
-    FAL_SOURCE_COLUMNS_ONES = 2 /* A [k][m − 1] transposed, then a row of ones:
-                                 * C's last row is B summed over k */
+    FAL_SOURCE_COLUMNS_ONES = 2, /* A [k][m − 1] transposed, then a row of ones:
+                                  * C's last row is B summed over k */
+    FAL_SOURCE_PATCHES = 3, /* A: patches of maps (fal_patches), a row a pixel */
+    FAL_SOURCE_PATCHES_TURNED = 4,     /* A: the same transposed … */
+    FAL_SOURCE_PATCHES_TURNED_ONES = 5 /* … and with a row of ones behind it */
 } fal_source;
 
 typedef struct fal_operand {
     fal_source source;
     fal_view data;
-    size_t pitch; /* floats from one stored row to the next */
+    size_t pitch; /* floats from one stored row to the next; patches have none */
 } fal_operand;
+
+/* Patches of maps [images][height][width][channels]: their row number (image, y, x) of
+ * a grid, tall x wide an image, is what lies under a kernel at [y·stride + top]
+ * [x·stride + left], a column (tap, channel), 0 outside the map. Taps go from left to
+ * right, `across` of them a line; k (turned: m) says how many there are. */
+typedef struct fal_patches {
+    size_t height, width, channels;
+    size_t tall, wide, across, stride;
+    ptrdiff_t top, left;
+} fal_patches;
+
+/* Pixel (image, y, x) of the patches' grid is row image·by_image + y·by_line + x·step
+ * of C. step 0: row m is row m. */
+typedef struct fal_lattice {
+    size_t by_image, by_line, step;
+} fal_lattice;
 
 /* What B's elements are. The signs are those of what is stored, 0 of 0, and stored
  * transposed (FAL_SOURCE_COLUMNS). */
@@ -74,6 +93,9 @@ typedef struct fal_product {
                                * halted count; or NULL */
     fal_view halted; /* without an update: one int, C stays where it is not 0; or no
                       * buffer */
+    fal_patches patches; /* of a; k may be 0 then: the sum is 0 */
+    fal_lattice lattice; /* of C */
+    double flops;        /* for profiles; 0: 2mnk */
 } fal_product;
 
 /* Adds products of which none reads what another writes, in one launch if their

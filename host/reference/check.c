@@ -237,6 +237,66 @@ static fal_status signs(fal_device *device, double *worst)
     return status;
 }
 
+/* Images, height, width, channels, kernel, stride, padding, output channels */
+static fal_check_conv_shape conv_shape(size_t i)
+{
+    static const size_t sizes[][8] = {
+        {1, 1, 1, 1, 1, 1, 0, 1},     {2, 2, 3, 17, 5, 1, 2, 33},
+        {3, 9, 7, 3, 3, 2, 1, 64},    {2, 8, 11, 16, 1, 2, 0, 20},
+        {2, 10, 9, 5, 2, 3, 0, 7},    {5, 6, 6, 32, 3, 1, 1, 24},
+        {128, 3, 2, 12, 3, 1, 1, 16}, {1, 40, 30, 4, 4, 3, 3, 65}};
+    const size_t *s = sizes[i % COUNT(sizes)];
+    fal_check_conv_shape shape = {
+        .conv = {s[0], s[1], s[2], s[3], s[4], s[5], s[6],
+                 (s[1] + 2 * s[6] - s[4]) / s[5] + 1,
+                 (s[2] + 2 * s[6] - s[4]) / s[5] + 1, s[7]},
+        .has_bias = i / 2 % 2,
+        .adds = i % 3 == 0,
+        .derives = i % 3 != 1,
+        .activation = {(fal_phi)(i % FAL_PHIS), .01f},
+        .values = (fal_values_kind)(i % 3),
+    };
+    return shape;
+}
+
+enum { CONV_SHAPES = 32 };
+
+static fal_status conv(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
+        fal_check_conv_shape shape = conv_shape(i);
+        status = fal_check_conv(device, &shape, worst);
+    }
+    return status;
+}
+
+static fal_status conv_data(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
+        fal_check_conv_shape shape = conv_shape(i);
+        status = fal_check_conv_data(device, &shape, worst);
+    }
+    return status;
+}
+
+static fal_status conv_weight(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
+        fal_check_conv_shape shape = conv_shape(i);
+        status = fal_check_conv_weight(device, &shape, i % 5 == 4, worst);
+        if (!status)
+            status = fal_check_conv_update(device, &shape, &RULES[i % COUNT(RULES)],
+                                           i + 1, i % 7 == 6, worst);
+    }
+    return status;
+}
+
 /* Of half of which is computed; and the epilogues of Newton-Schulz */
 static fal_status symmetric(fal_device *device, double *worst)
 {
@@ -346,6 +406,9 @@ const fal_check fal_checks[] = {
     {"symmetric", symmetric},
     {"gemm_blend", gemm_blend},
     {"gemm_update", gemm_update},
+    {"conv", conv},
+    {"conv_data", conv_data},
+    {"conv_weight", conv_weight},
     {"activation", activation},
     {"derivative", derivative},
     {"loss", loss},

@@ -6,6 +6,7 @@
 #ifndef FAL_CHECK_H
 #define FAL_CHECK_H
 
+#include "ops/conv.h"
 #include "ops/gemm.h"
 #include "ops/loss.h"
 #include "ops/normalize.h"
@@ -111,6 +112,29 @@ fal_status fal_check_gemm_blend(fal_device *device, const fal_product *shape,
 
 /* The same sizes and sources, and update t of `settings` as epilogue. */
 fal_status fal_check_gemm_update(fal_device *device, const fal_product *shape,
+                                 const fal_update *settings, uint64_t t, int halted,
+                                 double *worst);
+
+/* A convolution, and what goes with its passes. `adds`: forward another map, data the
+ * old signal, weight the old gradient. */
+typedef struct fal_check_conv_shape {
+    fal_conv conv;
+    int has_bias, adds;
+    int derives; /* data: by `activation`, which forward applies */
+    fal_activation activation;
+    fal_values_kind values; /* of the data pass's carrier */
+} fal_check_conv_shape;
+
+/* The passes; update t of `settings` as in fal_check_gemm_update. */
+fal_status fal_check_conv(fal_device *device, const fal_check_conv_shape *shape,
+                          double *worst);
+fal_status fal_check_conv_data(fal_device *device,
+                               const fal_check_conv_shape *shape, double *worst);
+fal_status fal_check_conv_weight(fal_device *device,
+                                 const fal_check_conv_shape *shape, int halted,
+                                 double *worst);
+fal_status fal_check_conv_update(fal_device *device,
+                                 const fal_check_conv_shape *shape,
                                  const fal_update *settings, uint64_t t, int halted,
                                  double *worst);
 

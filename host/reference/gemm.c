@@ -7,11 +7,6 @@
 static const double UNIT = 0x1p-24;  /* half a unit in the last place of 1 */
 static const double TINY = 0x1p-120; /* where numbers flush to 0 */
 
-/* A value and how far float32 may be from it. */
-typedef struct estimate {
-    double value, error;
-} estimate;
-
 /* Of an operand with `rows` rows */
 static double element(const fal_reference_operand *of, size_t rows, size_t row,
                       size_t column)
@@ -63,7 +58,12 @@ double fal_reference_values_units(const fal_values *values)
     return random && values->random.distribution == FAL_NORMAL ? 21 : 0;
 }
 
-static estimate sum(const fal_reference_product *p, size_t i, size_t j)
+fal_estimate fal_reference_sum(double value, double magnitude, size_t terms)
+{
+    return (fal_estimate){value, (double)(terms + 12) * (UNIT * magnitude + TINY)};
+}
+
+static fal_estimate sum(const fal_reference_product *p, size_t i, size_t j)
 {
     double value = 0, magnitude = 0;
     for (size_t k = 0; k < p->k; k++) {
@@ -78,36 +78,41 @@ static estimate sum(const fal_reference_product *p, size_t i, size_t j)
     double added = other + (i == j ? p->identity : 0) + (p->bias ? p->bias[j] : 0);
     magnitude = fabs(alpha) * (magnitude + fabs(old)) + fabs(other) +
                 (i == j ? fabs(p->identity) : 0) + (p->bias ? fabs(p->bias[j]) : 0);
-    return (estimate){alpha * (value + old) + added,
-                      (double)(p->k + 12) * (UNIT * magnitude + TINY) + off};
+    fal_estimate made = fal_reference_sum(alpha * (value + old) + added, magnitude,
+                                          p->k);
+    made.error += off;
+    return made;
 }
 
 /* No phi is steeper than 1 or its slope; exp and tanh are good to 5 units. */
-static estimate activated(fal_activation activation, estimate v)
+fal_estimate fal_reference_activated(fal_activation activation, fal_estimate v)
 {
     if (activation.phi == FAL_LINEAR)
         return v;
     double value = fal_reference_activate(activation, v.value);
     double steepest = fmax(1, fabs(activation.slope));
-    return (estimate){value, steepest * v.error + 16 * UNIT * fabs(value) + TINY};
+    return (fal_estimate){value,
+                          steepest * v.error + 16 * UNIT * fabs(value) + TINY};
 }
 
 /* phi' itself is good to 4 units of 1: 1 - h·h cancels. */
-static estimate derived(fal_activation derivative, estimate v, double h)
+fal_estimate fal_reference_derived(fal_activation derivative, fal_estimate v,
+                                   double h)
 {
     double value = fal_reference_derive(derivative, v.value, h);
     double slope = fabs(fal_reference_derivative(derivative, h));
     double own = derivative.phi == FAL_LINEAR ? 0 : 4 * UNIT * fabs(v.value);
-    return (estimate){value, (slope + 4 * UNIT) * v.error + own + TINY};
+    return (fal_estimate){value, (slope + 4 * UNIT) * v.error + own + TINY};
 }
 
 void fal_reference_gemm(const fal_reference_product *p, double *c, double *bound)
 {
     for (size_t i = 0; i < p->m; i++)
         for (size_t j = 0; j < p->n; j++) {
-            estimate v = activated(p->activation, sum(p, i, j));
+            fal_estimate v = fal_reference_activated(p->activation, sum(p, i, j));
             if (p->output)
-                v = derived(p->derivative, v, p->output[i * p->pitch + j]);
+                v = fal_reference_derived(p->derivative, v,
+                                          p->output[i * p->pitch + j]);
             c[i * p->n + j] = v.value;
             if (bound)
                 bound[i * p->n + j] = v.error;

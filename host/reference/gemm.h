@@ -4,6 +4,18 @@
 
 #include "ops/gemm.h"
 
+/* A value and how far float32 may be from it. */
+typedef struct fal_estimate {
+    double value, error;
+} fal_estimate;
+
+/* A sum of `terms` products and what is added to them, whose magnitudes have the sum
+ * `magnitude`; phi of a value; a value times phi'(h). */
+fal_estimate fal_reference_sum(double value, double magnitude, size_t terms);
+fal_estimate fal_reference_activated(fal_activation activation, fal_estimate v);
+fal_estimate fal_reference_derived(fal_activation derivative, fal_estimate v,
+                                   double h);
+
 typedef struct fal_reference_operand {
     const float *data;
     size_t pitch;

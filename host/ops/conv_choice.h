@@ -1,0 +1,17 @@
+/* Which form a convolution's pass takes. */
+#ifndef FAL_CONV_CHOICE_H
+#define FAL_CONV_CHOICE_H
+
+#include "ops/conv.h"
+
+typedef enum fal_conv_kind {
+    FAL_CONV_PATCHES = 0 /* host/ops/conv_patches.h */
+} fal_conv_kind;
+
+fal_conv_kind fal_conv_choose(const fal_device *device, const fal_conv *conv,
+                              fal_conv_pass pass);
+
+/* Its name, for people */
+const char *fal_conv_kind_name(fal_conv_kind kind);
+
+#endif

@@ -1,0 +1,317 @@
+#include "ops/conv_patches.h"
+#include "device/memory.h"
+#include "ops/grid.h"
+
+double fal_conv_flops(const fal_conv *c)
+{
+    return 2. * (double)(c->images * c->out_height * c->out_width) *
+           (double)(c->kernel * c->kernel * c->channels) * (double)c->out_channels;
+}
+
+static size_t divided(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t weight_rows(const fal_conv *c)
+{
+    return c->kernel * c->kernel * c->channels;
+}
+
+/* What lies under the kernel, of the input; and a matrix that is stored as read. */
+static fal_patches input_patches(const fal_conv *c)
+{
+    ptrdiff_t begin = -(ptrdiff_t)c->pad;
+    return (fal_patches){c->height,     c->width,     c->channels,
+                         c->out_height, c->out_width, c->kernel,
+                         c->stride,     begin,        begin};
+}
+
+static fal_operand rows(fal_view data, size_t pitch)
+{
+    return (fal_operand){FAL_SOURCE_ROWS, data, pitch};
+}
+
+/* ---- forward ------------------------------------------------------------- */
+
+fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
+                                   const fal_conv_forward *pass)
+{
+    const fal_product product = {
+        .m = c->images * c->out_height * c->out_width,
+        .n = c->out_channels,
+        .k = weight_rows(c),
+        .a = {FAL_SOURCE_PATCHES, pass->input, 0},
+        .patches = input_patches(c),
+        .b = rows(pass->weight, c->out_channels),
+        .c = pass->output,
+        .pitch = c->out_channels,
+        .other = pass->beside,
+        .beta = 1,
+        .bias = pass->bias,
+        .activation = pass->activation,
+        .layer = pass->layer,
+        .work = pass->work,
+    };
+    return fal_gemm_add(list, &product, 1);
+}
+
+/* ---- data ---------------------------------------------------------------- */
+
+/* Lines (or columns) of the input whose numbers leave the remainder `of` by the stride,
+ * and the taps that reach them: `taps` neighbours of delta's lines, from `begin` on for
+ * the first; in a kernel's order they are `before` others' successors. */
+typedef struct class
+{
+    size_t of, pixels, taps, before;
+    ptrdiff_t begin;
+} class;
+
+static class find_class(const fal_conv *c, size_t size, size_t of)
+{
+    size_t s = c->stride, tap = (of + c->pad) % s;
+    class found = {.of = of, .pixels = of < size ? divided(size - of, s) : 0};
+    found.taps = tap < c->kernel ? divided(c->kernel - tap, s) : 0;
+    found.before = tap * (c->kernel / s) + smaller(tap, c->kernel % s);
+    found.begin = (ptrdiff_t)((of + c->pad - tap) / s) + 1 - (ptrdiff_t)found.taps;
+    return found;
+}
+
+static fal_view moved(fal_view view, uint64_t by)
+{
+    view.offset += view.buffer ? by : 0;
+    return view;
+}
+
+/* The pixels of two classes: one of lines, one of columns */
+static fal_product class_product(const fal_conv *c, const fal_conv_data *pass,
+                                 class y, class x)
+{
+    size_t s = c->stride, out = c->out_channels, in = c->channels;
+    size_t first = (y.of * c->width + x.of) * in;
+    size_t taps = y.before * c->kernel + x.before * y.taps;
+    return (fal_product){
+        .m = c->images * y.pixels * x.pixels,
+        .n = in,
+        .k = y.taps * x.taps * out,
+        .a = {FAL_SOURCE_PATCHES, pass->delta, 0},
+        .patches = {c->out_height, c->out_width, out, y.pixels, x.pixels,
+                    x.taps ? x.taps : 1, 1, y.begin, x.begin},
+        .b = rows(moved(pass->room, taps * in * out), in),
+        .c = moved(pass->signal, first),
+        .pitch = in,
+        .lattice = {c->height * c->width, s * c->width, s == 1 ? 0 : s},
+        .accumulate = pass->accumulate,
+        .output = moved(pass->output, first),
+        .derivative = pass->derivative,
+        .layer = pass->layer,
+        .work = pass->work,
+    };
+}
+
+/* Shares out the convolution's arithmetic. */
+static void share_flops(const fal_conv *c, fal_product *products, size_t count)
+{
+    double all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += (double)products[i].m * (double)products[i].k;
+    for (size_t i = 0; i < count && all > 0; i++)
+        products[i].flops = fal_conv_flops(c) * (double)products[i].m *
+                            (double)products[i].k / all;
+}
+
+static fal_status add_turned(fal_launches *list, const fal_conv *c,
+                             const fal_conv_data *pass)
+{
+    static const int32_t kinds[] = {[FAL_VALUES_STORED] = 0,
+                                    [FAL_VALUES_SIGN] = 1,
+                                    [FAL_VALUES_MAGNITUDE_SIGN] = 3};
+    size_t vector = (size_t)list->device->facts.vector;
+    size_t taps = c->kernel * c->kernel,
+           weights = taps * c->channels * c->out_channels;
+    int is_cpu = fal_is_cpu_like(list);
+    const char *layer = list->layer;
+    fal_launch_begin(list, "turn_weights");
+    list->layer = pass->layer ? pass->layer : layer;
+    fal_launch_work(list, pass->work ? pass->work : "", 0, 8. * (double)weights);
+    list->layer = layer;
+    fal_launch_int(list, kinds[pass->values.kind]);
+    fal_launch_float(list, pass->values.scale);
+    fal_launch_uint(list, (uint32_t)c->kernel);
+    fal_launch_uint(list, (uint32_t)c->stride);
+    fal_launch_uint(list, (uint32_t)c->channels);
+    fal_launch_uint(list, (uint32_t)c->out_channels);
+    fal_launch_view(list, pass->carrier);
+    fal_launch_view(list, pass->values.magnitude);
+    fal_launch_view(list, pass->room);
+    if (!is_cpu)
+        return fal_end_elements(list, weights);
+    size_t blocks = taps * divided(c->channels, vector);
+    size_t span = fal_span(list->device, blocks, vector * c->out_channels, 1);
+    fal_launch_ulong(list, blocks);
+    fal_launch_ulong(list, span);
+    return fal_end_spans(list, blocks, span);
+}
+
+fal_status fal_patches_data_add(fal_launches *list, const fal_conv *c,
+                                const fal_conv_data *pass)
+{
+    size_t count = 0, s = c->stride;
+    size_t down = smaller(s, c->height), across = smaller(s, c->width);
+    fal_product *products = fal_allocate(down * across, sizeof *products);
+    if (!products)
+        return FAL_ERROR_MEMORY;
+    for (size_t y = 0; y < down; y++)
+        for (size_t x = 0; x < across; x++)
+            products[count++] = class_product(c, pass, find_class(c, c->height, y),
+                                              find_class(c, c->width, x));
+    share_flops(c, products, count);
+    fal_status status = add_turned(list, c, pass);
+    if (!status)
+        status = fal_gemm_add(list, products, count);
+    fal_release(products);
+    return status;
+}
+
+/* ---- weight -------------------------------------------------------------- */
+
+/* Floats of C that a piece of the pixels is enough for, by family: some tiles for each
+ * of some compute units; and the fewest pixels a piece. */
+enum { CPU_FLOATS = 16384, GPU_FLOATS = 1 << 20, PIECE_PIXELS = 512 };
+
+/* Images a piece, of shapes alone: a sum must not depend on compute units. */
+static size_t piece_images(const fal_device *device, const fal_conv *c)
+{
+    size_t floats = device->facts.family == FAL_FAMILY_CPU ? CPU_FLOATS
+                                                           : GPU_FLOATS;
+    size_t least = divided(PIECE_PIXELS, c->out_height * c->out_width);
+    size_t made = (weight_rows(c) + 1) * c->out_channels;
+    size_t images = divided(c->images, divided(floats, made));
+    return smaller(images > least ? images : least, c->images);
+}
+
+static size_t pieces(const fal_device *device, const fal_conv *c)
+{
+    return divided(c->images, piece_images(device, c));
+}
+
+/* The product's own epilogue does everything at its last block of k, but reads C
+ * there only where it is the first block too. */
+static int is_direct(const fal_device *device, const fal_conv *c,
+                     const fal_conv_weight *pass)
+{
+    int is_short = c->images * c->out_height * c->out_width <= FAL_GEMM_DEPTH;
+    return pieces(device, c) == 1 &&
+           (is_short || (!pass->update && pass->beta == 0));
+}
+
+static fal_product piece_product(const fal_conv *c, const fal_conv_weight *pass,
+                                 size_t image, size_t images)
+{
+    size_t outs = c->out_height * c->out_width;
+    return (fal_product){
+        .m = weight_rows(c) + (pass->has_bias ? 1 : 0),
+        .n = c->out_channels,
+        .k = images * outs,
+        .a = {pass->has_bias ? FAL_SOURCE_PATCHES_TURNED_ONES
+                             : FAL_SOURCE_PATCHES_TURNED,
+              moved(pass->input, image * c->height * c->width * c->channels), 0},
+        .patches = input_patches(c),
+        .b = rows(moved(pass->delta, image * outs * c->out_channels),
+                  c->out_channels),
+        .pitch = c->out_channels,
+        .layer = pass->layer,
+        .work = pass->work,
+        .flops = fal_conv_flops(c) * (double)images / (double)c->images,
+    };
+}
+
+static fal_status add_direct(fal_launches *list, const fal_conv *c,
+                             const fal_conv_weight *pass)
+{
+    fal_product product = piece_product(c, pass, 0, c->images);
+    product.c = pass->gradient;
+    product.alpha = pass->alpha;
+    product.beta = pass->beta;
+    if (pass->beta != 0)
+        product.other = pass->gradient;
+    product.update = pass->update;
+    product.halted = pass->halted;
+    return fal_gemm_add(list, &product, 1);
+}
+
+static fal_status add_sum(fal_launches *list, const fal_conv *c,
+                          const fal_conv_weight *pass, size_t count)
+{
+    const fal_update none = {.rule = FAL_SGD, .halted = pass->halted};
+    const fal_update *u = pass->update ? pass->update : &none;
+    size_t n = (weight_rows(c) + (pass->has_bias ? 1 : 0)) * c->out_channels;
+    fal_kernel_optimizer optimizer;
+    fal_status status = fal_update_describe(u, &optimizer);
+    const char *layer = list->layer;
+    if (status)
+        return status;
+    fal_launch_begin(list, "add_pieces");
+    list->layer = pass->layer ? pass->layer : layer;
+    fal_launch_work(list, pass->work ? pass->work : "", 0,
+                    4. * (double)(count + 1) * (double)n);
+    list->layer = layer;
+    fal_launch_bytes(list, sizeof optimizer, &optimizer);
+    fal_launch_step(list, sizeof(fal_update_step));
+    fal_launch_int(list, pass->update != NULL);
+    fal_launch_float(list, pass->update || pass->alpha == 0 ? 1 : pass->alpha);
+    fal_launch_float(list, pass->beta);
+    fal_launch_uint(list, (uint32_t)count);
+    fal_launch_view(list, pass->room);
+    fal_launch_view(list, pass->gradient);
+    fal_launch_view(list, u->moment);
+    fal_launch_view(list, u->squares);
+    fal_launch_view(list, u->feedback);
+    fal_launch_view(list, u->halted);
+    return fal_end_elements(list, n);
+}
+
+static fal_status add_pieces(fal_launches *list, const fal_conv *c,
+                             const fal_conv_weight *pass)
+{
+    size_t step = piece_images(list->device, c), count = pieces(list->device, c);
+    fal_product *products = fal_allocate(count, sizeof *products);
+    if (!products)
+        return FAL_ERROR_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        fal_product *p = &products[i];
+        *p = piece_product(c, pass, i * step, smaller(step, c->images - i * step));
+        p->c = moved(pass->room, i * p->m * p->n);
+    }
+    fal_status status = fal_gemm_add(list, products, count);
+    fal_release(products);
+    return status ? status : add_sum(list, c, pass, count);
+}
+
+fal_status fal_patches_weight_add(fal_launches *list, const fal_conv *c,
+                                  const fal_conv_weight *pass)
+{
+    return is_direct(list->device, c, pass) ? add_direct(list, c, pass)
+                                            : add_pieces(list, c, pass);
+}
+
+/* ---- room ---------------------------------------------------------------- */
+
+uint64_t fal_patches_room(const fal_device *device, const fal_conv *c,
+                          fal_conv_pass pass)
+{
+    const fal_conv_weight most = {.beta = 1};
+    uint64_t weights = weight_rows(c) * c->out_channels;
+    if (pass == FAL_CONV_FORWARD)
+        return 0;
+    if (pass == FAL_CONV_DATA)
+        return weights;
+    return is_direct(device, c, &most)
+               ? 0
+               : pieces(device, c) * (weights + c->out_channels);
+}
