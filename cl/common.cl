@@ -177,6 +177,12 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
     return delta;
 }
 
+/* The same by h where it lies, which is not read if there is nothing to derive */
+INLINE floatv derive_by(int kind, float slope, floatv delta, __global const float *h)
+{
+    return kind == LINEAR ? delta : derive(kind, slope, delta, vloadv(0, h));
+}
+
 /* ---- optimizers: what updates and products share ---------------------------- */
 
 /* One step of an optimizer at a parameter w with gradient g, moment m and squares v:
@@ -415,12 +421,17 @@ INLINE uint4 five_rounds(uint4 x, uint k, uint l)
     return philox(x, k + 4 * WEYL_A, l + 4 * WEYL_B);
 }
 
-/* The elements of a counter */
-INLINE float4 draw(numbers of, ulong counter)
+/* The words of a counter, and its elements */
+INLINE uint4 draw_words(numbers of, ulong counter)
 {
     uint4 x = (uint4)((uint)counter, (uint)(counter >> 32), of.draw, of.stream);
     x = five_rounds(x, of.key_low, of.key_high);
-    x = five_rounds(x, of.key_low + 5 * WEYL_A, of.key_high + 5 * WEYL_B);
+    return five_rounds(x, of.key_low + 5 * WEYL_A, of.key_high + 5 * WEYL_B);
+}
+
+INLINE float4 draw(numbers of, ulong counter)
+{
+    const uint4 x = draw_words(of, counter);
     if (of.distribution == UNIFORM)
         return convert_float4(as_int4(x) >> 8) * of.scale;
     const float2 u = (convert_float2(x.s02 >> 9) + 0.5f) * 0x1p-23f;

@@ -1,11 +1,11 @@
 /* Batch norm of x [rows][columns], column by column over the rows, and layer norm of
  * x [rows][positions][channels], row by row, both with the activation behind them; and
  * `center`, which only takes off the means of columns:
- *   xhat = (x - mean) / sqrt(variance + EPSILON),  y = phi(gain xhat + bias)
- * gain and bias, one behind the other, belong to a column or channel; without AFFINE
+ *   xhat = (x - mean) / sqrt(variance + EPSILON),  y = phi(gain xhat + bias + beside)
+ * where `beside`, with ADDS, is laid out as x; gain and bias, one behind the other, belong to a column or channel; without AFFINE
  * they are 1 and 0. Backward, with n the values that share a mean, sums over them,
- * and signal = dL/d(gain xhat + bias), which becomes dL/dx in place:
- *   u = gain signal,  dx = (u - sum u / n - xhat sum(u xhat) / n) / sqrt(...)
+ * and signal = dL/d(gain xhat + bias):
+ *   u = gain signal,  into = dL/dx = (u - sum u / n - xhat sum(u xhat) / n) / sqrt(...)
  *   dgain = sum signal xhat,  dbias = sum signal, over all of a channel
  * These gradients are stored, or with UPDATES they end in the optimizer's step.
  *
@@ -28,6 +28,7 @@
 /* Bits of `parts`, beside UPDATES */
 #define AFFINE 1
 #define FIXED 2
+#define ADDS 16
 
 /* Gain and bias, or their gradients, and what an update needs */
 typedef struct learner {
@@ -102,6 +103,7 @@ INLINE void signal_sums(const uint width, __global const float *x,
 
 INLINE void batch_strip(const uint width, uint parts, uint rows, uint columns,
                         __global const float *x, __global float *y,
+                        __global const float *beside,
                         __global const float *weights, __global float *mean,
                         __global float *variance, int kind, float slope, ulong left)
 {
@@ -130,15 +132,17 @@ INLINE void batch_strip(const uint width, uint parts, uint rows, uint columns,
     ROLL for (uint r = 0; r < rows; r++)
         ROLL for (uint j = 0; j < width; j++) {
             const ulong at = (ulong)r * columns + j * VW;
-            const floatv d = vloadv(0, x + at) - m[j];
-            store_lanes(y + at, activate(kind, slope, d * scale[j] + bias[j]),
-                        left - j * VW);
+            floatv v = (vloadv(0, x + at) - m[j]) * scale[j] + bias[j];
+            if (parts & ADDS)
+                v += vloadv(0, beside + at);
+            store_lanes(y + at, activate(kind, slope, v), left - j * VW);
         }
 }
 
 INLINE void batch_strip_backward(const uint width, uint parts, uint rows,
                                  uint columns, __global const float *x,
-                                 __global float *signal,
+                                 __global const float *signal,
+                                 __global float *into,
                                  __global const float *weights,
                                  __global const float *mean,
                                  __global const float *variance, learner l,
@@ -158,7 +162,7 @@ INLINE void batch_strip_backward(const uint width, uint parts, uint rows,
             const ulong here = (ulong)r * columns + j * VW;
             const floatv xhat = (vloadv(0, x + here) - m[j]) * root[j];
             const floatv mean_part = plain[j] + xhat * weighted[j];
-            store_lanes(signal + here,
+            store_lanes(into + here,
                         scale[j] * (vloadv(0, signal + here) - inverse * mean_part),
                         left - j * VW);
         }
@@ -221,6 +225,7 @@ INLINE floatv gain_lanes(uint parts, __global const float *gain, uint left)
 
 INLINE void layer_row(uint parts, uint positions, uint channels,
                       __global const float *x, __global float *y,
+                      __global const float *beside,
                       __global const float *weights, float mean, float root,
                       int kind, float slope)
 {
@@ -232,13 +237,16 @@ INLINE void layer_row(uint parts, uint positions, uint channels,
             const floatv bias = parts & AFFINE
                                     ? load_lanes(weights + channels + c, left)
                                     : (floatv)0;
-            const floatv xhat = (vloadv(0, x + at) - mean) * root;
-            store_lanes(y + at, activate(kind, slope, gain * xhat + bias), left);
+            floatv v = gain * ((vloadv(0, x + at) - mean) * root) + bias;
+            if (parts & ADDS)
+                v += vloadv(0, beside + at);
+            store_lanes(y + at, activate(kind, slope, v), left);
         }
 }
 
 INLINE void layer_row_backward(uint parts, uint positions, uint channels,
-                               __global const float *x, __global float *signal,
+                               __global const float *x,
+                               __global const float *signal, __global float *into,
                                __global const float *gains, float mean, float root)
 {
     const float inverse = 1.0f / ((float)positions * channels);
@@ -260,7 +268,7 @@ INLINE void layer_row_backward(uint parts, uint positions, uint channels,
             const floatv u = gain_lanes(parts, gains + c, left) *
                              vloadv(0, signal + at);
             const floatv xhat = (vloadv(0, x + at) - mean) * root;
-            store_lanes(signal + at, (u - (a + xhat * b)) * root, left);
+            store_lanes(into + at, (u - (a + xhat * b)) * root, left);
         }
 }
 
@@ -285,22 +293,23 @@ INLINE float column_sum(__local float *shared, float value, uint wide)
 
 __kernel void batch_norm(uint parts, uint rows, uint columns,
                          __global const float *x, ulong x_at, __global float *y,
-                         ulong y_at, __global const float *weights,
-                         ulong weights_at, __global float *mean, ulong mean_at,
+                         ulong y_at, __global const float *beside, ulong beside_at,
+                         __global const float *weights, ulong weights_at,
+                         __global float *mean, ulong mean_at,
                          __global float *variance, ulong variance_at, int kind,
                          float slope, uint span)
 {
-    x += x_at, y += y_at, weights += weights_at;
+    x += x_at, y += y_at, beside += beside_at, weights += weights_at;
     mean += mean_at, variance += variance_at;
 #if CPU_LIKE
     const uint first = get_group_id(0) * span, end = min(first + span, columns);
     uint i = first;
     for (; i + STRIP * VW <= end; i += STRIP * VW)
-        batch_strip(STRIP, parts, rows, columns, x + i, y + i, weights + i, mean + i,
-                    variance + i, kind, slope, end - i);
+        batch_strip(STRIP, parts, rows, columns, x + i, y + i, beside + i,
+                    weights + i, mean + i, variance + i, kind, slope, end - i);
     for (; i < end; i += VW)
-        batch_strip(1, parts, rows, columns, x + i, y + i, weights + i, mean + i,
-                    variance + i, kind, slope, end - i);
+        batch_strip(1, parts, rows, columns, x + i, y + i, beside + i, weights + i,
+                    mean + i, variance + i, kind, slope, end - i);
 #else
     __local float shared[LARGEST_GROUP];
     const uint wide = get_local_size(0) / span, share = get_local_id(0) / wide;
@@ -328,14 +337,18 @@ __kernel void batch_norm(uint parts, uint rows, uint columns,
     }
     for (uint r = share; r < n; r += span) {
         const ulong at = (ulong)r * columns + column;
-        y[at] = activate(kind, slope, (x[at] - m) * scale + bias);
+        float w = (x[at] - m) * scale + bias;
+        if (parts & ADDS)
+            w += beside[at];
+        y[at] = activate(kind, slope, w);
     }
 #endif
 }
 
 __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
                                   __global const float *x, ulong x_at,
-                                  __global float *signal, ulong signal_at,
+                                  __global const float *signal, ulong signal_at,
+                                  __global float *into, ulong into_at,
                                   __global const float *weights, ulong weights_at,
                                   __global const float *mean, ulong mean_at,
                                   __global const float *variance,
@@ -343,16 +356,17 @@ __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
 {
     const learner l = LEARNER;
     const uint learnt = IS_HALTED ? 0 : columns;
-    x += x_at, signal += signal_at, weights += weights_at;
+    x += x_at, signal += signal_at, into += into_at, weights += weights_at;
     mean += mean_at, variance += variance_at;
 #if CPU_LIKE
     const uint first = get_group_id(0) * span, end = min(first + span, learnt);
     uint i = first;
     for (; i + STRIP * VW <= end; i += STRIP * VW)
         batch_strip_backward(STRIP, parts, rows, columns, x + i, signal + i,
-                             weights + i, mean + i, variance + i, l, i, end - i);
+                             into + i, weights + i, mean + i, variance + i, l, i,
+                             end - i);
     for (; i < end; i += VW)
-        batch_strip_backward(1, parts, rows, columns, x + i, signal + i,
+        batch_strip_backward(1, parts, rows, columns, x + i, signal + i, into + i,
                              weights + i, mean + i, variance + i, l, i, end - i);
 #else
     __local float shared[LARGEST_GROUP];
@@ -374,7 +388,7 @@ __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
     for (uint r = share; r < n; r += span) {
         const ulong at = (ulong)r * columns + column;
         const float xhat = (x[at] - m) * root;
-        signal[at] = scale * (signal[at] - inverse * (plain + xhat * weighted));
+        into[at] = scale * (signal[at] - inverse * (plain + xhat * weighted));
     }
     if (share == 0 && n && (parts & AFFINE)) {
         learn(l, column, weighted, 1);
@@ -390,12 +404,14 @@ __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
 
 __kernel void layer_norm(uint parts, uint rows, uint positions, uint channels,
                          __global const float *x, ulong x_at, __global float *y,
-                         ulong y_at, __global const float *weights,
-                         ulong weights_at, __global float *kept, ulong kept_at,
-                         int kind, float slope, uint span)
+                         ulong y_at, __global const float *beside, ulong beside_at,
+                         __global const float *weights, ulong weights_at,
+                         __global float *kept, ulong kept_at, int kind,
+                         float slope, uint span)
 {
     const uint size = positions * channels;
-    x += x_at, y += y_at, weights += weights_at, kept += kept_at;
+    x += x_at, y += y_at, beside += beside_at;
+    weights += weights_at, kept += kept_at;
 #if CPU_LIKE
     const uint first = get_group_id(0) * span, end = min(first + span, rows);
     for (uint r = first; r < end; r++) {
@@ -405,8 +421,8 @@ __kernel void layer_norm(uint parts, uint rows, uint positions, uint channels,
         const float root = 1.0f / sqrt(variance + EPSILON);
         if (parts & KEEPS)
             kept[2 * r] = mean, kept[2 * r + 1] = root;
-        layer_row(parts, positions, channels, x + at, y + at, weights, mean, root,
-                  kind, slope);
+        layer_row(parts, positions, channels, x + at, y + at, beside + at, weights,
+                  mean, root, kind, slope);
     }
 #else
     __local float shared[GROUP];
@@ -427,6 +443,8 @@ __kernel void layer_norm(uint parts, uint rows, uint positions, uint channels,
         float v = (x[at + i] - mean) * root;
         if (parts & AFFINE)
             v = weights[c] * v + weights[channels + c];
+        if (parts & ADDS)
+            v += beside[at + i];
         y[at + i] = activate(kind, slope, v);
     }
 #endif
@@ -485,19 +503,20 @@ __kernel void layer_norm_gradient(uint parts, uint rows, uint positions,
 
 __kernel void layer_norm_backward(uint parts, uint rows, uint positions,
                                   uint channels, __global const float *x,
-                                  ulong x_at, __global float *signal,
-                                  ulong signal_at, __global const float *kept,
+                                  ulong x_at, __global const float *signal,
+                                  ulong signal_at, __global float *into,
+                                  ulong into_at, __global const float *kept,
                                   ulong kept_at, uint span)
 {
     const uint size = positions * channels;
-    x += x_at, signal += signal_at, kept += kept_at;
+    x += x_at, signal += signal_at, into += into_at, kept += kept_at;
     __global const float *gains = kept + 2 * rows;
 #if CPU_LIKE
     const uint first = get_group_id(0) * span, end = min(first + span, rows);
     for (uint r = first; r < end; r++)
         layer_row_backward(parts, positions, channels, x + (ulong)r * size,
-                           signal + (ulong)r * size, gains, kept[2 * r],
-                           kept[2 * r + 1]);
+                           signal + (ulong)r * size, into + (ulong)r * size, gains,
+                           kept[2 * r], kept[2 * r + 1]);
 #else
     __local float shared[GROUP];
     const uint r = get_group_id(0), item = get_local_id(0);
@@ -516,7 +535,7 @@ __kernel void layer_norm_backward(uint parts, uint rows, uint positions,
         const float u = parts & AFFINE ? gains[i % channels] * signal[at + i]
                                        : signal[at + i];
         const float xhat = (x[at + i] - mean) * root;
-        signal[at + i] = (u - (plain + xhat * weighted)) * root;
+        into[at + i] = (u - (plain + xhat * weighted)) * root;
     }
 #endif
 }
@@ -591,6 +610,7 @@ __kernel void blend(float momentum, __global const float *batch, ulong batch_at,
 #undef LARGEST_GROUP
 #undef AFFINE
 #undef FIXED
+#undef ADDS
 #undef KEEPS
 #undef LEARNER_ARGUMENTS
 #undef LEARNER

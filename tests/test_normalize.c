@@ -81,6 +81,7 @@ static void norms_agree(void **state)
                 .by_sample = i % 2,
                 .plain = i % 6 >= 4,
                 .updates = i % 6 / 2 == 1,
+                .beside = i / 6 % 2 == i % 2,
                 .activation = {(fal_phi)((i + i / 6) % FAL_PHIS), .01f}};
             check_shape(families[d], &shape);
         }

@@ -2,7 +2,13 @@
 #include "ops/grid.h"
 
 /* cl/normalize.cl: bits of `parts` */
-enum { PART_AFFINE = 1, PART_FIXED = 2, PART_KEEPS = 4, PART_UPDATES = 8 };
+enum {
+    PART_AFFINE = 1,
+    PART_FIXED = 2,
+    PART_KEEPS = 4,
+    PART_UPDATES = 8,
+    PART_ADDS = 16
+};
 
 /* GPU-like devices: how many items share a column and how large their group is, by
  * the column's length alone, so that sums keep their order; and the turns that all
@@ -38,7 +44,8 @@ static fal_status check(const fal_launches *list, const fal_norm *n, size_t colu
 static uint32_t parts_of(const fal_norm *n)
 {
     return (n->weights.buffer ? PART_AFFINE : 0) | (n->fixed ? PART_FIXED : 0) |
-           (n->kept.buffer ? PART_KEEPS : 0) | (n->update ? PART_UPDATES : 0);
+           (n->kept.buffer ? PART_KEEPS : 0) | (n->update ? PART_UPDATES : 0) |
+           (n->beside.buffer ? PART_ADDS : 0);
 }
 
 /* The last argument and the grid of a kernel that goes through columns of `lines`. */
@@ -68,6 +75,12 @@ static fal_status end_rows(fal_launches *list, size_t rows, size_t size)
                           (const size_t[3]){FAL_GROUP, 1, 1});
 }
 
+/* Where dL/dx goes. */
+static fal_view into(const fal_norm *n)
+{
+    return n->into.buffer ? n->into : n->signal;
+}
+
 static void add_activation(fal_launches *list, fal_activation activation)
 {
     fal_launch_int(list, (int32_t)activation.phi);
@@ -94,7 +107,7 @@ static void add_learner(fal_launches *list, const fal_norm *n)
 /* ---- batch norm ---------------------------------------------------------- */
 
 static fal_status begin_batch(fal_launches *list, const char *kernel,
-                              const fal_norm *n, fal_view second)
+                              const fal_norm *n, fal_view second, fal_view third)
 {
     size_t lines = n->rows * n->positions;
     fal_status status = check(list, n, lines, 0);
@@ -109,6 +122,7 @@ static fal_status begin_batch(fal_launches *list, const char *kernel,
     fal_launch_uint(list, (uint32_t)n->channels);
     fal_launch_view(list, n->input);
     fal_launch_view(list, second);
+    fal_launch_view(list, third);
     fal_launch_view(list, n->weights);
     fal_launch_view(list, n->mean);
     fal_launch_view(list, n->variance);
@@ -117,7 +131,8 @@ static fal_status begin_batch(fal_launches *list, const char *kernel,
 
 fal_status fal_batch_norm_add(fal_launches *list, const fal_norm *norm)
 {
-    fal_status status = begin_batch(list, "batch_norm", norm, norm->output);
+    fal_status status = begin_batch(list, "batch_norm", norm, norm->output,
+                                    norm->beside);
     if (status)
         return status;
     add_activation(list, norm->activation);
@@ -126,8 +141,8 @@ fal_status fal_batch_norm_add(fal_launches *list, const fal_norm *norm)
 
 fal_status fal_batch_norm_backward_add(fal_launches *list, const fal_norm *norm)
 {
-    fal_status status = begin_batch(list, "batch_norm_backward", norm,
-                                    norm->signal);
+    fal_status status = begin_batch(list, "batch_norm_backward", norm, norm->signal,
+                                    into(norm));
     if (status)
         return status;
     add_learner(list, norm);
@@ -163,6 +178,7 @@ fal_status fal_layer_norm_add(fal_launches *list, const fal_norm *norm)
     fal_status status = begin_layer(list, "layer_norm", norm, norm->output);
     if (status)
         return status;
+    fal_launch_view(list, norm->beside);
     fal_launch_view(list, norm->weights);
     fal_launch_view(list, norm->kept);
     add_activation(list, norm->activation);
@@ -188,6 +204,7 @@ fal_status fal_layer_norm_backward_add(fal_launches *list, const fal_norm *norm)
         status = begin_layer(list, "layer_norm_backward", norm, norm->signal);
     if (status)
         return status;
+    fal_launch_view(list, into(norm));
     fal_launch_view(list, norm->kept);
     return end_rows(list, norm->rows, norm->positions * norm->channels);
 }

@@ -111,6 +111,7 @@ static fal_status check_norms(fal_device *device, int by_sample, double *worst)
             .by_sample = by_sample,
             .plain = i % 2,
             .updates = i % 4 == 2,
+            .beside = i % 3 == 1,
             .activation = {(fal_phi)(i % FAL_PHIS), .01f},
         };
         status = fal_check_norm(device, &shape, 0, worst);
@@ -149,6 +150,99 @@ static fal_status running(fal_device *device, double *worst)
     *worst = 0;
     for (size_t i = 0; i < 2 * COUNT(COUNTS) && !status; i++)
         status = fal_check_running(device, COUNTS[i / 2], i % 2, worst);
+    return status;
+}
+
+/* One size and stride for all: images, height, width, channels, window, stride */
+static fal_pool pool_of(const size_t s[7])
+{
+    return (fal_pool){.images = s[0],
+                      .height = s[1],
+                      .width = s[2],
+                      .channels = s[3],
+                      .high = s[4],
+                      .wide = s[5],
+                      .stride = s[6],
+                      .out_height = (s[1] - s[4]) / s[6] + 1,
+                      .out_width = (s[2] - s[5]) / s[6] + 1};
+}
+
+/* Windows side by side, that overlap, with a rest and gaps, and as large as a map */
+static fal_status pool(fal_device *device, double *worst)
+{
+    static const size_t shapes[][7] = {
+        {1, 1, 1, 1, 1, 1, 1},   {3, 8, 8, 17, 2, 2, 2}, {2, 7, 5, 35, 3, 3, 2},
+        {2, 11, 13, 3, 2, 2, 3}, {5, 4, 6, 67, 4, 6, 1}, {2, 5, 6, 19, 2, 3, 1}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
+        fal_pool p = pool_of(shapes[i / 4]);
+        p.average = i % 2;
+        p.accumulate = i % 4 / 2;
+        p.derivative = (fal_activation){(fal_phi)(i % 3), .01f};
+        status = fal_check_pool(device, &p, 0, worst);
+        if (!status)
+            status = fal_check_pool_backward(device, &p, 0, worst);
+    }
+    return status;
+}
+
+/* The identity, strides and more channels */
+static fal_status join(fal_device *device, double *worst)
+{
+    static const fal_shortcut shapes[] = {
+        {1, 1, 1, 1, 1, 1},  {3, 5, 7, 19, 1, 19}, {2, 8, 8, 16, 2, 32},
+        {2, 7, 5, 3, 3, 20}, {3, 4, 4, 33, 1, 66}, {2, 5, 5, 17, 2, 17}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+        fal_activation activation = {(fal_phi)(i % FAL_PHIS), .01f};
+        status = fal_check_join(device, &shapes[i / 2], activation, 0, worst);
+        if (!status)
+            status = fal_check_join_backward(device, &shapes[i / 2], i % 2, worst);
+    }
+    return status;
+}
+
+static fal_status sum(fal_device *device, double *worst)
+{
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(COUNTS) && !status; i++) {
+        fal_activation derivative = {(fal_phi)(i % FAL_PHIS), .01f};
+        status = fal_check_sum(device, COUNTS[i / 2], derivative, worst);
+    }
+    return status;
+}
+
+static fal_status spread(fal_device *device, double *worst)
+{
+    /* Rows, positions, channels */
+    static const size_t shapes[][3] = {{1, 1, 1}, {3, 49, 17}, {17, 4, 64}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 4];
+        fal_activation derivative = {(fal_phi)(i % 4), .01f};
+        status = fal_check_spread(device, s[0], s[1], s[2], derivative, worst);
+    }
+    return status;
+}
+
+static fal_status dropout(fal_device *device, double *worst)
+{
+    /* Rows, positions, channels */
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {37, 1, 131}, {3, 49, 17}, {5, 64, 16}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 2];
+        fal_random numbers = {.seed = 0x123456789abcdef0, .purpose = 4, .layer = 3};
+        numbers.draw = (uint32_t)i;
+        status = fal_check_dropout(device, &numbers, i % 2 ? .5 : .1, s[0], s[1],
+                                   s[2], worst);
+    }
     return status;
 }
 
@@ -417,6 +511,11 @@ const fal_check fal_checks[] = {
     {"layer_norm", layer_norm},
     {"center", center},
     {"running", running},
+    {"pool", pool},
+    {"join", join},
+    {"sum", sum},
+    {"spread", spread},
+    {"dropout", dropout},
     {"momentum", momentum},
     {"newton_schulz", newton_schulz},
     {"update", update},

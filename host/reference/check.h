@@ -7,10 +7,13 @@
 #define FAL_CHECK_H
 
 #include "ops/conv.h"
+#include "ops/dropout.h"
 #include "ops/gemm.h"
+#include "ops/join.h"
 #include "ops/loss.h"
 #include "ops/normalize.h"
 #include "ops/optimize.h"
+#include "ops/pool.h"
 #include "ops/random.h"
 #include "ops/teacher_student.h"
 
@@ -53,6 +56,8 @@ fal_status fal_check_update(fal_device *device, const fal_update *settings,
 typedef struct fal_check_norm_shape {
     size_t rows, positions, channels;
     int by_sample, plain, updates;
+    int beside; /* something is added before the activation; backward goes out of
+                 * place */
     fal_activation activation; /* of the forward pass */
 } fal_check_norm_shape;
 
@@ -98,6 +103,30 @@ fal_status fal_check_gram(fal_device *device, size_t rows, size_t columns,
 fal_status fal_check_teacher_student(fal_device *device,
                                      const fal_teacher_student *is, size_t runs,
                                      double *worst);
+
+/* `shape` says sizes, average, accumulate and derivative. */
+fal_status fal_check_pool(fal_device *device, const fal_pool *shape, int wild,
+                          double *worst);
+fal_status fal_check_pool_backward(fal_device *device, const fal_pool *shape,
+                                   int wild, double *worst);
+
+/* In place. */
+fal_status fal_check_join(fal_device *device, const fal_shortcut *shortcut,
+                          fal_activation activation, int wild, double *worst);
+fal_status fal_check_join_backward(fal_device *device, const fal_shortcut *shortcut,
+                                   int accumulate, double *worst);
+
+/* Without a stored output where `derivative` is linear. */
+fal_status fal_check_sum(fal_device *device, size_t count,
+                         fal_activation derivative, double *worst);
+fal_status fal_check_spread(fal_device *device, size_t rows, size_t positions,
+                            size_t channels, fal_activation derivative,
+                            double *worst);
+
+/* At the step whose draw is numbers->draw. */
+fal_status fal_check_dropout(fal_device *device, const fal_random *numbers,
+                             double rate, size_t rows, size_t positions,
+                             size_t channels, double *worst);
 
 /* `shape` says sizes, sources, what B's values are (but no magnitudes), accumulate,
  * alpha (with a scale then), beta (with

@@ -24,7 +24,7 @@ typedef struct work {
     fal_checker c;
     const fal_check_norm_shape *shape;
     size_t all, groups, channels;
-    float *x, *signal, *weights;
+    float *x, *beside, *signal, *weights;
     double *wide, *gain, *mean, *variance;
     fal_reference_norm norm;
     fal_norm device;
@@ -44,6 +44,7 @@ static void draw(work *w, int wild)
     fal_checker *c = &w->c;
     w->x = fal_checker_floats(c, w->all, -1, 1);
     w->signal = fal_checker_floats(c, w->all, -1, 1);
+    w->beside = w->shape->beside ? fal_checker_floats(c, w->all, -2, 2) : NULL;
     w->weights = fal_checker_floats(c, 2 * w->channels, -2, 2);
     for (size_t i = 0; w->weights && i < w->all; i++) {
         size_t channel = i % w->channels;
@@ -81,6 +82,8 @@ static void begin(work *w, fal_device *device, const fal_check_norm_shape *shape
                            .channels = shape->channels,
                            .activation = shape->activation};
     w->device.input = fal_checker_put(&w->c, w->all, w->x);
+    if (shape->beside)
+        w->device.beside = fal_checker_put(&w->c, w->all, w->beside);
     if (!shape->plain)
         w->device.weights = fal_checker_put(&w->c, 2 * w->channels, w->weights);
     if (!w->c.status)
@@ -119,9 +122,11 @@ static void compare_output(work *w, const float *y, const slack *slacks)
         double xhat = fal_reference_norm_xhat(&w->norm, w->mean, w->variance, i);
         double off = slacks[g].mean / sqrt(w->variance[g] + EPSILON) +
                      fabs(xhat) * (slacks[g].root + 4 * U);
+        double size = fabs(expected[i]) + 2;
+        if (w->beside)
+            expected[i] += (double)w->beside[i], size += fabs((double)w->beside[i]);
         double h = fal_reference_activate(w->shape->activation, expected[i]);
-        fal_checker_note(&w->c, y[i], h,
-                         gain * off + 8 * U * (fabs(expected[i]) + 2) + TINY);
+        fal_checker_note(&w->c, y[i], h, gain * off + 8 * U * size + TINY);
     }
 }
 
@@ -327,6 +332,8 @@ fal_status fal_check_norm_backward(fal_device *device,
     fal_checker *c = &w.c;
     give_statistics(&w);
     w.device.signal = fal_checker_put(c, w.all, w.signal);
+    if (shape->beside)
+        w.device.into = fal_checker_put(c, w.all, NULL);
     w.device.gradient = fal_checker_put(c, 2 * w.channels, NULL);
     update.halted = fal_checker_put(c, 1, &flag);
     w.device.update = shape->updates ? &update : NULL;
@@ -336,7 +343,8 @@ fal_status fal_check_norm_backward(fal_device *device,
     if (!status)
         status = fal_launches_step(&c->launches, sizeof step, &step);
     fal_checker_run(c, status);
-    const float *signal = fal_checker_get(c, w.device.signal);
+    const float *signal = fal_checker_get(c, shape->beside ? w.device.into
+                                                           : w.device.signal);
     const float *weights = shape->plain
                                ? NULL
                                : fal_checker_get(c, shape->updates
