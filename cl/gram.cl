@@ -1,5 +1,5 @@
-/* Gram matrices in double of float matrices a, b [rows][columns], whose rows lie one
- * after the other:
+/* Gram matrices in double of float matrices a, b [rows][columns], `pitch` floats from
+ * one row to the next:
  *   out[i][j] <- sum over c of a[i][c] b[j][c]        side = rows
  *   out[i][j] <- sum over r of a[r][i] b[r][j]        side = columns, BY_COLUMN
  * SYMMETRIC: b is a; only blocks up to the diagonal are computed, and stored twice.
@@ -19,7 +19,7 @@
 #define SYMMETRIC_GRAM 2
 
 typedef struct gram_shape {
-    ulong rows, columns;
+    ulong rows, columns, pitch;
     uint parts;
 } gram_shape;
 
@@ -108,8 +108,8 @@ INLINE void tile_of_rows(gram_input a, gram_input b, gram_shape s, gram_output o
     const ulong whole = s.columns / DW * DW, last = s.rows - 1;
     doublev sum[MR][NR];
     gram_input from_a[MR], from_b[NR];
-    ALL for (int k = 0; k < MR; k++) from_a[k] = a + min(i + k, last) * s.columns;
-    ALL for (int k = 0; k < NR; k++) from_b[k] = b + min(j + k, last) * s.columns;
+    ALL for (int k = 0; k < MR; k++) from_a[k] = a + min(i + k, last) * s.pitch;
+    ALL for (int k = 0; k < NR; k++) from_b[k] = b + min(j + k, last) * s.pitch;
     ALL for (int k = 0; k < MR; k++)
         ALL for (int l = 0; l < NR; l++) sum[k][l] = 0;
     ROLL for (ulong c = 0; c < whole; c += DW)
@@ -135,9 +135,9 @@ INLINE void tile_of_columns(gram_input a, gram_input b, gram_shape s,
         sum[k] = 0;
     }
     ROLL for (ulong r = 0; r < s.rows; r++) {
-        const doublev v = load_doubles(b + r * s.columns + j, DW);
+        const doublev v = load_doubles(b + r * s.pitch + j, DW);
         ALL for (int k = 0; k < MR; k++)
-            sum[k] = fma((doublev)(from_a[k][r * s.columns]), v, sum[k]);
+            sum[k] = fma((doublev)(from_a[k][r * s.pitch]), v, sum[k]);
     }
     ROLL for (int k = 0; k < MR; k++)
         ROLL for (int l = 0; l < DW; l++)
@@ -187,7 +187,7 @@ INLINE void fill(__local double *part, gram_input x, gram_shape s, ulong first,
         const ulong i = first + line, at = k + place;
         const int inside = i < lines && at < depth;
         part[place * SHARED_PITCH + line] =
-            inside ? (double)x[by_column ? at * s.columns + i : i * s.columns + at]
+            inside ? (double)x[by_column ? at * s.pitch + i : i * s.pitch + at]
                    : 0.0;
     }
 }

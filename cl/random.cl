@@ -1,20 +1,17 @@
-/* Random tensors: the value of [rows][columns] at (r, c) is element c*rows + r
- * (turned; with rows of `channels` the row order is that of [channel][position]) or
- * r*columns + c of a stream (cl/common.cl: numbers).
+/* Random tensors [rows][columns], made of lines: their rows or, turned, their columns.
+ * Number p of line l is element l*length + p of a stream (cl/common.cl: numbers);
+ * where lines are maps, numbers are in the order [channel][position] and lie
+ * [position][channel].
  *
  * An item draws DRAWN elements at a time, in strides of the grid. */
-
-/* Row [channel][position] as it is stored, [position][channel] */
-INLINE ulong stored_row(ulong row, ulong rows, uint channels)
-{
-    const ulong positions = rows / channels;
-    return row % positions * channels + row / positions;
-}
 
 __kernel void random_fill(numbers of, ulong rows, ulong columns, int turned,
                           uint channels, __global float *values, ulong at)
 {
     const ulong n = rows * columns, stride = get_global_size(0) * DRAWN;
+    const ulong length = turned ? rows : columns, positions = length / channels;
+    /* From a number of a line to the next, and from line to line */
+    const ulong step = turned ? columns : 1, pitch = turned ? 1 : columns;
     values += at;
     for (ulong first = get_global_id(0) * DRAWN; first < n; first += stride) {
         float drawn[DRAWN];
@@ -26,13 +23,15 @@ __kernel void random_fill(numbers of, ulong rows, ulong columns, int turned,
 #else
         vstore4(draw(of, first / 4), 0, drawn);
 #endif
-        ulong row = first % rows, column = first / rows;
+        ulong line = first / length, position = first % positions;
+        uint channel = (uint)(first % length / positions);
         ROLL for (uint j = 0; j < DRAWN && first + j < n; j++) {
-            const ulong to = turned ? stored_row(row, rows, channels) * columns + column
-                                    : first + j;
-            values[to] = drawn[j];
-            if (++row == rows)
-                row = 0, column++;
+            values[line * pitch + (position * channels + channel) * step] = drawn[j];
+            if (++position < positions)
+                continue;
+            position = 0;
+            if (++channel == channels)
+                channel = 0, line++;
         }
     }
 }

@@ -545,13 +545,17 @@ typedef struct fal_trainer_options {
 
     double mirror_rate, mirror_decay; /* of wm alone: above 0, the decay at most 1;
                                        * 0: .01 */
+    const char
+        *dfa_conv; /* what dfa and drtp bring to a convolution: "map" (NULL), to
+                           * each of its units what is its own; "channel", the same to
+                           * all positions of a channel; of such layers alone */
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
             0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL, NULL,    \
-            NULL, 0, 0, 0                                                          \
+            NULL, 0, 0, 0, NULL                                                    \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 

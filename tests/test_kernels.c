@@ -438,15 +438,18 @@ static void random_numbers_agree(void **state)
     (void)state;
     for (size_t d = 0; d < device_count; d++)
         for (size_t i = 0; i < COUNT(sizes) * COUNT(sizes) * 6; i++) {
-            size_t rows = sizes[i / 6 / COUNT(sizes)];
-            size_t columns = sizes[i / 6 % COUNT(sizes)];
+            size_t positions = 1 + i % 5; /* of a map that a line is */
+            size_t lines = sizes[i / 6 / COUNT(sizes)];
+            size_t channels = sizes[i / 6 % COUNT(sizes)];
+            size_t rows = i % 2 ? positions * channels : lines;
+            size_t columns = i % 2 ? lines : positions * channels;
             fal_random random = {(fal_distribution)(i / 2 % 3),
                                  .7f,
                                  0xfedcba9876543210u + i,
                                  4,
                                  65536,
                                  1000000,
-                                 0};
+                                 positions > 1 ? (uint32_t)channels : 0};
             uint64_t before = devices[d]->allocated;
             double worst = 0;
             fal_status status = fal_check_random(devices[d], &random, rows, columns,

@@ -9,6 +9,11 @@ static size_t side_of(const fal_gram *gram)
     return gram->by_column ? gram->columns : gram->rows;
 }
 
+static size_t depth_of(const fal_gram *gram)
+{
+    return gram->by_column ? gram->rows : gram->columns;
+}
+
 static int is_symmetric(const fal_gram *gram)
 {
     return gram->a.buffer == gram->b.buffer && gram->a.offset == gram->b.offset;
@@ -20,15 +25,36 @@ static int is_symmetric(const fal_gram *gram)
 enum { BLOCK = 16 };
 enum { PART_BY_COLUMN = 1, PART_SYMMETRIC = 2 };
 typedef struct gram_shape {
-    cl_ulong rows, columns;
+    cl_ulong rows, columns, pitch;
     cl_uint parts;
 } gram_shape;
 
-/* Its result goes to element `at`, of doubles, of `out`. */
-static fal_status add(fal_launches *list, const fal_gram *gram, cl_mem out,
-                      size_t at)
+/* Long sums go in pieces, which are added up on the host: an item has no more turns to
+ * make, and a narrow matrix has work for many. */
+enum { PIECE = 16384 };
+
+static size_t pieces_of(const fal_gram *gram)
 {
-    const gram_shape shape = {gram->rows, gram->columns,
+    return (depth_of(gram) + PIECE - 1) / PIECE;
+}
+
+/* Piece number `piece` of it, a Gram matrix by itself */
+static fal_gram piece_of(const fal_gram *gram, size_t piece)
+{
+    size_t first = piece * PIECE, left = depth_of(gram) - first;
+    uint64_t skipped = gram->by_column ? first * gram->columns : first;
+    fal_gram part = *gram;
+    part.a.offset += skipped;
+    part.b.offset += skipped;
+    *(gram->by_column ? &part.rows : &part.columns) = left < PIECE ? left : PIECE;
+    return part;
+}
+
+/* Of rows `pitch` apart; its result goes to element `at`, of doubles, of `out`. */
+static fal_status add(fal_launches *list, const fal_gram *gram, size_t pitch,
+                      cl_mem out, size_t at)
+{
+    const gram_shape shape = {gram->rows, gram->columns, pitch,
                               (cl_uint)((gram->by_column ? PART_BY_COLUMN : 0) |
                                         (is_symmetric(gram) ? PART_SYMMETRIC : 0))};
     size_t blocks = (side_of(gram) + BLOCK - 1) / BLOCK;
@@ -45,9 +71,41 @@ static fal_status add(fal_launches *list, const fal_gram *gram, cl_mem out,
                           (const size_t[3]){items, 1, 1});
 }
 
-static size_t bytes_of(const fal_gram *gram)
+static size_t doubles_of(const fal_gram *gram)
 {
-    return side_of(gram) * side_of(gram) * sizeof(double);
+    return side_of(gram) * side_of(gram);
+}
+
+static fal_status add_pieces(fal_launches *list, const fal_gram *gram, cl_mem out,
+                             size_t at)
+{
+    fal_status status = FAL_OK;
+    for (size_t p = 0; p < pieces_of(gram) && !status; p++) {
+        const fal_gram part = piece_of(gram, p);
+        status = add(list, &part, gram->columns, out, at + p * doubles_of(gram));
+    }
+    return status;
+}
+
+/* The sum of its pieces, from element `at` on */
+static fal_status read_pieces(fal_device *device, const fal_gram *gram, cl_mem from,
+                              size_t at)
+{
+    size_t count = doubles_of(gram), bytes = count * sizeof *gram->out;
+    size_t pieces = pieces_of(gram);
+    fal_status status = fal_read(device, from, at * sizeof *gram->out, bytes,
+                                 gram->out);
+    double *part = pieces > 1 ? fal_allocate(count, sizeof *part) : NULL;
+    if (pieces > 1 && !part)
+        return FAL_ERROR_MEMORY;
+    for (size_t p = 1; p < pieces && !status; p++) {
+        status = fal_read(device, from, (at + p * count) * sizeof *part, bytes,
+                          part);
+        for (size_t i = 0; i < count; i++)
+            gram->out[i] += part[i];
+    }
+    fal_release(part);
+    return status;
 }
 
 static fal_status read_all(fal_device *device, const fal_gram *grams, size_t count,
@@ -56,8 +114,8 @@ static fal_status read_all(fal_device *device, const fal_gram *grams, size_t cou
     fal_status status = FAL_OK;
     size_t at = 0;
     for (size_t i = 0; i < count && !status; i++) {
-        status = fal_read(device, from, at, bytes_of(&grams[i]), grams[i].out);
-        at += bytes_of(&grams[i]);
+        status = read_pieces(device, &grams[i], from, at);
+        at += pieces_of(&grams[i]) * doubles_of(&grams[i]);
     }
     return status;
 }
@@ -66,13 +124,14 @@ static fal_status on_device(fal_device *device, const fal_gram *grams, size_t co
 {
     fal_launches list = {.device = device, .evaluation = 1};
     cl_mem out = NULL;
-    size_t bytes = 0, at = 0;
+    size_t doubles = 0, at = 0;
     for (size_t i = 0; i < count; i++)
-        bytes += bytes_of(&grams[i]);
-    fal_status status = fal_buffer_create(device, bytes, "Gram matrices", &out);
+        doubles += pieces_of(&grams[i]) * doubles_of(&grams[i]);
+    fal_status status = fal_buffer_create(device, doubles * sizeof(double),
+                                          "Gram matrices", &out);
     for (size_t i = 0; i < count && !status; i++) {
-        status = add(&list, &grams[i], out, at / sizeof(double));
-        at += bytes_of(&grams[i]);
+        status = add_pieces(&list, &grams[i], out, at);
+        at += pieces_of(&grams[i]) * doubles_of(&grams[i]);
     }
     if (!status)
         status = fal_launches_run(&list);
@@ -89,11 +148,6 @@ static fal_status on_device(fal_device *device, const fal_gram *grams, size_t co
  * their places are interleaved, [panel][place][PANEL], zeros behind the last. LINES of
  * one panel meet all of another at a time. */
 enum { PANEL = 8, LINES = 2 };
-
-static size_t depth_of(const fal_gram *gram)
-{
-    return gram->by_column ? gram->rows : gram->columns;
-}
 
 static size_t panels_of(const fal_gram *gram)
 {

@@ -89,6 +89,7 @@ static void trainer_options(fal_trainer_options *trainer,
     *trainer = (fal_trainer_options)FAL_TRAINER_OPTIONS;
     trainer->rule = cli_text(options, CLI_RULE_NAME);
     trainer->feedback = cli_text(options, CLI_FEEDBACK);
+    trainer->dfa_conv = cli_text(options, CLI_DFA_CONV);
     trainer->optimizer = cli_text(options, CLI_OPTIMIZER);
     trainer->schedule = "constant";
     trainer->learning_rate = 1e-6;

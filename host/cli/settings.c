@@ -243,6 +243,16 @@ fal_status cli_rules_check(const cli_options *options, const char *const *rules,
                                     "use the rule wm",
                          rules[0]),
                 options, mirror_options[i]);
+    if (strcmp(cli_text(options, CLI_DFA_CONV), "channel") == 0 &&
+        !any_has(options, rules, count, fal_rule_is_direct))
+        return cli_fail_option(
+            fal_fail(FAL_ERROR_ARGUMENT,
+                     compares ? "none of the rules is direct; leave it out, or "
+                                "compare dfa too"
+                              : "the rule %s is not direct; leave it out, or use "
+                                "the rule dfa",
+                     rules[0]),
+            options, CLI_DFA_CONV);
     if (compares || !cli_flag(options, CLI_FEEDBACK_LAW) ||
         any_has(options, rules, count, fal_rule_has_law))
         return FAL_OK;
@@ -270,6 +280,8 @@ static void rules_give_way(cli_options *options)
     if (!run_has(options, fal_rule_may_regenerate) ||
         run_has(options, fal_rule_learns_feedback))
         cli_drop_from_file(options, CLI_FEEDBACK);
+    if (!run_has(options, fal_rule_is_direct))
+        cli_drop_from_file(options, CLI_DFA_CONV);
     for (size_t i = 0; i < MIRROR_OPTIONS; i++)
         if (!run_has(options, has_mirror))
             cli_drop_from_file(options, mirror_options[i]);
@@ -365,6 +377,8 @@ static void resolve_feedback(cli_options *run, const char *name, int comparing)
         cli_unset(run, CLI_FEEDBACK_LAW);
     if (!fal_rule_may_regenerate(rule) && comparing)
         cli_set_text(run, CLI_FEEDBACK, "stored");
+    if (!fal_rule_is_direct(rule) && comparing)
+        cli_set_text(run, CLI_DFA_CONV, "map");
     if (!fal_rule_has_law(rule))
         return;
     int direct = fal_rule_is_direct(rule);
@@ -445,6 +459,7 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     trainer->schedule = cli_text(run, CLI_SCHEDULE);
     trainer->feedback_law = cli_text(run, CLI_FEEDBACK_LAW);
     trainer->feedback = cli_text(run, CLI_FEEDBACK);
+    trainer->dfa_conv = cli_text(run, CLI_DFA_CONV);
     if (cli_flag(run, CLI_MIRROR_RATE))
         trainer->mirror_rate = cli_real(run, CLI_MIRROR_RATE);
     if (cli_flag(run, CLI_MIRROR_DECAY))

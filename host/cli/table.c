@@ -137,6 +137,11 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "random feedback lies in memory, or is drawn from its seed whenever it is "
          "read: the same numbers, no memory; uniform laws only, and not where it "
          "learns"},
+    [CLI_DFA_CONV] =
+        {"dfa-conv", "map|channel", "map", CLI_CHOICE, NULL, CLI_RUNS | CLI_BENCH,
+         rule, RECORDED,
+         "what dfa and drtp bring to a convolution: to each unit of its "
+         "map what is its own, or to all positions of a channel the same"},
     [CLI_MIRROR_RATE] = {"mirror-rate", "RATE", NULL, CLI_REAL, &above_0, CLI_RUNS,
                          rule, RECORDED,
                          "of wm: how fast feedback learns in a mirror step (0.01)"},

@@ -50,6 +50,8 @@ typedef struct fal_route {
                         * no buffer: drawn while it is read */
     fal_random random; /* their law, seed and stream */
     float magnitude;   /* of signs that have all the same */
+    int spreads; /* direct on a map: B is [outputs][channels], and what it says
+                        * of a channel goes to all positions */
 } fal_route;
 
 /* `routes`: by weight layer number − 1, they say what a step needs; NULL in

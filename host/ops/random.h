@@ -16,7 +16,7 @@ typedef struct fal_random {
     float scale;
     uint64_t seed;
     uint32_t purpose, layer, draw;
-    uint32_t channels; /* of a turned tensor's rows, [position][channel]; 0: 1 */
+    uint32_t channels; /* of a line, [position][channel]; 0: 1 */
 } fal_random;
 
 /* What kernels take of it: cl/common.cl, `numbers`. */
@@ -30,7 +30,8 @@ fal_kernel_numbers fal_random_describe(const fal_random *random);
 
 /* Adds a launch that fills values [rows][columns]; not of FAL_ZERO. The element number
  * of (r, c) is c·rows + r if `turned` (our [in][out] numbered in PyTorch's order
- * [out][in], images as [channel][height][width]), else r·columns + c. */
+ * [out][in]), else r·columns + c; lines, the columns if turned, else the rows, that are
+ * maps are numbered [channel][height][width]. */
 fal_status fal_random_add(fal_launches *list, const fal_random *random,
                           fal_view values, size_t rows, size_t columns, int turned);
 

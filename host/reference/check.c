@@ -248,15 +248,19 @@ static fal_status dropout(fal_device *device, double *worst)
 
 static fal_status random_fill(fal_device *device, double *worst)
 {
-    static const size_t shapes[][2] = {{1, 1}, {3, 17}, {113, 331}};
+    /* Lines, their length, its channels */
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {3, 17, 1}, {7, 51, 3}, {113, 331, 1}};
     fal_status status = FAL_OK;
     *worst = 0;
     for (int kind = FAL_ZERO; kind <= FAL_NORMAL; kind++)
         for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
+            const size_t *s = shapes[i / 2];
             fal_random random = {
-                (fal_distribution)kind, .3f, 0x123456789abcdef0, 2, 7, 3, 1};
-            status = fal_check_random(device, &random, shapes[i / 2][0],
-                                      shapes[i / 2][1], i % 2, worst);
+                (fal_distribution)kind, .3f, 0x123456789abcdef0, 2, 7, 3,
+                (uint32_t)s[2]};
+            status = fal_check_random(device, &random, s[i % 2], s[1 - i % 2],
+                                      i % 2, worst);
         }
     return status;
 }

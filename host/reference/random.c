@@ -5,9 +5,10 @@ float fal_reference_random(const fal_random *random, size_t rows, size_t columns
                            int turned, size_t r, size_t c)
 {
     size_t channels = random->channels ? random->channels : 1;
-    size_t row = r % channels * (rows / channels) + r / channels;
-    uint64_t element = turned ? (uint64_t)c * rows + row
-                              : (uint64_t)r * columns + c;
+    size_t length = turned ? rows : columns, line = turned ? c : r;
+    size_t at = turned ? r : c;
+    size_t place = at % channels * (length / channels) + at / channels;
+    uint64_t element = (uint64_t)line * length + place;
     if (random->distribution == FAL_ZERO)
         return 0;
     if (random->distribution == FAL_UNIFORM)

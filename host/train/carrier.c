@@ -20,10 +20,11 @@ static int needs_room(const fal_trainer *t, unsigned number)
             !route->feedback.buffer);
 }
 
-static size_t floats_of(const fal_trainer *t, const fal_layer *layer)
+static size_t floats_of(const fal_trainer *t, unsigned number)
 {
-    int direct = fal_rule_is_direct(route_of(t, layer->number)->rule);
-    return (direct ? t->model->network.outputs : layer->inputs) * layer->outputs;
+    size_t rows, columns;
+    fal_trainer_matrix_shape(t, number, &rows, &columns);
+    return rows * columns;
 }
 
 /* Once, for all layers that need some. */
@@ -39,10 +40,7 @@ static fal_status make_room(fal_trainer *t)
     fal_arena_begin(&t->carriers, t->model->device, "carriers");
     for (unsigned l = 1; l <= count && !status; l++)
         if (needs_room(t, l))
-            status = fal_arena_place(
-                &t->carriers,
-                floats_of(t, fal_network_weight_layer(&t->model->network, l)),
-                &slots[l - 1]);
+            status = fal_arena_place(&t->carriers, floats_of(t, l), &slots[l - 1]);
     if (!status)
         status = fal_arena_make(&t->carriers);
     if (status) {
@@ -80,7 +78,7 @@ static fal_status make_signs(fal_trainer *t, const fal_layer *layer,
     fal_launches list = {.device = t->model->device, .evaluation = 1};
     fal_status status = fal_signs_add(
         &list, fal_arena_view(&t->model->parameters, layer->weight), magnitude,
-        route_of(t, layer->number)->magnitude, into, floats_of(t, layer));
+        route_of(t, layer->number)->magnitude, into, floats_of(t, layer->number));
     if (!status)
         status = fal_launches_run(&list);
     fal_launches_release(&list);

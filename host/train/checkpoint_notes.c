@@ -33,6 +33,11 @@ static void note_feedback(const fal_trainer *t, fal_notes *notes)
         fal_law_print(law, t->feedback_law);
     fal_notes_text(notes, "feedback_law", law);
     fal_notes_text(notes, "feedback", t->regenerates ? "regenerated" : "stored");
+    for (size_t i = 0; i < t->model->network.weights; i++)
+        if (t->routes[i].spreads) {
+            fal_notes_text(notes, "dfa_conv", "channel");
+            return;
+        }
 }
 
 /* "30,60"; "" of other schedules. */

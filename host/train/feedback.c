@@ -13,19 +13,61 @@ static int is_direct(const fal_route *route)
     return fal_rule_is_direct(route->rule);
 }
 
+static const fal_layer *layer_of(const fal_trainer *trainer, unsigned number)
+{
+    return fal_network_weight_layer(&trainer->model->network, number);
+}
+
+/* The layer whose rule speaks for a tensor, the first of those that end there; NULL: it
+ * is no layer's end. */
+static const fal_layer *owner_of(const fal_network *network, size_t tensor)
+{
+    for (size_t i = 0; i < tensor; i++)
+        if (network->layers[i].number && network->layers[i].end == tensor)
+            return &network->layers[i];
+    return NULL;
+}
+
+/* Whether a layer below takes its error from what is handed to a tensor: it does not
+ * get past one that a direct rule speaks for. */
+static int is_taken(const fal_trainer *trainer, size_t tensor)
+{
+    const fal_network *network = &trainer->model->network;
+    while (tensor > 0) {
+        const fal_layer *layer = &network->layers[tensor - 1];
+        const fal_layer *owner = owner_of(network, tensor);
+        if (owner && is_direct(&trainer->routes[owner->number - 1]))
+            return 0;
+        if (layer->number)
+            return trainer->routes[layer->number - 1].rule->path == FAL_PATH_LAYERS;
+        if (layer->is_join && is_taken(trainer, layer->beside))
+            return 1;
+        tensor = layer->from;
+    }
+    return 0;
+}
+
 int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number)
 {
-    return number > 1 && trainer->routes[number - 2].rule->path == FAL_PATH_LAYERS;
+    return is_taken(trainer, layer_of(trainer, number)->from);
+}
+
+int fal_trainer_is_direct(const fal_trainer *trainer, unsigned number)
+{
+    const fal_network *network = &trainer->model->network;
+    const fal_layer *layer = layer_of(trainer, number);
+    return is_direct(&trainer->routes[number - 1]) && number < network->weights &&
+           owner_of(network, layer->end) == layer;
 }
 
 /* The law of layer l counts where l hands the error down, or where it receives it
- * directly (l < L). */
+ * directly. */
 int fal_trainer_has_law(const fal_trainer *trainer, unsigned number)
 {
     const fal_route *route = &trainer->routes[number - 1];
     if (!fal_rule_has_law(route->rule))
         return 0;
-    return is_direct(route) ? number < trainer->model->network.weights
+    return is_direct(route) ? fal_trainer_is_direct(trainer, number)
                             : fal_trainer_hands_down(trainer, number);
 }
 
@@ -38,7 +80,7 @@ static int has_rule(const fal_trainer *trainer, int (*is_one)(const fal_rule *ru
     return 0;
 }
 
-/* A matrix in W_l's shape; or [outputs][units], direct. */
+/* A matrix in W_l's shape; or from the outputs to units or channels, direct. */
 static int has_matrix(const fal_trainer *trainer, unsigned number)
 {
     return fal_trainer_has_law(trainer, number) &&
@@ -53,15 +95,40 @@ static int is_stored(const fal_trainer *trainer, unsigned number)
 
 /* ---- options ------------------------------------------------------------- */
 
+/* *choice: the place of a name among two, the first where none is given. */
+static fal_status choose(const char *what, const char *name,
+                         const char *const known[2], int *choice)
+{
+    for (int i = 0; i < 2; i++)
+        if (strcmp(name ? name : known[0], known[i]) == 0) {
+            *choice = i;
+            return FAL_OK;
+        }
+    return fal_fail_unknown(what, name, known, 2);
+}
+
 static fal_status find_feedback(const char *name, int *regenerates)
 {
     static const char *const known[] = {"stored", "regenerated"};
-    for (int i = 0; i < 2; i++)
-        if (strcmp(name ? name : known[0], known[i]) == 0) {
-            *regenerates = i;
-            return FAL_OK;
-        }
-    return fal_fail_unknown("feedback", name, known, 2);
+    return choose("feedback", name, known, regenerates);
+}
+
+/* What a direct rule brings to the maps of convolutions. */
+static fal_status find_dfa_conv(fal_trainer *t)
+{
+    static const char *const known[] = {"map", "channel"};
+    const fal_network *network = &t->model->network;
+    int spreads = 0, any = 0;
+    fal_status status = choose("dfa_conv", t->options.dfa_conv, known, &spreads);
+    for (unsigned l = 1; l <= network->weights && spreads && !status; l++)
+        if (layer_of(t, l)->kernel && fal_trainer_is_direct(t, l))
+            any = t->routes[l - 1].spreads = 1;
+    if (status || any == spreads)
+        return status;
+    return fal_fail(FAL_ERROR_ARGUMENT,
+                    "dfa_conv 'channel': no convolution here learns by a direct "
+                    "rule (dfa, drtp), the rule is %s; leave it out",
+                    t->rule->name);
 }
 
 const fal_rule *fal_trainer_learner(const fal_trainer *t)
@@ -109,6 +176,8 @@ fal_status fal_trainer_find_routes(fal_trainer *t)
     fal_status status = fal_routes_make(t->routes, network, t->rule);
     if (!status)
         status = find_feedback(t->options.feedback, &t->regenerates);
+    if (!status)
+        status = find_dfa_conv(t);
     return status ? status : check_feedback(t);
 }
 
@@ -161,26 +230,46 @@ static fal_status check_law(const fal_trainer *trainer, const fal_route *route,
     return FAL_OK;
 }
 
+/* Of direct rules the units of a map count, whatever form B has. */
+static fal_random direct_law(const fal_trainer *trainer, const fal_layer *layer,
+                             fal_law law)
+{
+    size_t units = fal_layer_units(layer);
+    fal_random random = fal_law_resolve(law, trainer->model->network.outputs, units,
+                                        units);
+    if (layer->kernel && !trainer->routes[layer->number - 1].spreads)
+        random.channels = (uint32_t)layer->out.channels;
+    return random;
+}
+
 static fal_status resolve_law(fal_trainer *trainer, const fal_layer *layer)
 {
     fal_route *route = &trainer->routes[layer->number - 1];
-    size_t units = layer->outputs, outputs = trainer->model->network.outputs;
     int direct = is_direct(route);
     fal_law law;
     fal_status status = find_law(trainer, direct, &law);
     if (status)
         return status;
-    route->random = direct ? fal_law_resolve(law, outputs, units, units)
-                           : fal_law_resolve(law, layer->inputs, units, units);
+    route->random = direct ? direct_law(trainer, layer, law)
+                           : fal_model_law(law, layer);
     route->random.seed = trainer->options.feedback_seed;
     route->random.purpose = FAL_PURPOSE_FEEDBACK;
     route->random.layer = layer->number;
-    route->random.channels = (uint32_t)layer->in.channels;
     route->magnitude = (float)fal_law_deviation(&route->random);
     return check_law(trainer, route, law);
 }
 
 /* ---- matrices ------------------------------------------------------------ */
+
+void fal_trainer_matrix_shape(const fal_trainer *trainer, unsigned number,
+                              size_t *rows, size_t *columns)
+{
+    const fal_layer *layer = layer_of(trainer, number);
+    const fal_route *route = &trainer->routes[number - 1];
+    int direct = is_direct(route);
+    *rows = direct ? trainer->model->network.outputs : layer->inputs;
+    *columns = direct && !route->spreads ? fal_layer_units(layer) : layer->outputs;
+}
 
 /* What learns with the weights is laid out as they are, with a row for the bias: the
  * product that makes the step of both writes there too, and nobody reads it. */
@@ -188,32 +277,42 @@ static fal_status place_matrix(fal_trainer *trainer, const fal_layer *layer,
                                fal_slot *slot)
 {
     const fal_rule *rule = trainer->routes[layer->number - 1].rule;
-    size_t units = layer->outputs;
-    size_t rows = fal_rule_is_direct(rule) ? trainer->model->network.outputs
-                                           : layer->inputs;
     int follows = rule->learning == FAL_LEARNS_WITH_WEIGHTS && layer->has_bias;
+    size_t rows, columns;
+    fal_trainer_matrix_shape(trainer, layer->number, &rows, &columns);
     fal_status status = fal_arena_place(
-        &trainer->feedback, (uint64_t)(rows + (follows ? 1 : 0)) * units, slot);
-    slot->count = (uint64_t)rows * units;
+        &trainer->feedback, (uint64_t)(rows + (follows ? 1 : 0)) * columns, slot);
+    slot->count = (uint64_t)rows * columns;
     return status;
+}
+
+/* As files have it */
+static void shape_tensor(const fal_trainer *trainer, const fal_layer *layer,
+                         fal_tensor *tensor)
+{
+    const fal_route *route = &trainer->routes[layer->number - 1];
+    size_t outputs = trainer->model->network.outputs;
+    if (!is_direct(route))
+        fal_tensor_like_weight(tensor, layer);
+    else if (!route->spreads)
+        fal_tensor_like_output(tensor, layer, outputs);
+    else {
+        tensor->dimensions = 2;
+        tensor->shape[0] = outputs;
+        tensor->shape[1] = layer->outputs;
+    }
 }
 
 static fal_status place(fal_trainer *trainer, const fal_layer *layer)
 {
-    const fal_route *route = &trainer->routes[layer->number - 1];
-    int direct = is_direct(route);
-    size_t outputs = trainer->model->network.outputs;
     fal_slot *slot = &trainer->feedback_slots[layer->number - 1];
-    fal_tensor tensor = {.arena = &trainer->feedback, .dimensions = 2};
-    tensor.shape[0] = direct ? outputs : layer->outputs;
-    tensor.shape[1] = direct ? layer->outputs : layer->inputs;
-    tensor.turned = !direct;
-    tensor.channels = layer->in.channels;
+    fal_tensor tensor = {.arena = &trainer->feedback};
     fal_status status = FAL_OK;
+    shape_tensor(trainer, layer, &tensor);
     if (is_stored(trainer, layer->number))
         status = place_matrix(trainer, layer, slot);
     else
-        tensor.random = &route->random;
+        tensor.random = &trainer->routes[layer->number - 1].random;
     tensor.slot = *slot;
     return status ? status
                   : fal_tensor_add(&trainer->feedback_tensors, tensor, layer->name,
@@ -222,13 +321,11 @@ static fal_status place(fal_trainer *trainer, const fal_layer *layer)
 
 fal_status fal_trainer_draw(fal_trainer *trainer, unsigned number, fal_view view)
 {
-    const fal_layer *layer = fal_network_weight_layer(&trainer->model->network,
-                                                      number);
     const fal_route *route = &trainer->routes[number - 1];
-    int direct = is_direct(route);
-    size_t rows = direct ? trainer->model->network.outputs : layer->inputs;
+    size_t rows, columns;
+    fal_trainer_matrix_shape(trainer, number, &rows, &columns);
     return fal_random_fill(trainer->model->device, &route->random, view, rows,
-                           layer->outputs, !direct);
+                           columns, !is_direct(route));
 }
 
 static fal_status place_all(fal_trainer *trainer)
@@ -236,7 +333,7 @@ static fal_status place_all(fal_trainer *trainer)
     const fal_network *network = &trainer->model->network;
     fal_status status = FAL_OK;
     for (unsigned l = 1; l <= network->weights && !status; l++) {
-        const fal_layer *layer = fal_network_weight_layer(network, l);
+        const fal_layer *layer = layer_of(trainer, l);
         if (fal_trainer_has_law(trainer, l))
             status = resolve_law(trainer, layer);
         if (!status && has_matrix(trainer, l))

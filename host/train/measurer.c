@@ -42,9 +42,8 @@ static fal_status list_tensors(fal_measurer *m)
         const fal_layer *layer = fal_network_weight_layer(network, l);
         size_t index = fal_network_index(network, layer);
         fal_tensor tensor = {.arena = &m->workspace.arena,
-                             .slot = m->workspace.references[index],
-                             .shape = {m->workspace.rows, layer->outputs},
-                             .dimensions = 2};
+                             .slot = m->workspace.references[index]};
+        fal_tensor_like_output(&tensor, layer, m->workspace.rows);
         status = fal_tensor_add(&m->tensors, tensor, layer->name,
                                 "reference_delta");
         tensor.slot = m->workspace.carried[index];

@@ -38,15 +38,22 @@ static fal_status fill(fal_model *model, fal_random random, const fal_slot *slot
                            1);
 }
 
+fal_random fal_model_law(fal_law law, const fal_layer *layer)
+{
+    size_t kernel = layer->kernel ? layer->kernel * layer->kernel : 1;
+    fal_random random = fal_law_resolve(law, layer->inputs, kernel * layer->outputs,
+                                        layer->outputs);
+    random.channels = (uint32_t)layer->in.channels;
+    return random;
+}
+
 static fal_status draw_layer(fal_model *model, const fal_layer *layer,
                              uint64_t seed)
 {
-    fal_random random = fal_law_resolve(model->weight_law, layer->inputs,
-                                        layer->outputs, layer->outputs);
+    fal_random random = fal_model_law(model->weight_law, layer);
     random.seed = seed;
     random.layer = layer->number;
     random.purpose = FAL_PURPOSE_WEIGHT;
-    random.channels = (uint32_t)layer->in.channels;
     fal_status status = fill(model, random, &layer->weight, layer->inputs,
                              layer->outputs);
     if (status || !layer->has_bias)

@@ -54,6 +54,10 @@ fal_status fal_model_resize(const fal_model *model, fal_arrays *arrays, void **o
  * message says what is not. */
 fal_status fal_model_fits(const fal_model *model, const fal_arrays *data, int loss);
 
+/* What a law says of a matrix in the shape of a layer's weights; the fans of a
+ * convolution count its kernel. */
+fal_random fal_model_law(fal_law law, const fal_layer *layer);
+
 /* "cross-entropy" (NULL the same) or "mse". */
 fal_status fal_loss_find(const char *name, int *loss);
 const char *fal_loss_name(int loss);

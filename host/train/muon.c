@@ -1,5 +1,5 @@
 /* Muon: the weights of hidden layers are updated as matrices, by launches that come
- * after all gradients. A matrix is mixed with its momentum into the place where adamw
+ * after all gradients; those of a convolution as the flattened one, [out][in·k·k]. A matrix is mixed with its momentum into the place where adamw
  * keeps squares of the other parameters, and orthogonalized between there and the
  * place of its gradient, or a spare one where gradients are kept. */
 #include "device/memory.h"
@@ -8,10 +8,23 @@
 
 #include <math.h>
 
+/* Of the network, in the order of its text */
+static int is_first_convolution(const fal_network *network, const fal_layer *layer)
+{
+    if (!layer->kernel)
+        return 0;
+    for (unsigned l = 1; l < layer->number; l++)
+        if (fal_network_weight_layer(network, l)->kernel)
+            return 0;
+    return 1;
+}
+
 int fal_trainer_is_muons(const fal_trainer *t, const fal_layer *layer)
 {
+    const fal_network *network = &t->model->network;
     return t->optimizer == FAL_MUON && layer->number > 0 &&
-           layer->number < t->model->network.weights;
+           layer->number < network->weights &&
+           !is_first_convolution(network, layer);
 }
 
 /* Where a matrix has its room. */

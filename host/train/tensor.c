@@ -12,11 +12,36 @@ size_t fal_tensor_floats(const fal_tensor *tensor)
     return floats;
 }
 
-/* Place of stored input i = position·channels + channel outside. */
+/* Behind the first dimension */
+static size_t line_of(const fal_tensor *tensor)
+{
+    return fal_tensor_floats(tensor) / tensor->shape[0];
+}
+
+static size_t positions_of(const fal_tensor *tensor)
+{
+    return tensor->channels ? line_of(tensor) / tensor->channels : line_of(tensor);
+}
+
+/* Place of number i = position·channels + channel of a line outside. */
 static size_t outside(const fal_tensor *tensor, size_t i)
 {
-    size_t positions = tensor->shape[1] / tensor->channels;
-    return i % tensor->channels * positions + i / tensor->channels;
+    size_t positions = positions_of(tensor), channels = line_of(tensor) / positions;
+    return i % channels * positions + i / channels;
+}
+
+/* Lines that are no maps lie as they are outside. */
+static int is_plain(const fal_tensor *tensor)
+{
+    return !tensor->turned && (tensor->channels <= 1 || positions_of(tensor) == 1);
+}
+
+static void move(float *stored, float *value, int to_values)
+{
+    if (to_values)
+        *value = *stored;
+    else
+        *stored = *value;
 }
 
 /* Between stored [in][out] and values [out][in], in blocks that stay in the cache. */
@@ -24,17 +49,36 @@ static void turn(const fal_tensor *tensor, float *stored, float *values,
                  int to_values)
 {
     enum { BLOCK = 32 };
-    size_t out = tensor->shape[0], in = tensor->shape[1];
+    size_t out = tensor->shape[0], in = line_of(tensor);
     for (size_t i0 = 0; i0 < in; i0 += BLOCK)
         for (size_t o0 = 0; o0 < out; o0 += BLOCK)
             for (size_t i = i0; i < in && i < i0 + BLOCK; i++) {
                 size_t place = outside(tensor, i);
                 for (size_t o = o0; o < out && o < o0 + BLOCK; o++)
-                    if (to_values)
-                        values[o * in + place] = stored[i * out + o];
-                    else
-                        stored[i * out + o] = values[o * in + place];
+                    move(&stored[i * out + o], &values[o * in + place], to_values);
             }
+}
+
+/* Between stored [lines][positions][channels] and values [lines][channels][positions].
+ */
+static void permute(const fal_tensor *tensor, float *stored, float *values,
+                    int to_values)
+{
+    size_t lines = tensor->shape[0], length = line_of(tensor);
+    for (size_t i = 0; i < length; i++) {
+        size_t place = outside(tensor, i);
+        for (size_t l = 0; l < lines; l++)
+            move(&stored[l * length + i], &values[l * length + place], to_values);
+    }
+}
+
+static void convert(const fal_tensor *tensor, float *stored, float *values,
+                    int to_values)
+{
+    if (tensor->turned)
+        turn(tensor, stored, values, to_values);
+    else
+        permute(tensor, stored, values, to_values);
 }
 
 static fal_status check_values(const fal_tensor *tensor, const float *values,
@@ -57,7 +101,7 @@ static fal_status read_stored(const fal_tensor *tensor, float *values, size_t co
     if (!tensor->random)
         return fal_arena_read(tensor->arena, slot, values);
     fal_device *device = tensor->arena->device;
-    size_t columns = tensor->shape[tensor->turned ? 0 : 1];
+    size_t columns = tensor->turned ? tensor->shape[0] : line_of(tensor);
     fal_view view = {NULL, 0};
     fal_status status = fal_buffer_create(device, count * sizeof *values,
                                           tensor->arena->what, &view.buffer);
@@ -75,14 +119,14 @@ fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count
     fal_status status = check_values(tensor, values, count);
     if (status)
         return status;
-    if (!tensor->turned)
+    if (is_plain(tensor))
         return read_stored(tensor, values, count);
     float *stored = fal_allocate(count, sizeof *stored);
     if (!stored)
         return FAL_ERROR_MEMORY;
     status = read_stored(tensor, stored, count);
     if (!status)
-        turn(tensor, stored, values, 1);
+        convert(tensor, stored, values, 1);
     fal_release(stored);
     return status;
 }
@@ -93,12 +137,12 @@ fal_status fal_tensor_write(const fal_tensor *tensor, const float *values,
     fal_status status = check_values(tensor, values, count);
     if (status)
         return status;
-    if (!tensor->turned)
+    if (is_plain(tensor))
         return fal_arena_write(tensor->arena, tensor->slot, values);
     float *stored = fal_allocate(count, sizeof *stored);
     if (!stored)
         return FAL_ERROR_MEMORY;
-    turn(tensor, stored, (float *)values, 0);
+    convert(tensor, stored, (float *)values, 0);
     status = fal_arena_write(tensor->arena, tensor->slot, stored);
     fal_release(stored);
     return status;
@@ -116,6 +160,44 @@ fal_status fal_tensor_add(fal_tensor_list *list, fal_tensor tensor,
     return FAL_OK;
 }
 
+static void shape_as_map(fal_tensor *tensor, size_t lines, size_t channels,
+                         size_t height, size_t width)
+{
+    const size_t shape[4] = {lines, channels, height, width};
+    memcpy(tensor->shape, shape, sizeof shape);
+    tensor->dimensions = 4;
+    tensor->channels = channels;
+}
+
+void fal_tensor_like_weight(fal_tensor *tensor, const fal_layer *layer)
+{
+    tensor->turned = 1;
+    if (layer->kernel) {
+        shape_as_map(tensor, layer->outputs, layer->in.channels, layer->kernel,
+                     layer->kernel);
+        return;
+    }
+    tensor->shape[0] = layer->outputs;
+    tensor->shape[1] = layer->inputs;
+    tensor->dimensions = 2;
+    tensor->channels = layer->in.channels;
+}
+
+void fal_tensor_like_output(fal_tensor *tensor, const fal_layer *layer,
+                            size_t lines)
+{
+    tensor->turned = 0;
+    if (layer->kernel) {
+        shape_as_map(tensor, lines, layer->out.channels, layer->out.height,
+                     layer->out.width);
+        return;
+    }
+    tensor->shape[0] = lines;
+    tensor->shape[1] = fal_layer_units(layer);
+    tensor->dimensions = 2;
+    tensor->channels = 0;
+}
+
 fal_status fal_tensor_add_layer(fal_tensor_list *list, const fal_arena *arena,
                                 const fal_layer *layer, const char *ending)
 {
@@ -126,12 +208,8 @@ fal_status fal_tensor_add_layer(fal_tensor_list *list, const fal_arena *arena,
                          .dimensions = 1};
     fal_tensor weight = vector;
     fal_status status = FAL_OK;
-    if (layer->number) {
-        weight.shape[1] = layer->inputs;
-        weight.dimensions = 2;
-        weight.turned = 1;
-        weight.channels = layer->in.channels;
-    }
+    if (layer->number)
+        fal_tensor_like_weight(&weight, layer);
     snprintf(what, sizeof what, "weight%s", ending);
     if (layer->has_weight)
         status = fal_tensor_add(list, weight, layer->name, what);

@@ -5,20 +5,28 @@
 #include "net/network.h"
 #include "ops/random.h"
 
-/* One tensor of an arena. `turned`: stored [in][out], outside [out][in]; where `in` is
- * an image it is stored [height][width][channels], outside [channels][height][width]. */
+/* One tensor of an arena. `turned`: stored [in][out], outside [out][in …]; else stored
+ * and outside [lines][…]. Of maps, and of the kernels of a convolution, what is behind
+ * the first dimension is stored [height][width][channels], outside
+ * [channels][height][width]. */
 typedef struct fal_tensor {
     char name[96];
     const fal_arena *arena;
     fal_slot slot;
     size_t shape[4], dimensions; /* outside */
     int turned;
-    size_t channels; /* of a turned tensor's input */
+    size_t channels; /* of maps and kernels; 0: 1 */
     const fal_random
         *random; /* it lies nowhere, and is drawn to be read; or NULL */
 } fal_tensor;
 
 size_t fal_tensor_floats(const fal_tensor *tensor);
+
+/* Makes it a matrix in the shape of a layer's weights; or values for all units of a
+ * layer, of so many samples or classes. Arena and slot stay. */
+void fal_tensor_like_weight(fal_tensor *tensor, const fal_layer *layer);
+void fal_tensor_like_output(fal_tensor *tensor, const fal_layer *layer,
+                            size_t lines);
 
 /* `count` must be the tensor's. Both wait for the device. */
 fal_status fal_tensor_read(const fal_tensor *tensor, float *values, size_t count);

@@ -93,7 +93,8 @@ static fal_status keep_standardize(fal_trainer_options *o)
         if (strcmp(given, known[i]) == 0) {
             o->standardize = known[i];
             o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law =
-                o->milestones = o->feedback = o->loss_reduction = NULL;
+                o->milestones = o->feedback = o->loss_reduction = o->dfa_conv =
+                    NULL;
             return FAL_OK;
         }
     return fal_fail_unknown("standardisation", given, known, 3);
@@ -391,10 +392,9 @@ static fal_status list_layer(fal_trainer *t, size_t index)
 {
     const fal_layer *layer = &t->model->network.layers[index];
     fal_tensor delta = {.arena = &t->workspace.arena,
-                        .slot = t->workspace.deltas[index],
-                        .shape = {t->workspace.rows, layer->outputs},
-                        .dimensions = 2};
+                        .slot = t->workspace.deltas[index]};
     fal_status status = FAL_OK;
+    fal_tensor_like_output(&delta, layer, t->workspace.rows);
     if (keeps_gradients(t))
         status = fal_tensor_add_layer(&t->gradient_tensors, &t->gradients, layer,
                                       ".gradient");

@@ -101,13 +101,18 @@ fal_status fal_trainer_make_feedback(fal_trainer *trainer);
 /* Whether a layer's rule draws anew what is in `random`, at each step. */
 int fal_trainer_redraws(const fal_trainer *trainer, const fal_random *random);
 
-/* Whether a layer hands the error down to the one below; whether its feedback law
- * counts, since it does so by that law, or receives the error by it. */
+/* Whether a layer hands the error down to a layer below; whether it has it directly, by
+ * its own B; whether its feedback law counts for one of both. */
 int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number);
+int fal_trainer_is_direct(const fal_trainer *trainer, unsigned number);
 int fal_trainer_has_law(const fal_trainer *trainer, unsigned number);
 
 /* The rule of a layer that changes its feedback; NULL: none does. */
 const fal_rule *fal_trainer_learner(const fal_trainer *trainer);
+
+/* Of a layer's B or R, as it is stored or drawn. */
+void fal_trainer_matrix_shape(const fal_trainer *trainer, unsigned number,
+                              size_t *rows, size_t *columns);
 
 /* Sets the draw of an R that is the step's, before it is read; B or R as it is or would
  * be stored; the bytes of those that are not. */
@@ -127,7 +132,8 @@ fal_status fal_trainer_carrier(fal_trainer *trainer, unsigned number,
                                fal_view *view);
 
 /* host/train/muon.c: whether the optimizer is Muon and this weight one of its
- * matrices, those of all hidden layers; and the launches that update them. */
+ * matrices, those of all hidden layers but the first convolution; and the launches that
+ * update them. */
 int fal_trainer_is_muons(const fal_trainer *trainer, const fal_layer *layer);
 fal_status fal_trainer_make_muon(fal_trainer *trainer);
 

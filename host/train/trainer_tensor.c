@@ -186,12 +186,12 @@ static fal_status find_feedback(const fal_trainer *t, const char *layer,
 static fal_status check_numbers(const fal_tensor *tensor, const float *values,
                                 size_t count)
 {
-    size_t floats = fal_tensor_floats(tensor);
+    size_t floats = fal_tensor_floats(tensor), lines = tensor->shape[0];
     if (count != floats)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "%s has %zu numbers, not %zu: [%zu][%zu]", tensor->name,
-                        floats, count, tensor->shape[tensor->turned],
-                        tensor->shape[!tensor->turned]);
+                        floats, count, tensor->turned ? floats / lines : lines,
+                        tensor->turned ? lines : floats / lines);
     for (size_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
             return fal_fail(FAL_ERROR_ARGUMENT, "%s, number %zu: %g is not finite",
