@@ -549,13 +549,24 @@ typedef struct fal_trainer_options {
         *dfa_conv; /* what dfa and drtp bring to a convolution: "map" (NULL), to
                            * each of its units what is its own; "channel", the same to
                            * all positions of a channel; of such layers alone */
+
+    /* What is done to the images of training batches, anew at each step: "crop:P" moves
+     * them by up to P pixels each way, "flip" turns half of them left to right, and
+     * "crop:4,flip" does both, in that order; NULL: nothing. Of row r of step t the
+     * noise seed draws dy and dx from -P to P and whether it turns: pixel (y, x) comes
+     * from (y + dy, x + dx); where that is outside it is black, 0 as the data set has
+     * it, as PyTorch pads before it normalizes. fal_trainer_step augments its rows too,
+     * and measuring augments as the step that would come next (but not
+     * fal_trainer_measure_dataset); evaluation and prediction do not. Errors: rows of
+     * numbers, which are no images; P not below height and width */
+    const char *augment;
 } fal_trainer_options;
 
 #define FAL_TRAINER_OPTIONS                                                        \
     {                                                                              \
         sizeof(fal_trainer_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, -1, 0, \
             0, 128, 0, 100, 0, 1, 1, 1, 0, 0, NULL, .1, 0, 0, 0, 0, NULL, NULL,    \
-            NULL, 0, 0, 0, NULL                                                    \
+            NULL, 0, 0, 0, NULL, NULL                                              \
     }
 FAL_API void fal_trainer_options_init(fal_trainer_options *options, size_t size);
 

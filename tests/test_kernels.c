@@ -476,9 +476,9 @@ static void batches_agree(void **state)
             const size_t *s = shapes[i / 2];
             uint64_t before = devices[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_gather(devices[d],
-                                                 i % 2 ? FAL_BYTES : FAL_FLOATS,
-                                                 s[0], s[1], s[2], s[3], &worst);
+            fal_status status = fal_check_gather(
+                devices[d], i % 2 ? FAL_BYTES : FAL_FLOATS, s[0], s[1], s[2], s[3],
+                1, NULL, &worst);
             judge(devices[d], before, status, worst, "batch", s[0], s[1]);
         }
 }
@@ -566,7 +566,7 @@ static fal_status small_check(fal_device *device, size_t which)
     case 6:
         return fal_check_clip(device, 3, 1, 0, &worst);
     }
-    return fal_check_gather(device, FAL_BYTES, 3, 3, 1, 0, &worst);
+    return fal_check_gather(device, FAL_BYTES, 3, 3, 1, 0, 1, NULL, &worst);
 }
 enum { SMALL_CHECKS = 8 };
 

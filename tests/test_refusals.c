@@ -118,6 +118,11 @@ static const struct refusal refusals[] = {
      {"not uniform", "--feedback stored"}},
     {"$T --rule bp --feedback regenerated", 2, {"the rule bp has no random"}},
     {"$T --rule kp --feedback regenerated", 2, {"rule kp changes its feedback"}},
+    {"$T --augment flop", 2, {"--augment", "known: crop:P, flip", "did you mean"}},
+    {"$T --augment crop:28", 2, {"crop:28", "28x28", "by less than 28"}},
+    {"$T --net 'input 784, dense 10' --augment flip",
+     2,
+     {"no images", "leave it out"}},
     {"$T --mirror-rate 0.1", 2, {"--mirror-rate", "bp has no mirror", "rule wm"}},
     {"$T --rule wm --mirror-rate 0", 2, {"--mirror-rate", "above 0"}},
     {"$T --rule wm --mirror-decay 0", 2, {"--mirror-decay", "from above 0 to 1"}},
@@ -230,7 +235,7 @@ static void messages_are_wrapped(void **state)
         tool_run("train --data " DEEP " --net x")->lines,
         "falign: opening data set\n  '" DEEP
         "':\n  no such folder; give a known name, or a folder with IDX "
-        "files or train-x.npy,\n  train-y.npy, test-x.npy, "
+        "files, CIFAR's binary\n  files or train-x.npy, train-y.npy, test-x.npy, "
         "test-y.npy\n");
 #undef DEEP
     assert_has(tool_run("'\033[31m\nx'")->lines,
@@ -250,6 +255,8 @@ static void messages_are_wrapped(void **state)
 
 int main(void)
 {
+    /* Where the user may have all data sets */
+    setenv("XDG_CACHE_HOME", "/nowhere", 1);
     const struct CMUnitTest tests[] = {
         TEST(bad_input_is_refused),
         TEST(strange_names_are_shown),

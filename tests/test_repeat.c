@@ -55,6 +55,7 @@ static const char *const repeated[] = {
     "$T --rule fa --measure 2 --log 3 --epochs 1",
     "$T --rule kp --weight-decay 0.1 --measure 2 --log 3 --epochs 1",
     "$T --rule wm --mirror-rate 0.05 --noise-seed 3 --measure 2 --epochs 1",
+    "$T --augment crop:4,flip --noise-seed 5 --measure epoch --epochs 2",
     "$T --net mlp-2x8 --rule dfa --norm batch --measure epoch --log epoch "
     "--epochs 2",
     "$T --rule shallow --activation tanh --schedule constant --standardize none "

@@ -80,7 +80,7 @@ static fal_status run_teacher(fal_device *device, const cli_options *options)
     return print_figures(options, f, 3);
 }
 
-enum { MOST_OPTIONS = 12 };
+enum { MOST_OPTIONS = 14 };
 
 /* CLI_OPTIONS ends a list; the first `needed` cannot be left out. */
 static const struct bench {
@@ -99,7 +99,7 @@ static const struct bench {
      1,
      {CLI_NET, CLI_DATA_SHAPE, CLI_CLASSES, CLI_ACTIVATION, CLI_NORM, CLI_NO_BIAS,
       CLI_RULE_NAME, CLI_FEEDBACK, CLI_DFA_CONV, CLI_OPTIMIZER, CLI_BATCH,
-      CLI_OPTIONS}},
+      CLI_AUGMENT, CLI_OPTIONS}},
     {"teacher",
      run_teacher,
      0,

@@ -91,6 +91,7 @@ static void trainer_options(fal_trainer_options *trainer,
     trainer->feedback = cli_text(options, CLI_FEEDBACK);
     trainer->dfa_conv = cli_text(options, CLI_DFA_CONV);
     trainer->optimizer = cli_text(options, CLI_OPTIMIZER);
+    trainer->augment = cli_text(options, CLI_AUGMENT);
     trainer->schedule = "constant";
     trainer->learning_rate = 1e-6;
     trainer->batch = (size_t)cli_whole(options, CLI_BATCH);
@@ -113,6 +114,8 @@ static fal_status make_trainer(struct step *s, fal_device *device,
         status = fal_feed_open(&s->feed, s->model, &s->trainer->workspace,
                                &s->data->arrays, 1);
     s->has_feed = !status;
+    if (!status)
+        s->feed.augmentation = &s->trainer->augmentation;
     return status;
 }
 

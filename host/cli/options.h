@@ -19,6 +19,7 @@ typedef enum cli_kind {
     CLI_DECAYS,          /* NUMBER[,LAYER=NUMBER…]; real is that of all layers */
     CLI_LAW,             /* a law of random weights */
     CLI_LAW_OF_FEEDBACK, /* a law of random feedback */
+    CLI_AUGMENTATION,    /* crop:P, flip or both */
     CLI_MILESTONES,      /* epochs, ascending, with commas between them */
     CLI_SIZE,            /* HxW: whole is 2^32 H + W */
     CLI_OPTIONAL_TEXT    /* a flag that a text may follow */
@@ -71,6 +72,7 @@ typedef enum cli_id {
     CLI_STANDARDIZE,
     CLI_NO_SHUFFLE,
     CLI_RESIZE,
+    CLI_AUGMENT,
     CLI_LABEL_NOISE,
     CLI_NET,
     CLI_ACTIVATION,

@@ -465,6 +465,7 @@ void cli_trainer_options(fal_trainer_options *trainer, const cli_options *run,
     if (cli_flag(run, CLI_MIRROR_DECAY))
         trainer->mirror_decay = cli_real(run, CLI_MIRROR_DECAY);
     trainer->standardize = cli_text(run, CLI_STANDARDIZE);
+    trainer->augment = cli_text(run, CLI_AUGMENT);
     trainer->learning_rate = cli_real(run, CLI_RATE);
     if (cli_flag(run, CLI_RATE_ADAMW))
         trainer->learning_rate_adamw = cli_real(run, CLI_RATE_ADAMW);

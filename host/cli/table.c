@@ -77,6 +77,11 @@ const cli_option cli_table[CLI_OPTIONS] = {
          "images in this size, bilinear with antialiasing; the model keeps "
          "it, and takes images as they are in the data set (a model of "
          "--init brings its own)"},
+    [CLI_AUGMENT] = {"augment", "crop:P,flip", NULL, CLI_AUGMENTATION, NULL,
+                     CLI_RUNS | CLI_BENCH, data, RECORDED,
+                     "images of training batches, anew at each step by the noise "
+                     "seed: crop:P moves them by up to P pixels each way, black "
+                     "following; flip turns half of them left to right"},
     [CLI_LABEL_NOISE] = {"label-noise", "P", "0", CLI_REAL, &from_0_to_1,
                          CLI_RUNS | CLI_EVALUATE, data, RECORDED,
                          "each label is redrawn with this probability, all classes "

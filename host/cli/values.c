@@ -3,6 +3,7 @@
 #include "device/text.h"
 #include "learn/law.h"
 #include "learn/schedule.h"
+#include "train/augment.h"
 
 #include <errno.h>
 #include <math.h>
@@ -363,6 +364,7 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
 {
     struct rates rates = {.rules = {option, text, 0}};
     fal_law law;
+    fal_augmentation augmentation = {0};
     switch (option->kind) {
     case CLI_FLAG:
         return read_flag(value, text);
@@ -391,6 +393,8 @@ static fal_status read_kind(cli_value *value, const cli_option *option,
     case CLI_LAW_OF_FEEDBACK:
         return fal_law_parse(text, option->kind == CLI_LAW_OF_FEEDBACK, "law",
                              &law);
+    case CLI_AUGMENTATION:
+        return fal_augmentation_parse(&augmentation, text);
     case CLI_MILESTONES:
         return check_milestones(text);
     case CLI_SIZE:

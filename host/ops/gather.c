@@ -1,8 +1,17 @@
 #include "ops/gather.h"
+#include "data/random.h"
 #include "ops/grid.h"
+#include "ops/optimize.h"
+#include "ops/random.h"
 
 /* cl/gather.cl: bits of `parts` */
-enum { PART_BYTES = 1, PART_LABELS = 2, PART_TARGETS = 4 };
+enum {
+    PART_BYTES = 1,
+    PART_LABELS = 2,
+    PART_TARGETS = 4,
+    PART_MOVES = 8,
+    PART_TURNS = 16
+};
 
 /* GPU-like: elements an item does of a row, and the most groups, below 65,536 */
 enum { ELEMENTS = 16, MOST_GROUPS = 32768 };
@@ -10,6 +19,11 @@ enum { ELEMENTS = 16, MOST_GROUPS = 32768 };
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+static int augments(const fal_gather *g)
+{
+    return g->augmentation.crop > 0 || g->augmentation.turns;
 }
 
 static fal_status check(const fal_gather *g)
@@ -23,7 +37,31 @@ static fal_status check(const fal_gather *g)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "batch: %zu channels do not divide samples of %zu values",
                         g->channels, g->width);
+    size_t across = g->width / g->channels, crop = g->augmentation.crop;
+    if (augments(g) && (g->lines == 0 || across % g->lines || crop >= g->lines ||
+                        crop >= across / g->lines))
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "batch: samples of %zu pixels in %zu lines cannot be moved "
+                        "by %zu",
+                        across, g->lines, crop);
     return FAL_OK;
+}
+
+/* By the step's draw */
+static fal_kernel_numbers numbers(const fal_gather *g)
+{
+    return fal_random_describe(&(fal_random){.distribution = FAL_UNIFORM,
+                                             .seed = g->augmentation.seed,
+                                             .purpose = FAL_PURPOSE_AUGMENTATION});
+}
+
+static unsigned parts(const fal_gather *g)
+{
+    return (g->type == FAL_BYTES ? PART_BYTES : 0) |
+           (g->labels && g->batch_labels.buffer ? PART_LABELS : 0) |
+           (g->targets && g->batch_targets.buffer ? PART_TARGETS : 0) |
+           (g->augmentation.crop ? PART_MOVES : 0) |
+           (g->augmentation.turns ? PART_TURNS : 0);
 }
 
 static fal_status end(fal_launches *list, const fal_gather *g)
@@ -43,15 +81,12 @@ fal_status fal_gather_add(fal_launches *list, const fal_gather *g, unsigned *sta
     fal_status status = check(g);
     if (status)
         return status;
-    int labels = g->labels && g->batch_labels.buffer;
-    int targets = g->targets && g->batch_targets.buffer;
+    const fal_kernel_numbers of = numbers(g);
     fal_launch_begin(list, "gather");
     fal_launch_work(list, "", 0,
                     (double)g->rows * (double)g->width *
                         (g->type == FAL_BYTES ? 5 : 8));
-    fal_launch_uint(list, (g->type == FAL_BYTES ? PART_BYTES : 0) |
-                              (labels ? PART_LABELS : 0) |
-                              (targets ? PART_TARGETS : 0));
+    fal_launch_uint(list, parts(g));
     fal_launch_buffer(list, g->stored);
     fal_launch_buffer(list, g->labels);
     fal_launch_buffer(list, g->targets);
@@ -60,8 +95,12 @@ fal_status fal_gather_add(fal_launches *list, const fal_gather *g, unsigned *sta
     fal_launch_uint(list, 0);
     fal_launch_uint(list, (uint32_t)g->rows);
     fal_launch_uint(list, (uint32_t)g->width);
+    fal_launch_uint(list, augments(g) ? (uint32_t)g->lines : 1);
     fal_launch_uint(list, (uint32_t)g->channels);
     fal_launch_uint(list, (uint32_t)g->outputs);
+    fal_launch_uint(list, (uint32_t)g->augmentation.crop);
+    fal_launch_bytes(list, sizeof of, &of);
+    fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_view(list, g->scale);
     fal_launch_view(list, g->shift);
     fal_launch_view(list, g->inputs);

@@ -278,7 +278,23 @@ static fal_status gather(fal_device *device, double *worst)
     for (size_t i = 0; i < 2 * COUNT(shapes) && !status; i++) {
         const size_t *s = shapes[i / 2];
         status = fal_check_gather(device, i % 2 ? FAL_BYTES : FAL_FLOATS, s[0],
-                                  s[1], s[2], s[3], worst);
+                                  s[1], s[2], s[3], 1, NULL, worst);
+    }
+    return status;
+}
+
+static fal_status augment(fal_device *device, double *worst)
+{
+    /* Rows, lines, width, channels, the furthest that images move */
+    static const size_t shapes[][5] = {
+        {3, 2, 4, 1, 1}, {9, 32, 3072, 3, 4}, {12, 5, 5 * 7 * 19, 19, 3}};
+    fal_status status = FAL_OK;
+    *worst = 0;
+    for (size_t i = 0; i < 6 * COUNT(shapes) && !status; i++) {
+        const size_t *s = shapes[i / 6];
+        const fal_augmentation a = {i % 3 == 1 ? 0 : s[4], i % 3 != 0, 77};
+        status = fal_check_gather(device, i % 2 ? FAL_BYTES : FAL_FLOATS, s[0],
+                                  s[2], s[3], 0, s[1], &a, worst);
     }
     return status;
 }
@@ -526,6 +542,7 @@ const fal_check fal_checks[] = {
     {"random_fill", random_fill},
     {"signs", signs},
     {"gather", gather},
+    {"augment", augment},
     {"gram", gram},
     {"teacher_student", teacher_student},
 };

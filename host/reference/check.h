@@ -8,6 +8,7 @@
 
 #include "ops/conv.h"
 #include "ops/dropout.h"
+#include "ops/gather.h"
 #include "ops/gemm.h"
 #include "ops/join.h"
 #include "ops/loss.h"
@@ -90,9 +91,11 @@ fal_status fal_check_random(fal_device *device, const fal_random *random,
 fal_status fal_check_signs(fal_device *device, size_t count, int with_magnitudes,
                            int wild, double *worst);
 
-/* Labels if outputs is 0, else targets. */
+/* Rows of `width` values; labels if outputs is 0, else targets. `augmentation` NULL:
+ * none; else of images of so many lines. */
 fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                             size_t width, size_t channels, size_t outputs,
+                            size_t lines, const fal_augmentation *augmentation,
                             double *worst);
 
 /* A Gram matrix of one [rows][columns] matrix if symmetric, else of two. */

@@ -9,6 +9,7 @@
 #include "reference/random.h"
 
 #include "ops/gather.h"
+#include "ops/optimize.h"
 
 #include <math.h>
 
@@ -32,6 +33,18 @@ fal_status fal_check_random(fal_device *device, const fal_random *random,
     return fal_checker_end(&c);
 }
 
+enum { DRAW = 9 };
+
+static double expected_input(const fal_gather *g, const void *sample, size_t row,
+                             size_t i, const float *scale, const float *shift)
+{
+    const size_t at = fal_reference_augment(&g->augmentation, DRAW, row, g->lines,
+                                            g->width, g->channels, i);
+    return at == SIZE_MAX ? (double)shift[i % g->channels]
+                          : fal_reference_gather(sample, g->type, at, g->channels,
+                                                 scale, shift);
+}
+
 static void compare_inputs(fal_checker *c, const fal_gather *g, const void *stored,
                            const uint32_t *order, const float *scale,
                            const float *shift, const float *got)
@@ -40,8 +53,7 @@ static void compare_inputs(fal_checker *c, const fal_gather *g, const void *stor
     for (size_t r = 0; r < g->rows; r++)
         for (size_t i = 0; i < g->width; i++) {
             const void *sample = (const char *)stored + order[r] * g->width * size;
-            double expected = fal_reference_gather(sample, g->type, i, g->channels,
-                                                   scale, shift);
+            double expected = expected_input(g, sample, r, i, scale, shift);
             double magnitude = fabs(expected) + 2 * fabs(shift[i % g->channels]);
             fal_checker_note(c, got[r * g->width + i], expected,
                              2 * U * magnitude + TINY);
@@ -78,10 +90,13 @@ static cl_mem store(fal_checker *c, size_t bytes, const void *values)
 
 fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                             size_t width, size_t channels, size_t outputs,
+                            size_t lines, const fal_augmentation *augmentation,
                             double *worst)
 {
     const size_t samples = 2 * rows + 3;
     const uint32_t start = (uint32_t)rows / 2;
+    const fal_augmentation none = {0};
+    const fal_update_step now = {.draw = DRAW};
     const size_t wide = outputs ? outputs : 1, places = rows + start;
     fal_checker c;
     fal_checker_begin(&c, device, worst);
@@ -110,6 +125,8 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                     .width = width,
                     .channels = channels,
                     .outputs = outputs,
+                    .lines = lines,
+                    .augmentation = augmentation ? *augmentation : none,
                     .scale = fal_checker_put(&c, channels, scale),
                     .shift = fal_checker_put(&c, channels, shift),
                     .inputs = fal_checker_put(&c, rows * width, NULL)};
@@ -120,6 +137,8 @@ fal_status fal_check_gather(fal_device *device, fal_type type, size_t rows,
                                  : fal_gather_add(&c.launches, &g, &place);
     if (!status)
         status = fal_launch_set(&c.launches, 0, place, sizeof start, &start);
+    if (!status)
+        status = fal_launches_step(&c.launches, sizeof now, &now);
     fal_checker_run(&c, status);
     const float *inputs = fal_checker_get(&c, g.inputs);
     const void *copied = fal_checker_get(&c, copies);

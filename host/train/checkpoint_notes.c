@@ -1,4 +1,5 @@
 #include "train/checkpoint.h"
+#include "train/augment.h"
 #include "data/dataset.h"
 #include "device/memory.h"
 #include "train/model_file.h"
@@ -85,6 +86,13 @@ static void note_mirror(const fal_trainer *t, fal_notes *notes)
     fal_notes_real(notes, "mirror_decay", t->options.mirror_decay);
 }
 
+static void note_augmentation(const fal_trainer *t, fal_notes *notes)
+{
+    char text[FAL_AUGMENTATION_TEXT];
+    fal_augmentation_print(text, &t->augmentation);
+    fal_notes_text(notes, "augment", text);
+}
+
 void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
 {
     const fal_trainer_options *o = &t->options;
@@ -99,6 +107,7 @@ void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
     fal_notes_whole(notes, "log_steps", o->log_steps);
     fal_notes_text(notes, "shuffle", o->no_shuffle ? "no" : "yes");
     fal_notes_text(notes, "standardize", o->standardize);
+    note_augmentation(t, notes);
     fal_notes_whole(notes, "feedback_seed", o->feedback_seed);
     fal_notes_whole(notes, "data_seed", o->data_seed);
     fal_notes_whole(notes, "noise_seed", o->noise_seed);

@@ -1,7 +1,7 @@
 #include "train/feed.h"
 #include "data/dataset.h"
 #include "device/memory.h"
-#include "ops/gather.h"
+#include "ops/optimize.h"
 
 #include <string.h>
 
@@ -185,12 +185,15 @@ static fal_status make_size(fal_feed *feed, fal_feed_size *size,
         .width = fal_shape_size(model->network.input),
         .channels = model->network.input.channels,
         .outputs = feed->data.outputs,
+        .lines = model->network.input.height,
         .scale = fal_arena_view(&model->scales, feed->data.type == FAL_BYTES
                                                     ? model->byte_scale
                                                     : model->float_scale),
         .shift = fal_arena_view(&model->scales, model->shift),
         .inputs = fal_arena_view(&w->arena, w->inputs),
     };
+    if (feed->augmentation)
+        gather.augmentation = *feed->augmentation;
     if (feed->labels)
         gather.batch_labels = fal_arena_view(&w->arena, w->labels);
     if (feed->targets)
@@ -294,5 +297,8 @@ fal_status fal_feed_batch_to(fal_feed *feed, const fal_workspace *workspace,
     if (!status)
         status = fal_launch_set(&size->launches, 0, size->start, sizeof first,
                                 &first);
+    const fal_update_step now = {.draw = (uint32_t)feed->step};
+    if (!status && feed->augmentation)
+        status = fal_launches_step(&size->launches, sizeof now, &now);
     return status ? status : fal_launches_run(&size->launches);
 }

@@ -4,6 +4,7 @@
 #define FAL_FEED_H
 
 #include "net/plan.h"
+#include "ops/gather.h"
 #include "train/model.h"
 
 enum { FAL_FEED_SIZES = 4 };
@@ -22,6 +23,8 @@ typedef struct fal_feed {
     const fal_workspace *workspace;
     fal_arrays data; /* as the network takes them … */
     void *resized;   /* … their inputs, if they are not the caller's */
+    const fal_augmentation *augmentation; /* the opener's; NULL: none */
+    uint64_t step;                        /* that a batch is augmented for */
     int resident;
     cl_mem stored, labels, targets, order;
     uint32_t *permutation; /* [count]; NULL: file order */

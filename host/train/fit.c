@@ -351,6 +351,7 @@ static fal_status open_fit(fit *f, const fal_dataset *train,
     if (!status)
         status = fal_feed_open(&f->feed, t->model, &t->workspace, &train->arrays,
                                1);
+    f->feed.augmentation = &t->augmentation;
     if (!status && t->validation)
         status = fal_evaluator_open(&f->validation, t->model,
                                     &t->validation->arrays, t->loss, 1);

@@ -139,6 +139,7 @@ static fal_status check(const fal_trainer *t, const fal_arrays *arrays)
 }
 
 static fal_status measure_arrays(fal_trainer *t, const fal_arrays *arrays,
+                                 const fal_augmentation *augmentation,
                                  fal_on_metric on_metric, void *user)
 {
     fal_feed feed = {0};
@@ -149,6 +150,7 @@ static fal_status measure_arrays(fal_trainer *t, const fal_arrays *arrays,
         status = fal_feed_open(&feed, t->model, &t->measurer->workspace, arrays, 0);
     if (status)
         return status;
+    feed.augmentation = augmentation;
     status = measure(t, &feed, 0, arrays->count, on_metric, user);
     fal_feed_close(&feed);
     return status;
@@ -167,7 +169,8 @@ fal_status fal_trainer_measure(fal_trainer *t, const fal_arrays *given,
                           "fal_trainer_measure: %zu rows are more than the "
                           "trainer's batch of %zu",
                           arrays.count, t->options.batch);
-    return status ? status : measure_arrays(t, &arrays, on_metric, user);
+    return status ? status
+                  : measure_arrays(t, &arrays, &t->augmentation, on_metric, user);
 }
 
 fal_status fal_trainer_measure_dataset(fal_trainer *t, const fal_dataset *data,
@@ -177,7 +180,7 @@ fal_status fal_trainer_measure_dataset(fal_trainer *t, const fal_dataset *data,
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "fal_trainer_measure_dataset: needs a trainer and a data "
                         "set");
-    return measure_arrays(t, &data->arrays, on_metric, user);
+    return measure_arrays(t, &data->arrays, NULL, on_metric, user);
 }
 
 fal_status fal_trainer_on_metric(fal_trainer *t, fal_on_metric on_metric,

@@ -198,6 +198,7 @@ fal_status fal_measurer_run(fal_measurer *m, fal_feed *feed, size_t start,
 {
     fal_plan *plan = NULL;
     fal_status status = find_plan(m, rows, feed->data.targets != NULL, &plan);
+    feed->step = m->trainer->step;
     if (!status)
         status = fal_feed_batch_to(feed, &m->workspace, start, rows);
     const fal_update_step now = {.draw = (uint32_t)m->trainer->step};

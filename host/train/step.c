@@ -78,6 +78,7 @@ fal_status fal_trainer_run(fal_trainer *t, fal_feed *feed, size_t start,
     fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
     if (!status)
         status = fal_ring_begin(&t->ring, rows, &slot);
+    feed->step = t->step;
     if (!status)
         status = fal_feed_batch(feed, start, rows);
     if (!status)
@@ -138,10 +139,11 @@ static fal_status find_culprit(fal_trainer *t, size_t rows, const char **name)
 
 /* The update kernels did nothing since the loss was not finite, so the weights are
  * those that made it: the same batch shows where. */
-static fal_status run_again(fal_trainer *t, fal_feed *feed, size_t start,
-                            size_t rows, const char **layer)
+static fal_status run_again(fal_trainer *t, fal_feed *feed, uint64_t step,
+                            size_t start, size_t rows, const char **layer)
 {
     fal_plan *plan = NULL;
+    feed->step = step;
     fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
     if (!status)
         status = fal_feed_batch(feed, start, rows);
@@ -155,7 +157,8 @@ fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
 {
     const char *layer = NULL;
     uint64_t step = t->step - (t->ring.begun - t->ring.diverged_at);
-    fal_status status = feed ? run_again(t, feed, start, rows, &layer) : FAL_OK;
+    fal_status status = feed ? run_again(t, feed, step, start, rows, &layer)
+                             : FAL_OK;
     if (!status)
         status = fal_arena_clear_slot(&t->workspace.arena, t->workspace.halted);
     if (status)
@@ -186,6 +189,7 @@ static fal_status open_step_feed(fal_trainer *t, const fal_arrays *arrays)
     t->has_step_feed = 0;
     fal_status status = fal_feed_open(&t->step_feed, t->model, &t->workspace,
                                       arrays, 0);
+    t->step_feed.augmentation = &t->augmentation;
     t->has_step_feed = !status;
     return status;
 }

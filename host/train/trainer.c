@@ -4,6 +4,7 @@
 #include "device/memory.h"
 #include "device/options.h"
 #include "ops/gemm.h"
+#include "train/augment.h"
 #include "train/measurer.h"
 
 #include <math.h>
@@ -94,7 +95,7 @@ static fal_status keep_standardize(fal_trainer_options *o)
             o->standardize = known[i];
             o->rule = o->optimizer = o->loss = o->schedule = o->feedback_law =
                 o->milestones = o->feedback = o->loss_reduction = o->dfa_conv =
-                    NULL;
+                    o->augment = NULL;
             return FAL_OK;
         }
     return fal_fail_unknown("standardisation", given, known, 3);
@@ -131,6 +132,18 @@ static void fill_defaults(fal_trainer_options *o, fal_update_rule optimizer)
         o->momentum = usual[optimizer].momentum;
 }
 
+static fal_status find_augmentation(fal_trainer *t)
+{
+    if (!t->options.augment)
+        return FAL_OK;
+    fal_status status = fal_augmentation_parse(&t->augmentation,
+                                               t->options.augment);
+    t->augmentation.seed = t->options.noise_seed;
+    return status
+               ? status
+               : fal_augmentation_check(&t->augmentation, t->model->network.input);
+}
+
 static fal_status resolve(fal_trainer *t)
 {
     fal_trainer_options *o = &t->options;
@@ -152,6 +165,8 @@ static fal_status resolve(fal_trainer *t)
         status = check_numbers(o, t->optimizer);
     if (!status)
         status = fal_trainer_find_routes(t);
+    if (!status)
+        status = find_augmentation(t);
     t->loss = (fal_loss)loss;
     t->has_feedback_law = o->feedback_law != NULL;
     fill_defaults(o, t->optimizer);

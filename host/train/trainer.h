@@ -43,7 +43,8 @@ struct fal_trainer {
     int has_feedback_law; /* given, not the rule's default */
     int regenerates;      /* feedback is drawn where it is read */
     fal_decay_schedule decay_schedule;
-    float *decays; /* of weights, by layer of the network */
+    fal_augmentation augmentation; /* of training batches */
+    float *decays;                 /* of weights, by layer of the network */
 
     const fal_rule *rule; /* of layers that have none of their own */
     fal_route *routes;    /* by weight layer number − 1 */
