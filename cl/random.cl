@@ -6,13 +6,15 @@
  * An item draws DRAWN elements at a time, in strides of the grid. */
 
 __kernel void random_fill(numbers of, ulong rows, ulong columns, int turned,
-                          uint channels, __global float *values, ulong at)
+                          uint channels, __global float *values, ulong at, int redrawn,
+                          update_step step)
 {
     const ulong n = rows * columns, stride = get_global_size(0) * DRAWN;
     const ulong length = turned ? rows : columns, positions = length / channels;
     /* From a number of a line to the next, and from line to line */
     const ulong step = turned ? columns : 1, pitch = turned ? 1 : columns;
     values += at;
+    of.draw = redrawn ? step.draw : of.draw;
     for (ulong first = get_global_id(0) * DRAWN; first < n; first += stride) {
         float drawn[DRAWN];
 #if CPU_LIKE

@@ -326,7 +326,13 @@ static void networks_that_cannot_be_are_refused(void **state)
 static void expect_frozen(const char *rows, const char *frozen)
 {
     fal_route routes[8] = {{0}};
+    fal_network network;
+    char text[128] = "input 4";
     size_t count = strlen(rows);
+    for (size_t i = 0; i < count; i++)
+        strcat(text, ", dense 3");
+    const fal_network_defaults none = {.outputs = 0};
+    assert_int_equal(fal_network_parse(&network, text, &none), FAL_OK);
     for (size_t i = 0; i < count; i++) {
         const char *name = rows[i] == 'b'   ? "bp"
                            : rows[i] == 'f' ? "fa"
@@ -335,7 +341,8 @@ static void expect_frozen(const char *rows, const char *frozen)
         assert_int_equal(fal_rule_find(name, &routes[i].rule), FAL_OK);
         routes[i].frozen = 7;
     }
-    fal_routes_freeze(routes, count);
+    fal_routes_freeze(routes, &network);
+    fal_network_release(&network);
     for (size_t i = 0; i < count; i++)
         if (routes[i].frozen != frozen[i] - '0')
             fail_msg("rows %s, layer %zu: frozen is %d", rows, i + 1,

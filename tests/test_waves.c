@@ -311,7 +311,7 @@ static void mix(fal_trainer *t, const struct mixture *m)
         t->routes[i].magnitude = .2f;
         t->routes[i].random = (fal_random){FAL_UNIFORM, .2f, 1, 2, 1, 0, 1};
     }
-    fal_routes_freeze(t->routes, count);
+    fal_routes_freeze(t->routes, &t->model->network);
 }
 
 static fal_view random_feedback(void)

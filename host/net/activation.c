@@ -96,12 +96,19 @@ static fal_status forward(fal_plan_build *build, size_t index)
                             fal_plan_output(build, index), floats(build, index));
 }
 
-static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
+static fal_status backward(fal_plan_build *build, size_t index, fal_view signal,
+                           const fal_handed *to)
 {
     const fal_layer *layer = &build->network->layers[index];
-    if (layer->activation.phi == FAL_LINEAR)
-        return FAL_OK;
-    return fal_derive_add(build->list, layer->activation, signal,
+    const fal_activation identity = {FAL_LINEAR, 0};
+    int same = signal.buffer == to->into.buffer && signal.offset == to->into.offset;
+    fal_status status = FAL_OK;
+    if (!same)
+        status = fal_activate_add(build->list, identity, signal, to->into,
+                                  floats(build, index));
+    if (status || layer->activation.phi == FAL_LINEAR)
+        return status;
+    return fal_derive_add(build->list, layer->activation, to->into,
                           fal_plan_output(build, index), floats(build, index));
 }
 

@@ -1,8 +1,10 @@
-/* The backward pass: deltas from the output's down, and the gradients that they make,
- * in waves of products. Where a delta comes from is decided by the layers' routes
- * alone. */
+/* The backward pass: signals from the output's delta down, and the gradients that the
+ * deltas make, in waves. Who hands what to whom, and when, is net/flow.h's matter; where
+ * it goes the workspace's; here are the products and launches that do it. */
 #include "device/memory.h"
+#include "net/flow.h"
 #include "net/layer.h"
+#include "ops/join.h"
 
 /* Only a matrix has feedback beside it; a bias and the gain and bias of a norm have
  * not. */
@@ -49,13 +51,13 @@ static void read_signs(const fal_route *route, fal_product *product)
 
 /* What carries the error down through a layer: W or what its row has in W's shape, all
  * [in][out] and read transposed. */
-static void read_layer(const fal_plan_build *build, const fal_layer *above,
+static void read_layer(const fal_plan_build *build, const fal_layer *layer,
                        fal_product *product)
 {
-    const fal_route *route = &build->routes[above->number - 1];
+    const fal_route *route = &build->routes[layer->number - 1];
     product->b = (fal_operand){FAL_SOURCE_COLUMNS,
-                               fal_arena_view(build->parameters, above->weight),
-                               above->outputs};
+                               fal_arena_view(build->parameters, layer->weight),
+                               layer->outputs};
     if (!fal_rule_carries_by_weight(route->rule))
         read_random(route, product);
     else if (fal_rule_has_law(route->rule) && route->rule->path == FAL_PATH_LAYERS)
@@ -69,214 +71,373 @@ static void read_direct(const fal_route *route, size_t units, fal_product *produ
     read_random(route, product);
 }
 
-/* ---- deltas -------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------- */
 
-/* The activation whose derivative is the epilogue of a hidden layer's delta: the last
- * below the next layer with weights, or the place of that layer if there is none. */
-static size_t top_of(const fal_network *network, const fal_layer *above)
+static fal_view signal_of(const fal_plan_build *build, size_t tensor)
 {
-    size_t index = fal_network_index(network, above);
-    return network->layers[index - 1].is_activation ? index - 1 : index;
+    return fal_plan_delta(build, tensor - 1);
 }
 
-/* What a hidden layer's delta is made from: the delta of the layer above or of the
- * output layer, or what the target alone says. */
-static fal_operand error_of(const fal_plan_build *build, const fal_rule *rule,
-                            const fal_layer *from)
+static int are_same(fal_view a, fal_view b)
+{
+    return a.buffer == b.buffer && a.offset == b.offset;
+}
+
+/* Measuring: what is handed to the end of a layer stays as it came. */
+static int is_kept(const fal_plan_build *build, size_t tensor)
+{
+    return build->carried && fal_flow_owner(build->network, tensor);
+}
+
+static fal_view target_of(const fal_plan_build *build, size_t tensor)
+{
+    if (!is_kept(build, tensor))
+        return signal_of(build, tensor);
+    const fal_layer *owner = fal_flow_owner(build->network, tensor);
+    return fal_arena_view(&build->workspace->arena,
+                          build->carried[fal_network_index(build->network, owner)]);
+}
+
+/* Whether the derivative of the activation that makes a tensor is left to the last that
+ * is handed to it. */
+static int derives_at_once(const fal_plan_build *build, const fal_hand *hand)
+{
+    const fal_layer *own = &build->network->layers[hand->tensor - 1];
+    return hand->last && own->is_activation && !is_kept(build, hand->tensor) &&
+           (hand->direct || hand->layer->number || hand->layer->kind->adds) &&
+           are_same(signal_of(build, hand->tensor), signal_of(build, own->from));
+}
+
+static fal_handed handed(const fal_plan_build *build, const fal_hand *hand)
+{
+    const fal_layer *own = &build->network->layers[hand->tensor - 1];
+    fal_handed to = {.into = target_of(build, hand->tensor),
+                     .accumulate = !hand->first};
+    if (derives_at_once(build, hand) && own->activation.phi != FAL_LINEAR) {
+        to.derivative = own->activation;
+        to.output = fal_plan_output(build, hand->tensor - 1);
+    }
+    return to;
+}
+
+/* For profiles: the layer with weights whose delta comes of it. */
+static const char *name_of(const fal_plan_build *build, size_t tensor)
+{
+    unsigned number = build->network->layers[tensor - 1].block;
+    return fal_network_weight_layer(build->network, number)->name;
+}
+
+/* ---- signals ------------------------------------------------------------- */
+
+static const fal_layer *output_layer(const fal_plan_build *build)
+{
+    return fal_network_weight_layer(build->network,
+                                    (unsigned)build->network->weights);
+}
+
+/* What a product hands down is made from: the delta of its layer, or for a direct one
+ * that of the output layer or what the target alone says. */
+static fal_operand error_of(const fal_plan_build *build, const fal_hand *hand)
 {
     const fal_workspace *w = build->workspace;
-    fal_view view = rule->path == FAL_PATH_TARGET
-                        ? fal_arena_view(&w->arena, w->signal)
-                        : fal_plan_delta(build,
-                                         fal_network_index(build->network, from));
+    const fal_layer *from = hand->direct ? output_layer(build) : hand->layer;
+    int target = hand->direct &&
+                 build->routes[hand->layer->number - 1].rule->path ==
+                     FAL_PATH_TARGET;
+    fal_view view = target ? fal_arena_view(&w->arena, w->signal)
+                           : fal_plan_delta(
+                                 build, fal_network_index(build->network, from));
     return (fal_operand){FAL_SOURCE_ROWS, view, from->outputs};
 }
 
-/* delta of a hidden layer. The signal arrives at the input of the next layer with
- * weights, that is after the nonlinearity; the last activation's derivative is the
- * product's epilogue, unless the signal itself is wanted. */
-static void delta_product(const fal_plan_build *build, const fal_layer *layer,
-                          fal_product *product)
+static int spreads(const fal_plan_build *build, const fal_hand *hand)
 {
-    const fal_network *network = build->network;
-    const fal_route *route = &build->routes[layer->number - 1];
-    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
-    int direct = fal_rule_is_direct(route->rule);
-    const fal_layer *from = direct ? fal_network_weight_layer(
-                                         network, (unsigned)network->weights)
-                                   : above;
-    size_t top = top_of(network, above);
-    size_t index = fal_network_index(network, layer);
-    *product = (fal_product){
-        .m = build->rows,
-        .n = above->inputs,
-        .k = from->outputs,
-        .a = error_of(build, route->rule, from),
-        .c = build->carried
-                 ? fal_arena_view(&build->workspace->arena, build->carried[index])
-                 : fal_plan_delta(build, index),
-        .pitch = above->inputs,
-        .layer = layer->name,
-        .work = "delta",
-    };
-    if (direct)
-        read_direct(route, above->inputs, product);
-    else
-        read_layer(build, above, product);
-    if (network->layers[top].is_activation && !build->carried) {
-        product->output = fal_plan_output(build, top);
-        product->derivative = network->layers[top].activation;
-    }
+    return hand->direct && build->routes[hand->layer->number - 1].spreads;
 }
 
-/* The signal stays as it came, delta goes on from a copy. */
-static fal_status copy_carried(fal_plan_build *build, size_t index, size_t count)
+static fal_view spread_of(const fal_plan_build *build, const fal_hand *hand)
+{
+    const fal_workspace *w = build->workspace;
+    size_t index = fal_network_index(build->network, hand->layer);
+    return fal_arena_view(&w->arena, w->spread[index]);
+}
+
+/* The product of a dense layer's hand, or of a direct one. The signal arrives at the
+ * tensor, that is after the nonlinearity, whose derivative is the epilogue. */
+static void hand_product(const fal_plan_build *build, const fal_hand *hand,
+                         fal_product *product)
+{
+    const fal_layer *layer = hand->layer;
+    const fal_handed to = handed(build, hand);
+    size_t units = fal_layer_units(&build->network->layers[hand->tensor - 1]);
+    size_t width = spreads(build, hand) ? layer->outputs : units;
+    const fal_operand error = error_of(build, hand);
+    *product = (fal_product){.m = build->rows,
+                             .n = width,
+                             .k = error.pitch,
+                             .a = error,
+                             .c = to.into,
+                             .pitch = width,
+                             .accumulate = to.accumulate,
+                             .output = to.output,
+                             .derivative = to.derivative,
+                             .layer = name_of(build, hand->tensor),
+                             .work = "delta"};
+    if (hand->direct)
+        read_direct(&build->routes[layer->number - 1], width, product);
+    else
+        read_layer(build, layer, product);
+    if (!spreads(build, hand))
+        return;
+    product->c = spread_of(build, hand);
+    product->output = (fal_view){NULL, 0};
+    product->derivative = (fal_activation){FAL_LINEAR, 0};
+}
+
+/* What a direct signal says of each channel, at all positions. */
+static fal_status spread(fal_plan_build *build, const fal_hand *hand)
+{
+    const fal_handed to = handed(build, hand);
+    const fal_shape map = build->network->layers[hand->tensor - 1].out;
+    build->list->layer = name_of(build, hand->tensor);
+    return fal_spread_add(build->list, spread_of(build, hand), build->rows,
+                          map.height * map.width, map.channels, to.derivative,
+                          to.output, to.into);
+}
+
+/* ---- convolutions -------------------------------------------------------- */
+
+/* A random matrix that is not stored is drawn before it is read. */
+static fal_status draw(fal_plan_build *build, const fal_layer *layer,
+                       fal_carrying *carrier)
+{
+    const fal_workspace *w = build->workspace;
+    const fal_values_kind kind = carrier->values.kind;
+    int signs = kind == FAL_VALUES_RANDOM_SIGN;
+    if (kind != FAL_VALUES_RANDOM && !signs)
+        return FAL_OK;
+    const fal_view into = fal_arena_view(&w->arena, w->drawn);
+    const fal_random random = carrier->values.random;
+    carrier->values.kind = signs ? FAL_VALUES_MAGNITUDE_SIGN : FAL_VALUES_STORED;
+    carrier->values.magnitude = into;
+    if (!signs)
+        carrier->matrix = into;
+    return (carrier->values.redrawn ? fal_random_redraw_add : fal_random_add)(
+        build->list, &random, into, layer->inputs, layer->outputs, 1);
+}
+
+static fal_status carry(fal_plan_build *build, const fal_hand *hand)
+{
+    const fal_layer *layer = hand->layer;
+    const fal_handed to = handed(build, hand);
+    fal_product product = {.k = 0};
+    read_layer(build, layer, &product);
+    fal_carrying carrier = {product.b.data, product.values};
+    build->list->layer = name_of(build, hand->tensor);
+    fal_status status = draw(build, layer, &carrier);
+    return status
+               ? status
+               : layer->kind->carry(build, fal_network_index(build->network, layer),
+                                    &carrier, &to);
+}
+
+/* ---- layers without weights ---------------------------------------------- */
+
+static fal_status copy(fal_plan_build *build, fal_view from, size_t tensor,
+                       fal_view into)
 {
     const fal_activation identity = {FAL_LINEAR, 0};
-    return fal_activate_add(
-        build->list, identity,
-        fal_arena_view(&build->workspace->arena, build->carried[index]),
-        fal_plan_delta(build, index), count);
+    size_t units = fal_layer_units(&build->network->layers[tensor - 1]);
+    return are_same(from, into) ? FAL_OK
+                                : fal_activate_add(build->list, identity, from,
+                                                   into, build->rows * units);
 }
 
-/* What lies between the product and the layer itself. */
-static fal_status end_delta(fal_plan_build *build, const fal_layer *layer)
+/* The way through the body takes a join's signal as it is, what comes from the block's
+ * input as the shortcut does. */
+static fal_status hand_on_join(fal_plan_build *build, const fal_hand *hand,
+                               fal_view signal)
+{
+    const fal_layer *join = hand->layer;
+    const fal_handed to = handed(build, hand);
+    if (are_same(signal, to.into))
+        return FAL_OK;
+    const fal_shape in = build->network->layers[hand->tensor - 1].out;
+    const fal_shortcut shortcut = {
+        .images = build->rows,
+        .height = in.height,
+        .width = in.width,
+        .channels = in.channels,
+        .stride = hand->tensor == join->beside ? join->stride : 1,
+        .out_channels = join->out.channels};
+    return fal_join_backward_add(build->list, &shortcut, signal, to.accumulate,
+                                 to.into);
+}
+
+/* Where it cannot add to what is there, it works in its own place, and that is added. */
+static fal_status hand_on_layer(fal_plan_build *build, const fal_hand *hand,
+                                fal_view signal)
 {
     const fal_network *network = build->network;
-    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
-    size_t index = fal_network_index(network, layer), top = top_of(network, above);
+    const fal_layer *layer = hand->layer;
+    size_t index = fal_network_index(network, layer);
+    fal_handed to = handed(build, hand);
+    const fal_activation none = {FAL_LINEAR, 0};
+    const fal_view into = to.into, nothing = {NULL, 0};
+    int adds = to.accumulate && !layer->kind->adds;
+    if (adds)
+        to = (fal_handed){.into = signal};
+    fal_status status = layer->kind->backward(build, index, signal, &to);
+    if (status || !adds)
+        return status;
+    return fal_sum_add(build->list, signal, into,
+                       build->rows * fal_layer_units(layer), none, nothing);
+}
+
+/* What layer `index` hands on of its output's signal, if that has not been done. */
+static fal_status hand_on(fal_plan_build *build, const fal_flow *flow, size_t index)
+{
+    const fal_layer *layer = &build->network->layers[index];
+    const fal_hand *last = fal_flow_hands(flow, index + 1);
+    fal_view signal = signal_of(build, index + 1);
+    const size_t tensors[2] = {layer->from, layer->beside};
     fal_status status = FAL_OK;
     build->list->layer = layer->name;
-    if (build->carried) {
-        status = copy_carried(build, index, build->rows * above->inputs);
-        top += network->layers[top].is_activation;
-    }
-    for (size_t i = top; --i > index && !status;) {
-        build->list->layer = network->layers[i].name;
-        status = network->layers[i].kind->backward(build, i,
-                                                   fal_plan_delta(build, index));
+    for (size_t i = 0; i < 1 + (size_t)layer->is_join && !status; i++) {
+        const fal_hand *hand = fal_flow_find(flow, layer, tensors[i]);
+        last = fal_flow_hands(flow, index + 1) + flow->hand_count[index + 1] - 1;
+        if (!hand || derives_at_once(build, last))
+            continue;
+        status = layer->is_join ? hand_on_join(build, hand, signal)
+                                : hand_on_layer(build, hand, signal);
     }
     return status;
+}
+
+/* A tensor's signal is complete. */
+static fal_status complete(fal_plan_build *build, const fal_flow *flow,
+                           size_t tensor)
+{
+    fal_status status = FAL_OK;
+    build->list->layer = name_of(build, tensor);
+    if (is_kept(build, tensor))
+        status = copy(build, target_of(build, tensor), tensor,
+                      signal_of(build, tensor));
+    if (status || build->network->layers[tensor - 1].number)
+        return status;
+    return hand_on(build, flow, tensor - 1);
 }
 
 /* ---- gradients ----------------------------------------------------------- */
 
 /* The gradient of a layer's weight and bias, or their new values. `update` is room
  * for what the product refers to. */
-static void gradient_product(const fal_plan_build *build, const fal_layer *layer,
+static void gradient_product(const fal_plan_build *build, size_t index,
                              fal_product *product, fal_update *update)
 {
-    layer->kind->gradient(build, fal_network_index(build->network, layer), product);
+    const fal_layer *layer = &build->network->layers[index];
+    layer->kind->gradient(build, index, product);
     product->c = fal_plan_gradient(build, layer, update, &product->update);
 }
 
 /* ---- waves --------------------------------------------------------------- */
 
-/* A wave is one launch of all products that wait for no other of it. In which wave,
- * 1, 2, …, a layer's delta and gradient are made; 0: before the first (the output
- * layer's delta is the loss's), or never. */
-typedef struct turn {
-    const fal_layer *layer;
-    size_t delta, gradient;
-} turn;
+typedef struct backward {
+    fal_flow flow;
+    fal_product *products;
+    fal_update *updates;
+} backward;
 
-static size_t later(size_t a, size_t b)
+static int is_product(const fal_hand *hand)
 {
-    return a > b ? a : b;
+    return hand->direct || (hand->layer->number && !hand->layer->kind->carry);
 }
 
-/* A delta straight from the output comes with the first wave, one from the layer
- * above a wave after that layer's. Returns the number of waves. */
-static size_t schedule_deltas(const fal_plan_build *build, turn *turns)
+/* Whether the gradient of a layer is made in a wave, by a product or by launches. */
+static int has_gradient(const fal_plan_build *build, const fal_flow *flow,
+                        size_t index, size_t wave)
 {
-    const fal_route *routes = build->routes;
-    size_t count = build->network->weights, waves = 0;
-    for (size_t i = count - 1; i-- > 0;)
-        if (!routes[i].frozen) {
-            turns[i].delta = fal_rule_is_direct(routes[i].rule)
-                                 ? 1
-                                 : turns[i + 1].delta + 1;
-            waves = later(waves, turns[i].delta);
-        }
-    return waves;
-}
-
-/* A gradient comes a wave after its delta; but weights, and feedback with them, are not
- * updated before they have carried the delta of the layer below. Returns the number of
- * waves. */
-static size_t schedule_gradients(const fal_plan_build *build, turn *turns)
-{
-    const fal_route *routes = build->routes;
-    size_t waves = 0;
-    for (size_t i = 0; i < build->network->weights; i++) {
-        if (routes[i].frozen)
-            continue;
-        int carries = build->update && i > 0 &&
-                      routes[i - 1].rule->path == FAL_PATH_LAYERS &&
-                      fal_rule_carrier_moves(routes[i].rule);
-        turns[i].gradient = 1 +
-                            later(turns[i].delta, carries ? turns[i - 1].delta : 0);
-        waves = later(waves, turns[i].gradient);
-    }
-    return waves;
+    return build->workspace->mode == FAL_MODE_TRAIN &&
+           flow->gradient[index] == wave;
 }
 
 /* One wave's products, output layer first. */
-static size_t collect(const fal_plan_build *build, size_t wave, const turn *turns,
-                      fal_product *products, fal_update *updates)
+static size_t collect(const fal_plan_build *build, size_t wave, const backward *b)
 {
+    const fal_layer *layers = build->network->layers;
     size_t count = 0;
-    for (size_t i = build->network->weights; i-- > 0;) {
-        if (turns[i].delta == wave)
-            delta_product(build, turns[i].layer, &products[count++]);
-        if (turns[i].gradient == wave) {
-            gradient_product(build, turns[i].layer, &products[count],
-                             &updates[count]);
+    for (size_t i = build->network->count; i-- > 0;) {
+        const fal_hand *hands = fal_flow_hands(&b->flow, i + 1);
+        for (size_t h = 0; h < b->flow.hand_count[i + 1]; h++)
+            if (hands[h].wave == wave && is_product(&hands[h]))
+                hand_product(build, &hands[h], &b->products[count++]);
+        if (layers[i].kind->gradient && has_gradient(build, &b->flow, i, wave)) {
+            gradient_product(build, i, &b->products[count], &b->updates[count]);
             count++;
         }
     }
     return count;
 }
 
-static fal_status end_deltas(fal_plan_build *build, size_t wave, const turn *turns)
+/* What hangs on those products, and what are no products. */
+static fal_status add_others(fal_plan_build *build, size_t wave, const backward *b)
 {
     fal_status status = FAL_OK;
-    for (size_t i = build->network->weights; i-- > 0 && !status;)
-        if (turns[i].delta == wave)
-            status = end_delta(build, turns[i].layer);
+    for (size_t i = 0; i < b->flow.count && !status; i++) {
+        const fal_hand *hand = &b->flow.hands[i];
+        if (hand->wave != wave || !hand->layer->number)
+            continue;
+        if (spreads(build, hand))
+            status = spread(build, hand);
+        else if (!is_product(hand))
+            status = carry(build, hand);
+    }
+    for (size_t i = build->network->count; i-- > 0 && !status;) {
+        const fal_layer *layer = &build->network->layers[i];
+        build->list->layer = layer->name;
+        if (layer->kind->add_gradient && has_gradient(build, &b->flow, i, wave))
+            status = layer->kind->add_gradient(build, i);
+    }
     return status;
 }
 
-static fal_status add_waves(fal_plan_build *build, turn *turns,
-                            fal_product *products, fal_update *updates)
+static fal_status end_wave(fal_plan_build *build, size_t wave, const backward *b)
 {
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < build->network->weights; i++)
-        turns[i].layer = fal_network_weight_layer(build->network, (unsigned)i + 1);
-    size_t waves = schedule_deltas(build, turns);
-    if (build->workspace->mode == FAL_MODE_TRAIN)
-        waves = schedule_gradients(build, turns);
-    for (size_t wave = 1; wave <= waves && !status; wave++) {
-        size_t count = collect(build, wave, turns, products, updates);
+    for (size_t t = build->network->count; t > 0 && !status; t--)
+        if (b->flow.hand_count[t] > 0 && b->flow.ready[t] == wave)
+            status = complete(build, &b->flow, t);
+    return status;
+}
+
+static fal_status add_waves(fal_plan_build *build, const backward *b)
+{
+    fal_status status = FAL_OK;
+    for (size_t wave = 1; wave <= b->flow.waves && !status; wave++) {
+        size_t count = collect(build, wave, b);
         build->list->layer = "backward";
-        status = fal_gemm_add(build->list, products, count);
+        status = fal_gemm_add(build->list, b->products, count);
         if (!status)
-            status = end_deltas(build, wave, turns);
+            status = add_others(build, wave, b);
+        if (!status)
+            status = end_wave(build, wave, b);
     }
     return status;
 }
 
 fal_status fal_backward_add(fal_plan_build *build)
 {
-    size_t layers = build->network->weights;
-    turn *turns = fal_allocate(layers, sizeof *turns);
-    fal_product *products = fal_allocate(2 * layers, sizeof *products);
-    fal_update *updates = fal_allocate(2 * layers, sizeof *updates);
-    fal_status status = turns && products && updates
-                            ? add_waves(build, turns, products, updates)
+    size_t most = 2 * (build->network->count + 1);
+    backward b = {.products = fal_allocate(most, sizeof *b.products),
+                  .updates = fal_allocate(most, sizeof *b.updates)};
+    fal_status status = b.products && b.updates
+                            ? fal_flow_make(&b.flow, build->network, build->routes,
+                                            build->update != NULL)
                             : FAL_ERROR_MEMORY;
-    fal_release(turns);
-    fal_release(products);
-    fal_release(updates);
+    if (!status)
+        status = add_waves(build, &b);
+    fal_flow_release(&b.flow);
+    fal_release(b.products);
+    fal_release(b.updates);
     return status;
 }

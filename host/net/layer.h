@@ -4,7 +4,21 @@
 
 #include "net/network.h"
 #include "net/plan.h"
-#include "ops/gemm.h"
+#include "ops/conv.h"
+
+/* Where a signal goes: into <- (it + the old `into` if accumulate)·phi'(output) */
+typedef struct fal_handed {
+    fal_view into;
+    int accumulate;
+    fal_activation derivative;
+    fal_view output; /* or no buffer */
+} fal_handed;
+
+/* What carries a delta down through a layer: a matrix laid out as its weights. */
+typedef struct fal_carrying {
+    fal_view matrix;
+    fal_values values;
+} fal_carrying;
 
 typedef struct fal_layer_kind {
     const char *name;
@@ -26,15 +40,22 @@ typedef struct fal_layer_kind {
     int takes_activation; /* computes the activation behind it as its epilogue … */
     int takes_join;       /* … and before that a join that only adds */
 
-    /* Turns dL/d(output) into dL/d(input), in place: `signal` [rows][size], and makes
-     * the gradients of what the layer learns. Layers with weight matrices: NULL,
-     * their products stand in the plan. */
-    fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal);
+    /* Turns the signal at its output into that of the tensor it reads, and makes the
+     * gradients of what it learns. `adds`: it does all that fal_handed says, others
+     * write to `into` only, which may be the place of `signal`. Layers with weight
+     * matrices: NULL. */
+    fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal,
+                           const fal_handed *to);
+    int adds;
 
-    /* Layers with weight matrices: the product that makes the gradients of layer `index`
-     * from its input and its delta. */
+    /* Layers with weight matrices: the product that makes the gradients of layer
+     * `index` from its input and its delta; or, where that is no product of
+     * ops/gemm.h, the launches that do, and those that carry its delta down. */
     void (*gradient)(const fal_plan_build *build, size_t index,
                      fal_product *product);
+    fal_status (*add_gradient)(fal_plan_build *build, size_t index);
+    fal_status (*carry)(fal_plan_build *build, size_t index,
+                        const fal_carrying *carrier, const fal_handed *to);
 
     /* Floats that forward leaves for backward beside the output; NULL: none. */
     uint64_t (*kept)(const fal_layer *layer, size_t rows);
@@ -42,6 +63,14 @@ typedef struct fal_layer_kind {
     /* Rows that a training batch must have; NULL: one. */
     size_t (*least_rows)(const fal_layer *layer);
 } fal_layer_kind;
+
+/* host/net/convolve.c: a convolution's passes over so many rows, and the hooks of its
+ * kind. */
+fal_conv fal_layer_conv(const fal_layer *layer, size_t rows);
+fal_status fal_conv_layer_forward(fal_plan_build *build, size_t index);
+fal_status fal_conv_layer_carry(fal_plan_build *build, size_t index,
+                                const fal_carrying *carrier, const fal_handed *to);
+fal_status fal_conv_layer_gradient(fal_plan_build *build, size_t index);
 
 extern const fal_layer_kind fal_dense_kind, fal_norm_kind, fal_relu_kind,
     fal_leaky_kind, fal_tanh_kind, fal_sigmoid_kind, fal_linear_kind,

@@ -94,12 +94,14 @@ static fal_status forward(fal_plan_build *build, size_t index)
                             : fal_batch_norm_add(build->list, &norm);
 }
 
-static fal_status backward(fal_plan_build *build, size_t index, fal_view signal)
+static fal_status backward(fal_plan_build *build, size_t index, fal_view signal,
+                           const fal_handed *to)
 {
     const fal_layer *layer = &build->network->layers[index];
     fal_norm norm = describe(build, index);
     fal_update update;
     norm.signal = signal;
+    norm.into = to->into;
     if (layer->has_weight)
         norm.gradient = fal_plan_gradient(build, layer, &update, &norm.update);
     return layer->by_sample ? fal_layer_norm_backward_add(build->list, &norm)

@@ -4,10 +4,15 @@
 #include "net/layer.h"
 #include "ops/normalize.h"
 
-fal_view fal_plan_input(const fal_plan_build *build, size_t index)
+fal_view fal_plan_tensor(const fal_plan_build *build, size_t tensor)
 {
     const fal_workspace *w = build->workspace;
-    return fal_arena_view(&w->arena, index ? w->outputs[index - 1] : w->inputs);
+    return fal_arena_view(&w->arena, tensor ? w->outputs[tensor - 1] : w->inputs);
+}
+
+fal_view fal_plan_input(const fal_plan_build *build, size_t index)
+{
+    return fal_plan_tensor(build, build->network->layers[index].from);
 }
 
 fal_view fal_plan_output(const fal_plan_build *build, size_t index)
@@ -19,6 +24,20 @@ fal_view fal_plan_output(const fal_plan_build *build, size_t index)
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
 {
     return fal_arena_view(&build->workspace->arena, build->deltas[index]);
+}
+
+fal_activation fal_plan_epilogue(const fal_plan_build *build, size_t index,
+                                 fal_view *beside)
+{
+    const fal_network *network = build->network;
+    const fal_activation none = {FAL_LINEAR, 0};
+    const fal_layer *next = &network->layers[index + 1];
+    const fal_layer *end = network->layers + network->count;
+    *beside = (fal_view){NULL, 0};
+    if (next < end && next->is_join && next->fused)
+        *beside = fal_plan_tensor(build, (next++)->beside);
+    return next < end && next->is_activation && next->fused ? next->activation
+                                                            : none;
 }
 
 fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
@@ -60,7 +79,8 @@ static fal_status add_tail(fal_plan_build *build, size_t index)
     for (size_t i = build->network->count; --i > index && !status;) {
         const fal_layer *layer = &build->network->layers[i];
         build->list->layer = layer->name;
-        status = layer->kind->backward(build, i, fal_plan_delta(build, index));
+        const fal_handed to = {.into = fal_plan_delta(build, index)};
+        status = layer->kind->backward(build, i, to.into, &to);
     }
     return status;
 }

@@ -26,12 +26,18 @@ typedef struct fal_workspace {
     size_t rows;                      /* at most */
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer */
-    fal_slot *deltas; /* of each layer with weights; not in evaluation */
+    fal_slot *deltas; /* the signal at each layer's output: of one with weights its
+                       * delta; not in evaluation */
     fal_slot *kept;   /* of each layer, for its backward pass; not in evaluation */
+    fal_slot
+        *spread;    /* of layers whose direct signal is the same all over a map: the
+                       * signal of each channel */
+    fal_slot room;  /* of convolutions' launches … */
+    fal_slot drawn; /* … and for a random matrix that is not stored */
 
-    /* Measuring: the error that a hidden layer is handed, before the nonlinearity,
-     * and the true deltas; of each layer with weights. What nobody reads has a place
-     * too: the gradients of gains. */
+    /* Measuring: of each layer with weights, the error that is handed to its `end`,
+     * before the nonlinearity; and what `deltas` are under backpropagation. What
+     * nobody reads has a place too: the gradients of gains. */
     fal_slot *carried, *references, unread;
 
     fal_slot partials; /* [slots][stride][2], see ops/loss.h */
@@ -50,8 +56,7 @@ typedef struct fal_route {
                         * no buffer: drawn while it is read */
     fal_random random; /* their law, seed and stream */
     float magnitude;   /* of signs that have all the same */
-    int spreads; /* direct on a map: B is [outputs][channels], and what it says
-                        * of a channel goes to all positions */
+    int spreads; /* direct, onto a map: [outputs][channels], the same at all positions */
 } fal_route;
 
 /* `routes`: by weight layer number − 1, they say what a step needs; NULL in
@@ -72,8 +77,12 @@ fal_status fal_routes_make(fal_route *routes, const fal_network *network,
 fal_status fal_routes_check(const fal_network *network, const fal_rule *rule);
 
 /* Sets `frozen` of every route from the rules: the output layer never is; a layer
- * whose row says none is; so is one whose error would come through a frozen one. */
-void fal_routes_freeze(fal_route *routes, size_t count);
+ * whose row says none is; so is one to which nothing hands an error, for all that could
+ * is frozen. */
+void fal_routes_freeze(fal_route *routes, const fal_network *network);
+
+/* Whether a layer hands an error down at all. */
+int fal_route_hands_down(const fal_route *route);
 
 /* Whether a layer's delta is made from the target alone. */
 int fal_routes_read_target(const fal_route *routes, size_t count);
@@ -102,8 +111,9 @@ typedef struct fal_plan_build {
     const fal_workspace *workspace;
     const fal_route *routes;    /* by weight layer number − 1; not evaluating */
     const fal_route *reference; /* the same, of backpropagation: measuring only */
-    const fal_slot *deltas;  /* where the pass that is added puts its deltas … */
-    const fal_slot *carried; /* … and what they are made of; or NULL */
+    const fal_slot *deltas; /* where the pass that is added puts its signals … */
+    const fal_slot
+        *carried; /* … and what is handed to the ends of layers; or NULL */
     fal_loss loss;
     int summed; /* the loss of a batch is the sum over its rows, not the mean */
     int uses_targets; /* the data set has real targets */
@@ -136,10 +146,16 @@ fal_plan *fal_plan_pick(fal_plan *plans, size_t count, size_t *next, size_t rows
  * when measuring to deltas. */
 fal_status fal_backward_add(fal_plan_build *build);
 
-/* For layer kinds: the views of layer `index`. */
+/* For layer kinds: the views of a tensor, and of layer `index`. */
+fal_view fal_plan_tensor(const fal_plan_build *build, size_t tensor);
 fal_view fal_plan_input(const fal_plan_build *build, size_t index);
 fal_view fal_plan_output(const fal_plan_build *build, size_t index);
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index);
+
+/* What is fused into it: the activation, and the tensor that a join adds, or no buffer.
+ */
+fal_activation fal_plan_epilogue(const fal_plan_build *build, size_t index,
+                                 fal_view *beside);
 
 /* Where the gradient of a layer's parameters goes; or, with an update, where they are,
  * which is then described in *update, and *used points there. */

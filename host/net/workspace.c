@@ -1,69 +1,333 @@
+/* The arena of a batch on its way through a network: which tensors and signals have a
+ * place of their own, and which share one. */
 #include "device/memory.h"
+#include "net/flow.h"
 #include "net/layer.h"
+#include "ops/conv.h"
 
-/* Every layer's output has a slot of its own, but a fused activation shares that of
- * the layer before, and so does an identity. */
+/* ---- outputs ------------------------------------------------------------- */
+
+/* A layer whose output is its input's place: it is another's epilogue, or changes
+ * nothing. */
 static int shares_slot(const fal_layer *layer, size_t index)
 {
-    return index > 0 && layer->is_activation &&
-           (layer->fused || layer->activation.phi == FAL_LINEAR);
+    int changes = !layer->is_activation || layer->activation.phi != FAL_LINEAR;
+    return index > 0 &&
+           (layer->fused || layer->kind == &fal_flatten_kind || !changes);
 }
 
-static fal_status place_training(fal_workspace *w, const fal_network *network)
+/* Training keeps every output until the step ends. */
+static fal_status place_outputs(fal_workspace *w, const fal_network *network)
 {
     fal_status status = FAL_OK;
     for (size_t i = 0; i < network->count && !status; i++) {
         const fal_layer *layer = &network->layers[i];
-        uint64_t size = (uint64_t)w->rows * fal_shape_size(layer->out);
         if (shares_slot(layer, i))
             w->outputs[i] = w->outputs[i - 1];
         else
-            status = fal_arena_place(&w->arena, size, &w->outputs[i]);
-        if (layer->number && !status)
-            status = fal_arena_place(&w->arena, size, &w->deltas[i]);
+            status = fal_arena_place(&w->arena, w->rows * fal_layer_units(layer),
+                                     &w->outputs[i]);
         if (layer->kind->kept && !status)
             status = fal_arena_place(&w->arena, layer->kind->kept(layer, w->rows),
                                      &w->kept[i]);
     }
+    return status;
+}
+
+/* ---- signals ------------------------------------------------------------- */
+
+/* Signals that share a place: parent[t] is a tensor below t, or t itself, and the
+ * place is that of the last of these. */
+typedef struct places {
+    const fal_network *network;
+    const fal_flow *flow;
+    size_t *parent;
+} places;
+
+static size_t place_of(const places *p, size_t tensor)
+{
+    while (p->parent[tensor] != tensor)
+        tensor = p->parent[tensor];
+    return tensor;
+}
+
+static void share(places *p, size_t a, size_t b)
+{
+    size_t x = place_of(p, a), y = place_of(p, b);
+    if (x < y)
+        p->parent[y] = x;
+    else
+        p->parent[x] = y;
+}
+
+static int is_weight(const places *p, size_t tensor)
+{
+    return tensor > 0 && p->network->layers[tensor - 1].number > 0;
+}
+
+/* A join that keeps the shape hands both its ways the signal that it gets itself. What
+ * comes from a block's input goes on to grow in that place, once the way through the
+ * body has read it; so a body that ends in a layer with weights needs a delta apart. */
+static void share_join(places *p, const fal_layer *join)
+{
+    size_t tensor = fal_network_index(p->network, join) + 1;
+    const fal_hand *body = fal_flow_find(p->flow, join, join->from);
+    const fal_hand *other = fal_flow_find(p->flow, join, join->beside);
+    const fal_shape in = join->beside ? p->network->layers[join->beside - 1].out
+                                      : p->network->input;
+    int same = fal_shape_takes(in, join->out);
+    int grows = other && p->flow->hand_count[join->beside] > 1;
+    if (body && !(grows && same && is_weight(p, join->from)))
+        share(p, tensor, join->from);
+    if (other && same && other->first)
+        share(p, tensor, join->beside);
+}
+
+/* Whether the place of a tensor's signal is read by more than the layer that makes it:
+ * that layer then writes elsewhere. A block's input comes last. */
+static int is_read_twice(const places *p, size_t tensor)
+{
+    for (size_t i = tensor; i < p->network->count; i++) {
+        const fal_layer *join = &p->network->layers[i];
+        if (join->is_join && fal_layer_reads(join, tensor) &&
+            (join->from == tensor || p->flow->hand_count[tensor] == 1) &&
+            fal_flow_find(p->flow, join, join->from) &&
+            fal_flow_find(p->flow, join, join->beside) &&
+            place_of(p, join->from) == place_of(p, join->beside))
+            return 1;
+    }
+    return 0;
+}
+
+static void share_places(places *p)
+{
+    for (size_t t = 0; t <= p->network->count; t++)
+        p->parent[t] = t;
+    for (size_t i = 0; i < p->network->count; i++)
+        if (p->network->layers[i].is_join)
+            share_join(p, &p->network->layers[i]);
+    for (size_t i = 0; i < p->network->count; i++) {
+        const fal_layer *layer = &p->network->layers[i];
+        if (!layer->number && !layer->is_join && layer->from > 0 &&
+            fal_shape_size(layer->in) == fal_layer_units(layer) &&
+            p->flow->hand_count[layer->from] <= 1 && !is_read_twice(p, i + 1))
+            share(p, i + 1, layer->from);
+    }
+}
+
+/* Whether anything has its place there. */
+static int is_used(const places *p, size_t place)
+{
+    for (size_t t = place; t <= p->network->count; t++)
+        if (place_of(p, t) == place &&
+            (is_weight(p, t) || p->flow->hand_count[t] > 0))
+            return 1;
+    return 0;
+}
+
+static fal_status place_signals(fal_workspace *w, places *p, fal_slot *slots)
+{
+    fal_status status = FAL_OK;
+    share_places(p);
+    for (size_t i = 0; i < p->network->count && !status; i++) {
+        size_t place = place_of(p, i + 1);
+        if (place < i + 1)
+            slots[i] = slots[place - 1];
+        else if (is_used(p, place))
+            status = fal_arena_place(
+                &w->arena, w->rows * fal_layer_units(&p->network->layers[i]),
+                &slots[i]);
+    }
+    return status;
+}
+
+static fal_status place_flow(fal_workspace *w, const fal_network *network,
+                             const fal_route *routes, fal_slot *slots)
+{
+    fal_flow flow = {0};
+    places p = {.network = network, .flow = &flow};
+    p.parent = fal_allocate(network->count + 1, sizeof *p.parent);
+    fal_status status = p.parent ? fal_flow_make(&flow, network, routes, 0)
+                                 : FAL_ERROR_MEMORY;
+    if (!status)
+        status = place_signals(w, &p, slots);
+    fal_flow_release(&flow);
+    fal_release(p.parent);
+    return status;
+}
+
+/* ---- convolutions -------------------------------------------------------- */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int draws(const fal_route *route)
+{
+    return route->rule->path == FAL_PATH_LAYERS &&
+           fal_rule_has_matrix(route->rule) &&
+           (!route->feedback.buffer || !fal_rule_keeps_matrix(route->rule));
+}
+
+/* For the largest; launches of a queue in order take turns. */
+static fal_status place_room(fal_workspace *w, const fal_network *network,
+                             const fal_route *routes)
+{
+    fal_conv_pass last = routes ? FAL_CONV_WEIGHT : FAL_CONV_FORWARD;
+    uint64_t room = 0, drawn = 0;
+    for (size_t i = 0; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (layer->kind != &fal_conv_kind)
+            continue;
+        const fal_conv conv = fal_layer_conv(layer, w->rows);
+        for (int pass = FAL_CONV_FORWARD; pass <= (int)last; pass++)
+            room = larger(
+                room, fal_conv_room(w->arena.device, &conv, (fal_conv_pass)pass));
+        if (routes && draws(&routes[layer->number - 1]))
+            drawn = larger(drawn, (uint64_t)layer->inputs * layer->outputs);
+    }
+    fal_status status = FAL_OK;
+    if (room)
+        status = fal_arena_place(&w->arena, room, &w->room);
+    if (!status && drawn)
+        status = fal_arena_place(&w->arena, drawn, &w->drawn);
+    return status;
+}
+
+/* ---- modes --------------------------------------------------------------- */
+
+static fal_status place_spreads(fal_workspace *w, const fal_network *network,
+                                const fal_route *routes)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < network->count && !status; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (layer->number && routes[layer->number - 1].spreads)
+            status = fal_arena_place(&w->arena, w->rows * layer->outputs,
+                                     &w->spread[i]);
+    }
+    return status;
+}
+
+static fal_status place_training(fal_workspace *w, const fal_network *network,
+                                 const fal_route *routes)
+{
+    fal_status status = place_outputs(w, network);
+    if (!status)
+        status = place_flow(w, network, routes, w->deltas);
+    if (!status)
+        status = place_spreads(w, network, routes);
     return status ? status : fal_arena_place(&w->arena, 1, &w->halted);
 }
 
-/* The output layer's delta is the loss's for every rule. */
-static fal_status place_measuring(fal_workspace *w, const fal_network *network)
+/* Routes of backpropagation in every layer. */
+static fal_route *make_reference(const fal_network *network)
+{
+    const fal_rule *rule = NULL;
+    fal_route *routes = fal_allocate(network->weights, sizeof *routes);
+    if (!routes || fal_rule_find("bp", &rule))
+        return routes;
+    for (size_t i = 0; i < network->weights; i++)
+        routes[i].rule = rule;
+    return routes;
+}
+
+/* What is handed to an end is of all layers that have this end. */
+static fal_status place_carried(fal_workspace *w, const fal_network *network,
+                                size_t index)
+{
+    const fal_layer *layer = &network->layers[index];
+    const fal_layer *owner = fal_flow_owner(network, layer->end);
+    if (owner != layer) {
+        w->carried[index] = w->carried[fal_network_index(network, owner)];
+        return FAL_OK;
+    }
+    return fal_arena_place(
+        &w->arena, w->rows * fal_layer_units(&network->layers[layer->end - 1]),
+        &w->carried[index]);
+}
+
+static fal_status place_ends(fal_workspace *w, const fal_network *network)
 {
     uint64_t unread = 0;
-    fal_status status = place_training(w, network);
+    fal_status status = FAL_OK;
     for (size_t i = 0; i < network->count && !status; i++) {
         const fal_layer *layer = &network->layers[i];
-        uint64_t size = (uint64_t)w->rows * fal_shape_size(layer->out);
-        w->references[i] = w->deltas[i];
-        if (layer->has_weight && !layer->number && 2 * layer->outputs > unread)
-            unread = 2 * layer->outputs;
-        if (!layer->number || layer->number == network->weights)
-            continue;
-        status = fal_arena_place(&w->arena, size, &w->references[i]);
-        if (!status)
-            status = fal_arena_place(&w->arena, size, &w->carried[i]);
+        if (layer->has_weight && !layer->number)
+            unread = larger(unread, 2 * layer->outputs);
+        if (layer->number && layer->number < network->weights)
+            status = place_carried(w, network, i);
     }
     return status ? status : fal_arena_place(&w->arena, unread, &w->unread);
 }
 
-/* Outputs take turns in two slots of the widest layer. */
-static fal_status place_evaluation(fal_workspace *w, const fal_network *network)
+/* The output layer's delta is the loss's for every rule, in one place. */
+static fal_status place_measuring(fal_workspace *w, const fal_network *network,
+                                  const fal_route *routes)
 {
-    size_t widest = 0, turn = 0;
-    fal_slot slots[2];
+    fal_route *reference = make_reference(network);
+    fal_status status = reference ? place_training(w, network, routes)
+                                  : FAL_ERROR_MEMORY;
+    if (!status)
+        status = place_flow(w, network, reference, w->references);
     for (size_t i = 0; i < network->count; i++)
-        if (fal_shape_size(network->layers[i].out) > widest)
-            widest = fal_shape_size(network->layers[i].out);
+        if (network->layers[i].number == network->weights)
+            w->references[i] = w->deltas[i];
+    fal_release(reference);
+    return status ? status : place_ends(w, network);
+}
+
+/* The last layer that reads the output of layer `index`, or what shares its slot. */
+static size_t last_reader(const fal_network *network, size_t index)
+{
+    size_t last = index, t = index + 1;
+    do
+        for (size_t i = t; i < network->count; i++)
+            if (fal_layer_reads(&network->layers[i], t) && i > last)
+                last = i;
+    while (++t <= network->count && shares_slot(&network->layers[t - 1], t - 1));
+    return last;
+}
+
+/* Outputs take turns in slots of the widest layer: two, or as many as a block needs. */
+enum { TURNS = 8 };
+
+static fal_status take_turn(fal_workspace *w, const fal_network *network,
+                            size_t index, size_t widest, fal_slot slots[TURNS],
+                            size_t until[TURNS])
+{
+    size_t turn = 0;
+    while (turn < TURNS && slots[turn].count > 0 && until[turn] >= index)
+        turn++;
+    if (turn == TURNS)
+        return fal_fail(FAL_ERROR_ARGUMENT,
+                        "network, layer %s: blocks are nested too deeply",
+                        network->layers[index].name);
     fal_status status = FAL_OK;
-    for (size_t i = 0; i < 2 && !status; i++)
-        status = fal_arena_place(&w->arena, (uint64_t)w->rows * widest, &slots[i]);
-    for (size_t i = 0; i < network->count && !status; i++)
-        w->outputs[i] = shares_slot(&network->layers[i], i) ? w->outputs[i - 1]
-                                                            : slots[turn++ % 2];
+    if (!slots[turn].count)
+        status = fal_arena_place(&w->arena, w->rows * widest, &slots[turn]);
+    until[turn] = last_reader(network, index);
+    w->outputs[index] = slots[turn];
     return status;
 }
+
+static fal_status place_evaluation(fal_workspace *w, const fal_network *network)
+{
+    fal_slot slots[TURNS] = {{0}};
+    size_t until[TURNS] = {0}, widest = 0;
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < network->count; i++)
+        widest = larger(widest, fal_layer_units(&network->layers[i]));
+    for (size_t i = 0; i < network->count && !status; i++)
+        if (shares_slot(&network->layers[i], i))
+            w->outputs[i] = w->outputs[i - 1];
+        else
+            status = take_turn(w, network, i, widest, slots, until);
+    return status;
+}
+
+/* ---- the arena ----------------------------------------------------------- */
 
 static fal_status place(fal_workspace *w, const fal_network *network,
                         const fal_route *routes, fal_loss loss)
@@ -79,23 +343,25 @@ static fal_status place(fal_workspace *w, const fal_network *network,
         status = fal_arena_place(&w->arena, w->slots * w->stride * 2, &w->partials);
     if (!status && routes && fal_routes_read_target(routes, network->weights))
         status = fal_arena_place(&w->arena, rows * network->outputs, &w->signal);
+    if (!status)
+        status = place_room(w, network, routes);
     if (status)
         return status;
     switch (w->mode) {
     case FAL_MODE_TRAIN:
-        return place_training(w, network);
+        return place_training(w, network, routes);
     case FAL_MODE_EVALUATE:
         return place_evaluation(w, network);
     case FAL_MODE_MEASURE:
         break;
     }
-    return place_measuring(w, network);
+    return place_measuring(w, network, routes);
 }
 
 static fal_status allocate_slots(fal_workspace *w, size_t layers)
 {
-    fal_slot **const lists[] = {&w->outputs, &w->deltas, &w->kept, &w->carried,
-                                &w->references};
+    fal_slot **const lists[] = {&w->outputs, &w->deltas,     &w->kept,
+                                &w->carried, &w->references, &w->spread};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = fal_allocate(layers, sizeof **lists[i])))
             return FAL_ERROR_MEMORY;
@@ -128,6 +394,7 @@ void fal_workspace_release(fal_workspace *workspace)
     fal_release(workspace->outputs);
     fal_release(workspace->deltas);
     fal_release(workspace->kept);
+    fal_release(workspace->spread);
     fal_release(workspace->carried);
     fal_release(workspace->references);
     *workspace = (fal_workspace){0};

@@ -1,5 +1,6 @@
 #include "ops/random.h"
 #include "ops/grid.h"
+#include "ops/optimize.h"
 
 /* Numbers of one counter, and the most groups of a fill, below 65,536 */
 enum { WORDS = 4, MOST_GROUPS = 32768 };
@@ -40,8 +41,8 @@ static fal_status end(fal_launches *list, size_t count)
                           (const size_t[3]){FAL_GROUP, 1, 1});
 }
 
-fal_status fal_random_add(fal_launches *list, const fal_random *random,
-                          fal_view values, size_t rows, size_t columns, int turned)
+static fal_status add(fal_launches *list, const fal_random *random, fal_view values,
+                      size_t rows, size_t columns, int turned, int redrawn)
 {
     const fal_kernel_numbers numbers = fal_random_describe(random);
     fal_launch_begin(list, "random_fill");
@@ -51,7 +52,22 @@ fal_status fal_random_add(fal_launches *list, const fal_random *random,
     fal_launch_int(list, turned != 0);
     fal_launch_uint(list, random->channels ? random->channels : 1);
     fal_launch_view(list, values);
+    fal_launch_int(list, redrawn);
+    fal_launch_step(list, sizeof(fal_update_step));
     return end(list, rows * columns);
+}
+
+fal_status fal_random_add(fal_launches *list, const fal_random *random,
+                          fal_view values, size_t rows, size_t columns, int turned)
+{
+    return add(list, random, values, rows, columns, turned, 0);
+}
+
+fal_status fal_random_redraw_add(fal_launches *list, const fal_random *random,
+                                 fal_view values, size_t rows, size_t columns,
+                                 int turned)
+{
+    return add(list, random, values, rows, columns, turned, 1);
 }
 
 fal_status fal_random_set(const fal_launches *list, size_t launch,

@@ -35,6 +35,11 @@ fal_kernel_numbers fal_random_describe(const fal_random *random);
 fal_status fal_random_add(fal_launches *list, const fal_random *random,
                           fal_view values, size_t rows, size_t columns, int turned);
 
+/* The same with the step's draw (fal_update_step) in place of random->draw. */
+fal_status fal_random_redraw_add(fal_launches *list, const fal_random *random,
+                                 fal_view values, size_t rows, size_t columns,
+                                 int turned);
+
 /* Number `launch` of a list, which such a fill is, draws by these numbers from now on.
  */
 fal_status fal_random_set(const fal_launches *list, size_t launch,
