@@ -121,6 +121,14 @@ static void add_hands(fal_flow *flow, const fal_route *routes, size_t tensor)
 
 /* ---- gradients ----------------------------------------------------------- */
 
+/* Launches of their own follow in order within a wave, products of a wave do not. */
+static void wait_for(size_t *after, const fal_layer *layer, size_t wave)
+{
+    size_t until = layer->kind->carry ? wave - 1 : wave;
+    if (until > *after)
+        *after = until;
+}
+
 /* A gradient comes a wave after its delta; but weights, and feedback with them, are not
  * updated before they have carried a signal down. */
 static void find_gradient(fal_flow *flow, const fal_route *routes, int updates,
@@ -132,9 +140,8 @@ static void find_gradient(fal_flow *flow, const fal_route *routes, int updates,
     size_t after = flow->ready[index + 1];
     if (route->frozen)
         return;
-    if (updates && carried && fal_rule_carrier_moves(route->rule) &&
-        carried->wave > after)
-        after = carried->wave;
+    if (updates && carried && fal_rule_carrier_moves(route->rule))
+        wait_for(&after, layer, carried->wave);
     flow->gradient[index] = after + 1;
 }
 

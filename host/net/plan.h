@@ -24,6 +24,7 @@ typedef struct fal_workspace {
     fal_arena arena;
     fal_mode mode;
     size_t rows;                      /* at most */
+    int keeps;                        /* deltas, until the step ends */
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer */
     fal_slot *deltas; /* the signal at each layer's output: of one with weights its
@@ -60,11 +61,17 @@ typedef struct fal_route {
 } fal_route;
 
 /* `routes`: by weight layer number − 1, they say what a step needs; NULL in
- * evaluation. */
+ * evaluation. `keeps`: deltas stay until the step ends; else their memory is used again
+ * once nothing of the step reads them. */
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
                               const fal_network *network, const fal_route *routes,
                               fal_mode mode, size_t rows, fal_loss loss,
-                              size_t slots);
+                              size_t slots, int keeps);
+/* host/net/signals.c: places the signals of a pass into the workspace's arena, of each
+ * layer's output in `slots`. */
+fal_status fal_signals_place(fal_workspace *workspace, const fal_network *network,
+                             const fal_route *routes, int keeps, fal_slot *slots);
+
 void fal_workspace_release(fal_workspace *workspace);
 
 /* host/net/routes.c: every layer learns by its own rule, else by `rule`; `routes` has

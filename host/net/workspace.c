@@ -5,6 +5,11 @@
 #include "net/layer.h"
 #include "ops/conv.h"
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* ---- outputs ------------------------------------------------------------- */
 
 /* A layer whose output is its input's place: it is another's epilogue, or changes
@@ -34,134 +39,7 @@ static fal_status place_outputs(fal_workspace *w, const fal_network *network)
     return status;
 }
 
-/* ---- signals ------------------------------------------------------------- */
-
-/* Signals that share a place: parent[t] is a tensor below t, or t itself, and the
- * place is that of the last of these. */
-typedef struct places {
-    const fal_network *network;
-    const fal_flow *flow;
-    size_t *parent;
-} places;
-
-static size_t place_of(const places *p, size_t tensor)
-{
-    while (p->parent[tensor] != tensor)
-        tensor = p->parent[tensor];
-    return tensor;
-}
-
-static void share(places *p, size_t a, size_t b)
-{
-    size_t x = place_of(p, a), y = place_of(p, b);
-    if (x < y)
-        p->parent[y] = x;
-    else
-        p->parent[x] = y;
-}
-
-static int is_weight(const places *p, size_t tensor)
-{
-    return tensor > 0 && p->network->layers[tensor - 1].number > 0;
-}
-
-/* A join that keeps the shape hands both its ways the signal that it gets itself. What
- * comes from a block's input goes on to grow in that place, once the way through the
- * body has read it; so a body that ends in a layer with weights needs a delta apart. */
-static void share_join(places *p, const fal_layer *join)
-{
-    size_t tensor = fal_network_index(p->network, join) + 1;
-    const fal_hand *body = fal_flow_find(p->flow, join, join->from);
-    const fal_hand *other = fal_flow_find(p->flow, join, join->beside);
-    const fal_shape in = join->beside ? p->network->layers[join->beside - 1].out
-                                      : p->network->input;
-    int same = fal_shape_takes(in, join->out);
-    int grows = other && p->flow->hand_count[join->beside] > 1;
-    if (body && !(grows && same && is_weight(p, join->from)))
-        share(p, tensor, join->from);
-    if (other && same && other->first)
-        share(p, tensor, join->beside);
-}
-
-/* Whether the place of a tensor's signal is read by more than the layer that makes it:
- * that layer then writes elsewhere. A block's input comes last. */
-static int is_read_twice(const places *p, size_t tensor)
-{
-    for (size_t i = tensor; i < p->network->count; i++) {
-        const fal_layer *join = &p->network->layers[i];
-        if (join->is_join && fal_layer_reads(join, tensor) &&
-            (join->from == tensor || p->flow->hand_count[tensor] == 1) &&
-            fal_flow_find(p->flow, join, join->from) &&
-            fal_flow_find(p->flow, join, join->beside) &&
-            place_of(p, join->from) == place_of(p, join->beside))
-            return 1;
-    }
-    return 0;
-}
-
-static void share_places(places *p)
-{
-    for (size_t t = 0; t <= p->network->count; t++)
-        p->parent[t] = t;
-    for (size_t i = 0; i < p->network->count; i++)
-        if (p->network->layers[i].is_join)
-            share_join(p, &p->network->layers[i]);
-    for (size_t i = 0; i < p->network->count; i++) {
-        const fal_layer *layer = &p->network->layers[i];
-        if (!layer->number && !layer->is_join && layer->from > 0 &&
-            fal_shape_size(layer->in) == fal_layer_units(layer) &&
-            p->flow->hand_count[layer->from] <= 1 && !is_read_twice(p, i + 1))
-            share(p, i + 1, layer->from);
-    }
-}
-
-/* Whether anything has its place there. */
-static int is_used(const places *p, size_t place)
-{
-    for (size_t t = place; t <= p->network->count; t++)
-        if (place_of(p, t) == place &&
-            (is_weight(p, t) || p->flow->hand_count[t] > 0))
-            return 1;
-    return 0;
-}
-
-static fal_status place_signals(fal_workspace *w, places *p, fal_slot *slots)
-{
-    fal_status status = FAL_OK;
-    share_places(p);
-    for (size_t i = 0; i < p->network->count && !status; i++) {
-        size_t place = place_of(p, i + 1);
-        if (place < i + 1)
-            slots[i] = slots[place - 1];
-        else if (is_used(p, place))
-            status = fal_arena_place(
-                &w->arena, w->rows * fal_layer_units(&p->network->layers[i]),
-                &slots[i]);
-    }
-    return status;
-}
-
-static fal_status place_flow(fal_workspace *w, const fal_network *network,
-                             const fal_route *routes, fal_slot *slots)
-{
-    fal_flow flow = {0};
-    places p = {.network = network, .flow = &flow};
-    p.parent = fal_allocate(network->count + 1, sizeof *p.parent);
-    fal_status status = p.parent ? fal_flow_make(&flow, network, routes, 0)
-                                 : FAL_ERROR_MEMORY;
-    if (!status)
-        status = place_signals(w, &p, slots);
-    fal_flow_release(&flow);
-    fal_release(p.parent);
-    return status;
-}
-
 /* ---- convolutions -------------------------------------------------------- */
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
 
 static int draws(const fal_route *route)
 {
@@ -215,7 +93,7 @@ static fal_status place_training(fal_workspace *w, const fal_network *network,
 {
     fal_status status = place_outputs(w, network);
     if (!status)
-        status = place_flow(w, network, routes, w->deltas);
+        status = fal_signals_place(w, network, routes, w->keeps, w->deltas);
     if (!status)
         status = place_spreads(w, network, routes);
     return status ? status : fal_arena_place(&w->arena, 1, &w->halted);
@@ -270,7 +148,7 @@ static fal_status place_measuring(fal_workspace *w, const fal_network *network,
     fal_status status = reference ? place_training(w, network, routes)
                                   : FAL_ERROR_MEMORY;
     if (!status)
-        status = place_flow(w, network, reference, w->references);
+        status = fal_signals_place(w, network, reference, 1, w->references);
     for (size_t i = 0; i < network->count; i++)
         if (network->layers[i].number == network->weights)
             w->references[i] = w->deltas[i];
@@ -371,9 +249,9 @@ static fal_status allocate_slots(fal_workspace *w, size_t layers)
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
                               const fal_network *network, const fal_route *routes,
                               fal_mode mode, size_t rows, fal_loss loss,
-                              size_t slots)
+                              size_t slots, int keeps)
 {
-    fal_workspace w = {.mode = mode, .rows = rows, .slots = slots};
+    fal_workspace w = {.mode = mode, .rows = rows, .slots = slots, .keeps = keeps};
     w.stride = (rows + FAL_LOSS_ROWS - 1) / FAL_LOSS_ROWS;
     fal_arena_begin(&w.arena, device, "activations");
     fal_status status = allocate_slots(&w, network->count);

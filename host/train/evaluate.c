@@ -36,7 +36,7 @@ fal_status fal_evaluator_open(fal_evaluator *evaluator, const fal_model *model,
     e->last = data->count - (e->batches - 1) * rows;
     fal_status status = fal_workspace_make(&e->workspace, model->device,
                                            &model->network, NULL, FAL_MODE_EVALUATE,
-                                           rows, loss, e->batches);
+                                           rows, loss, e->batches, 0);
     if (!status)
         status = fal_feed_open(&e->feed, model, &e->workspace, data, resident);
     if (!status)

@@ -28,7 +28,7 @@ static fal_status make_memory(fal_measurer *m)
     if (!status)
         status = fal_workspace_make(&m->workspace, device, &t->model->network,
                                     t->routes, FAL_MODE_MEASURE, t->options.batch,
-                                    t->loss, 1);
+                                    t->loss, 1, 1);
     return status;
 }
 

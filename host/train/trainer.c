@@ -399,7 +399,7 @@ static fal_status make_arenas(fal_trainer *t)
     if (!status)
         status = fal_workspace_make(&t->workspace, t->model->device,
                                     &t->model->network, t->routes, FAL_MODE_TRAIN,
-                                    t->options.batch, t->loss, FAL_RING_SLOTS);
+                                    t->options.batch, t->loss, FAL_RING_SLOTS, 1);
     return status;
 }
 
