@@ -1,4 +1,5 @@
 /* What convolutions do in a plan. */
+#include "net/epilogue.h"
 #include "net/layer.h"
 
 fal_conv fal_layer_conv(const fal_layer *layer, size_t rows)
@@ -30,7 +31,9 @@ fal_status fal_conv_layer_forward(fal_plan_build *build, size_t index)
         .output = fal_plan_output(build, index),
         .room = room_of(build),
         .work = "forward"};
-    pass.activation = fal_plan_epilogue(build, index, &pass.beside);
+    const fal_epilogue epilogue = fal_plan_epilogue(build, index);
+    pass.beside = epilogue.beside;
+    pass.activation = epilogue.activation;
     if (layer->has_bias)
         pass.bias = fal_arena_view(build->parameters, layer->bias);
     return fal_conv_forward_add(build->list, &conv, &pass);

@@ -1,7 +1,9 @@
 /* dropout P: while training, each value is 0 with probability P and else 1/(1 − P)
  * times as large. */
+#include "data/random.h"
 #include "device/number.h"
 #include "net/layer.h"
+#include "ops/dropout.h"
 
 static fal_status parse(fal_layer *layer, char *const *words, size_t count)
 {
@@ -26,6 +28,37 @@ static void print(const fal_layer *layer, char *text, size_t size)
     fal_number_print_exact(text + 1, size - 1, layer->rate);
 }
 
+/* Twice, forward and backward, with the same mask. */
+static fal_status drop(fal_plan_build *build, size_t index, fal_view from,
+                       fal_view into)
+{
+    const fal_layer *layer = &build->network->layers[index];
+    const fal_random numbers = {.distribution = FAL_UNIFORM,
+                                .seed = build->noise_seed,
+                                .purpose = FAL_PURPOSE_DROPOUT,
+                                .layer = layer->dropout};
+    return fal_dropout_add(build->list, &numbers, layer->rate, from, into,
+                           build->rows, layer->in.height * layer->in.width,
+                           layer->in.channels);
+}
+
+static fal_status forward(fal_plan_build *build, size_t index)
+{
+    if (build->workspace->mode == FAL_MODE_EVALUATE)
+        return fal_activate_add(
+            build->list, (fal_activation){FAL_LINEAR, 0},
+            fal_plan_input(build, index), fal_plan_output(build, index),
+            build->rows * fal_layer_units(&build->network->layers[index]));
+    return drop(build, index, fal_plan_input(build, index),
+                fal_plan_output(build, index));
+}
+
+static fal_status backward(fal_plan_build *build, size_t index, fal_view signal,
+                           const fal_handed *to)
+{
+    return drop(build, index, signal, to->into);
+}
+
 const fal_layer_kind fal_dropout_kind = {
     .name = "dropout",
     .arguments = "P",
@@ -34,4 +67,6 @@ const fal_layer_kind fal_dropout_kind = {
         "and the others are 1/(1 - P) times as large",
     .parse = parse,
     .shape = shape,
-    .print = print};
+    .print = print,
+    .forward = forward,
+    .backward = backward};

@@ -26,20 +26,6 @@ fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
     return fal_arena_view(&build->workspace->arena, build->deltas[index]);
 }
 
-fal_activation fal_plan_epilogue(const fal_plan_build *build, size_t index,
-                                 fal_view *beside)
-{
-    const fal_network *network = build->network;
-    const fal_activation none = {FAL_LINEAR, 0};
-    const fal_layer *next = &network->layers[index + 1];
-    const fal_layer *end = network->layers + network->count;
-    *beside = (fal_view){NULL, 0};
-    if (next < end && next->is_join && next->fused)
-        *beside = fal_plan_tensor(build, (next++)->beside);
-    return next < end && next->is_activation && next->fused ? next->activation
-                                                            : none;
-}
-
 fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
                            fal_update *update, const fal_update **used)
 {

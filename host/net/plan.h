@@ -123,8 +123,9 @@ typedef struct fal_plan_build {
         *carried; /* … and what is handed to the ends of layers; or NULL */
     fal_loss loss;
     int summed; /* the loss of a batch is the sum over its rows, not the mean */
-    int uses_targets; /* the data set has real targets */
-    int outputs_only; /* no loss */
+    int uses_targets;    /* the data set has real targets */
+    int outputs_only;    /* no loss */
+    uint64_t noise_seed; /* of dropout */
     size_t rows;
     fal_launches *list;
 } fal_plan_build;
@@ -158,11 +159,6 @@ fal_view fal_plan_tensor(const fal_plan_build *build, size_t tensor);
 fal_view fal_plan_input(const fal_plan_build *build, size_t index);
 fal_view fal_plan_output(const fal_plan_build *build, size_t index);
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index);
-
-/* What is fused into it: the activation, and the tensor that a join adds, or no buffer.
- */
-fal_activation fal_plan_epilogue(const fal_plan_build *build, size_t index,
-                                 fal_view *beside);
 
 /* Where the gradient of a layer's parameters goes; or, with an update, where they are,
  * which is then described in *update, and *used points there. */

@@ -1,6 +1,7 @@
 /* pool: the largest or the mean value of each window, channel by channel. */
 #include "net/layer.h"
 #include "net/window.h"
+#include "ops/pool.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,41 @@ static void print(const fal_layer *layer, char *text, size_t size)
         snprintf(text, size, " global");
 }
 
+static fal_pool describe(const fal_plan_build *build, size_t index)
+{
+    const fal_layer *layer = &build->network->layers[index];
+    int all = layer->kernel == 0;
+    return (fal_pool){.images = build->rows,
+                      .height = layer->in.height,
+                      .width = layer->in.width,
+                      .channels = layer->in.channels,
+                      .high = all ? layer->in.height : layer->kernel,
+                      .wide = all ? layer->in.width : layer->kernel,
+                      .stride = all ? 1 : layer->stride,
+                      .out_height = layer->out.height,
+                      .out_width = layer->out.width,
+                      .average = layer->averages,
+                      .input = fal_plan_input(build, index),
+                      .output = fal_plan_output(build, index)};
+}
+
+static fal_status forward(fal_plan_build *build, size_t index)
+{
+    const fal_pool pool = describe(build, index);
+    return fal_pool_add(build->list, &pool);
+}
+
+static fal_status backward(fal_plan_build *build, size_t index, fal_view signal,
+                           const fal_handed *to)
+{
+    fal_pool pool = describe(build, index);
+    pool.signal = signal;
+    pool.into = to->into;
+    pool.accumulate = to->accumulate;
+    pool.derivative = to->derivative; /* of the activation whose output it reads */
+    return fal_pool_backward_add(build->list, &pool);
+}
+
 const fal_layer_kind fal_pool_kind = {
     .name = "pool",
     .arguments = "max K [stride S] | average K [stride S] | global",
@@ -61,4 +97,7 @@ const fal_layer_kind fal_pool_kind = {
         "channel",
     .parse = parse,
     .shape = shape,
-    .print = print};
+    .print = print,
+    .forward = forward,
+    .backward = backward,
+    .adds = 1};

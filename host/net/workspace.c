@@ -17,8 +17,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static int shares_slot(const fal_layer *layer, size_t index)
 {
     int changes = !layer->is_activation || layer->activation.phi != FAL_LINEAR;
-    return index > 0 &&
-           (layer->fused || layer->kind == &fal_flatten_kind || !changes);
+    return index > 0 && (layer->fused || !changes);
 }
 
 /* Training keeps every output until the step ends. */

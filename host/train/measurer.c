@@ -180,6 +180,7 @@ static fal_status make_plan(fal_measurer *m, fal_plan *plan, size_t rows,
                             .reference = m->reference,
                             .loss = t->loss,
                             .summed = t->sums_loss,
+                            .noise_seed = t->options.noise_seed,
                             .uses_targets = targets,
                             .rows = rows};
     return fal_plan_make(plan, &build);

@@ -20,6 +20,7 @@ static fal_status make_plan(fal_trainer *t, fal_plan *plan, size_t rows,
                             .routes = t->routes,
                             .loss = t->loss,
                             .summed = t->sums_loss,
+                            .noise_seed = t->options.noise_seed,
                             .uses_targets = targets,
                             .rows = rows};
     return fal_plan_make(plan, &build);
