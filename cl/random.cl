@@ -7,14 +7,14 @@
 
 __kernel void random_fill(numbers of, ulong rows, ulong columns, int turned,
                           uint channels, __global float *values, ulong at, int redrawn,
-                          update_step step)
+                          update_step now)
 {
     const ulong n = rows * columns, stride = get_global_size(0) * DRAWN;
     const ulong length = turned ? rows : columns, positions = length / channels;
     /* From a number of a line to the next, and from line to line */
     const ulong step = turned ? columns : 1, pitch = turned ? 1 : columns;
     values += at;
-    of.draw = redrawn ? step.draw : of.draw;
+    of.draw = redrawn ? now.draw : of.draw;
     for (ulong first = get_global_id(0) * DRAWN; first < n; first += stride) {
         float drawn[DRAWN];
 #if CPU_LIKE
