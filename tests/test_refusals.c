@@ -133,7 +133,7 @@ static const struct refusal refusals[] = {
      {"--mirror-decay", "none of the rules", "compare wm"}},
     {"$T --rule fa --feedback kept", 2, {"kept", "stored", "regenerated"}},
     {"$T --device quantum", 2, {"quantum", "cpu"}},
-    {"$T --net conv", 2, {"unknown layer 'conv'", "dense"}},
+    {"$T --net conv", 2, {"item 1", "it must be 'conv N K'"}},
     {"$T --net mlp", 2, {"the preset is mlp-LxW"}},
     {"$T --net 'dens 10'", 2, {"unknown layer 'dens'", "mean 'dense'"}},
     {"$T --net 'dense 0'", 2, {"0"}},
@@ -163,7 +163,7 @@ static const struct refusal refusals[] = {
     {"compare --data $D --net mlp-1x8 --seeds 2 --seed 18446744073709551615",
      2,
      {"option --seed", "past 18446744073709551615"}},
-    {"compare --data $D --net conv", 2, {"unknown layer"}},
+    {"compare --data $D --net conv", 2, {"conv N K"}},
     {"evaluate", 2, {"MODEL"}},
     {"evaluate plain", 2, {"--data", "missing"}},
     {"evaluate plain --data $D", 1, {"plain"}},
@@ -241,13 +241,13 @@ static void messages_are_wrapped(void **state)
     assert_has(tool_run("'\033[31m\nx'")->lines,
                "unknown command '\\x1b[31m\\x0ax'");
     /* 80 characters, 82 bytes; and one more */
-#define NAME "'\xC3\xA4\xC3\xA4 ---------------"
+#define NAME "'\xC3\xA4\xC3\xA4 ---------"
     assert_string_equal(tool_run("bench " NAME "'")->lines,
                         "falign: unknown benchmark " NAME
-                        "'; known: gemm, muon, step, teacher\n");
+                        "'; known: gemm, conv, muon, step, teacher\n");
     assert_string_equal(tool_run("bench " NAME "-'")->lines,
                         "falign: unknown benchmark " NAME
-                        "-'; known: gemm, muon, step,\n  teacher\n");
+                        "-'; known: gemm, conv, muon, step,\n  teacher\n");
 #undef NAME
 }
 

@@ -33,10 +33,14 @@ static fal_status print_figures(const cli_options *options,
 
 /* ---- benchmarks ---------------------------------------------------------- */
 
-static fal_status run_gemm(fal_device *device, const cli_options *options)
+typedef fal_status time_work(fal_device *device, const cli_options *options,
+                             cli_gemm_figures *figures);
+
+static fal_status print_gflops(time_work *work, fal_device *device,
+                               const cli_options *options)
 {
     cli_gemm_figures g;
-    fal_status status = cli_bench_gemm(device, options, &g);
+    fal_status status = work(device, options, &g);
     if (status)
         return status;
     struct figure f[] = {
@@ -44,15 +48,19 @@ static fal_status run_gemm(fal_device *device, const cli_options *options)
     return print_figures(options, f, 3);
 }
 
+static fal_status run_gemm(fal_device *device, const cli_options *options)
+{
+    return print_gflops(cli_bench_gemm, device, options);
+}
+
+static fal_status run_conv(fal_device *device, const cli_options *options)
+{
+    return print_gflops(cli_bench_conv, device, options);
+}
+
 static fal_status run_muon(fal_device *device, const cli_options *options)
 {
-    cli_gemm_figures g;
-    fal_status status = cli_bench_muon(device, options, &g);
-    if (status)
-        return status;
-    struct figure f[] = {
-        {"ms", g.timing.ms}, {"ms_p10", g.timing.ms_p10}, {"gflops", g.gflops}};
-    return print_figures(options, f, 3);
+    return print_gflops(cli_bench_muon, device, options);
 }
 
 static fal_status run_step(fal_device *device, const cli_options *options)
@@ -93,6 +101,11 @@ static const struct bench {
      run_gemm,
      3,
      {CLI_M, CLI_N, CLI_K, CLI_TA, CLI_TB, CLI_EPILOGUE, CLI_SOURCE, CLI_OPTIONS}},
+    {"conv",
+     run_conv,
+     3,
+     {CLI_SIZE_OF_MAP, CLI_CHANNELS_IN, CLI_CHANNELS_OUT, CLI_KERNEL, CLI_STRIDE,
+      CLI_PASS, CLI_BATCH, CLI_OPTIONS}},
     {"muon", run_muon, 2, {CLI_ROWS, CLI_COLUMNS, CLI_OPTIONS}},
     {"step",
      run_step,
@@ -116,8 +129,8 @@ static fal_status find_bench(const cli_options *options, const struct bench **be
     const char *name = options->arguments[0];
     if (options->argument_count == 0)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "argument BENCHMARK: missing; give gemm, muon, step or "
-                        "teacher");
+                        "argument BENCHMARK: missing; give gemm, conv, muon, step "
+                        "or teacher");
     for (size_t i = 0; i < BENCHES; i++) {
         known[i] = benches[i].name;
         if (strcmp(name, known[i]) == 0) {

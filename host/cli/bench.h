@@ -32,6 +32,10 @@ typedef struct cli_gemm_figures {
 fal_status cli_bench_gemm(fal_device *device, const cli_options *options,
                           cli_gemm_figures *figures);
 
+/* The same of a pass of a convolution, as the options of `bench conv` say. */
+fal_status cli_bench_conv(fal_device *device, const cli_options *options,
+                          cli_gemm_figures *figures);
+
 /* The same of Newton-Schulz, as the options of `bench muon` say. */
 fal_status cli_bench_muon(fal_device *device, const cli_options *options,
                           cli_gemm_figures *figures);

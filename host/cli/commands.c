@@ -166,10 +166,11 @@ const cli_command cli_commands[] = {
      .arguments = 1,
      .run = cli_reproduce},
     {.name = "bench",
-     .usage = "gemm|muon|step|teacher [OPTIONS]",
-     .summary = "time a matrix product, Newton-Schulz, a training step or "
-                "online students",
-     .details = "gemm needs --m, --n and --k, muon --rows and --cols, step --net. "
+     .usage = "gemm|conv|muon|step|teacher [OPTIONS]",
+     .summary = "time a matrix product, a convolution, Newton-Schulz, a "
+                "training step or online students",
+     .details = "gemm needs --m, --n and --k, conv --size, --in and --out, muon "
+                "--rows and --cols, step --net. "
                 "Prints the median and the "
                 "fastest tenth in milliseconds, and GFLOP/s, samples or steps a "
                 "second. "
@@ -177,6 +178,7 @@ const cli_command cli_commands[] = {
                 "lie on the device. teacher times one step of one student that "
                 "learns online (bp or dfa), the drawing of its sample inside.",
      .examples = "bench gemm --m 128 --n 512 --k 784\n"
+                 "bench conv --batch 48 --size 32 --in 64 --out 64 --pass data\n"
                  "bench step --net mlp-2x512 --rule dfa --optimizer sgd\n",
      .bit = CLI_BENCH,
      .arguments = 1,

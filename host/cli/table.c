@@ -25,6 +25,7 @@ static const char seeds[] = "Seeds";
 static const char output[] = "Output";
 static const char device[] = "Device";
 static const char product[] = "Product";
+static const char conv[] = "Convolution";
 static const char muon[] = "Newton-Schulz";
 static const char step[] = "Step";
 static const char teacher[] = "Teacher and student";
@@ -317,6 +318,20 @@ const cli_option cli_table[CLI_OPTIONS] = {
          CLI_CHOICE, NULL, CLI_BENCH, product, 0,
          "what the right matrix is: as it is stored; its signs times a number, a "
          "stored or a random magnitude; or random numbers"},
+    [CLI_SIZE_OF_MAP] = {"size", "H", NULL, CLI_COUNT, &positive, CLI_BENCH, conv,
+                         0, "height and width of the maps that are convolved"},
+    [CLI_CHANNELS_IN] = {"in", "C", NULL, CLI_COUNT, &positive, CLI_BENCH, conv, 0,
+                         "their channels"},
+    [CLI_CHANNELS_OUT] = {"out", "K", NULL, CLI_COUNT, &positive, CLI_BENCH, conv,
+                          0, "channels that the convolution makes of them"},
+    [CLI_KERNEL] =
+        {"kernel", "K", "3", CLI_COUNT, &positive, CLI_BENCH, conv, 0,
+         "height and width of a kernel; the maps are padded by (K - 1)/2"},
+    [CLI_STRIDE] = {"stride", "S", "1", CLI_COUNT, &positive, CLI_BENCH, conv, 0,
+                    "of the kernel"},
+    [CLI_PASS] = {"pass", "forward|data|weight", "forward", CLI_CHOICE, NULL,
+                  CLI_BENCH, conv, 0,
+                  "forward, or backward to the maps (data) or to the weights"},
     [CLI_ROWS] = {"rows", "R", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,
                   "rows of the matrix that Newton-Schulz makes orthogonal"},
     [CLI_COLUMNS] = {"cols", "C", NULL, CLI_COUNT, &positive, CLI_BENCH, muon, 0,
