@@ -14,6 +14,7 @@ a run, read through fal_trainer_tensor. Every step is checked a second time: the
 gradients by autograd, with the carriers spliced into its graph, the optimizers by
 torch.optim, the mirror by the weight gradient of its noise. All is done once more in
 float32, which says how far from double falign may be."""
+import collections
 import ctypes
 import json
 import math
@@ -42,12 +43,17 @@ DECAY = .01
 RATE = {"sgd": .01, "adam": .001, "adamw": .001, "muon": .02}
 RATE_ADAMW = 3e-4  # of what muon leaves to adamw
 MIRROR_RATE = MIRROR_DECAY = .01
+MUONS = ("dense1.weight", "dense2.weight")
 NOISE_SEED, MIRROR = 1, 6  # of wm's noise; its purpose
 
 # Of the weights; 1 is the default. Where all of a unit's output weights share one sign,
 # usf hands it the sum of the errors of all classes, which is 0 but for rounding (as
 # above), and one unit has such weights under the seed 1.
 SEED = {"usf": 3}
+
+
+# A run; `muons`: the names of what Muon moves, where it is the optimizer
+Configuration = collections.namedtuple("Configuration", "rule optimizer network muons")
 
 
 def layers(rule):
@@ -114,19 +120,24 @@ class TrainerOptions(ctypes.Structure):  # fal_trainer_options, its beginning
 class Falign:
     """A trainer of the library, for its random numbers."""
 
-    def __init__(self, library, network, rule):
+    def __init__(self, library, network, rule, seed):
         self.library = library
         self.library.fal_error_message.restype = ctypes.c_char_p
         self.device, self.model = ctypes.c_void_p(), ctypes.c_void_p()
         self.trainer = ctypes.c_void_p()
-        options = TrainerOptions(ctypes.sizeof(TrainerOptions), rule.encode(), b"sgd",
-                                 None, b"constant")
-        shape = ModelOptions(ctypes.sizeof(ModelOptions), SEED.get(rule, 1))
+        options, shape = self.trainer_options(rule), self.model_options(seed)
         self.call("fal_device_open", ctypes.byref(self.device), None)
         self.call("fal_model_create", ctypes.byref(self.model), self.device,
                   network.encode(), ctypes.byref(shape))
         self.call("fal_trainer_create", ctypes.byref(self.trainer), self.model,
                   ctypes.byref(options))
+
+    def trainer_options(self, rule):
+        return TrainerOptions(ctypes.sizeof(TrainerOptions), rule.encode(), b"sgd",
+                              None, b"constant")
+
+    def model_options(self, seed):
+        return ModelOptions(ctypes.sizeof(ModelOptions), seed)
 
     def call(self, name, *arguments):
         if getattr(self.library, name)(*arguments):
@@ -163,7 +174,7 @@ class Falign:
 
 def draw(library, norm, rule, path):
     """Weights at the start, and the feedback of each step, by layer."""
-    falign = Falign(library, network(norm, rule), rule)
+    falign = Falign(library, network(norm, rule), rule, SEED.get(rule, 1))
     falign.save(path)
     tensors = read_tensors(path)
     weights = {name: value for name, value in tensors.items()
@@ -224,15 +235,17 @@ def through_norm(w, norm, kept, signal, gradients):
     return inner / kept["root"]
 
 
+def error_of(z, labels):
+    """Of the mean cross-entropy, by what the softmax gets."""
+    powers = torch.exp(z - z.max(1, keepdim=True).values)
+    error = powers / powers.sum(1, keepdim=True)
+    return (error - F.one_hot(labels, z.shape[1]).to(z.dtype)) / len(labels)
+
+
 def backward(w, tape, labels, rule, feedback):
     """Gradients of the mean cross-entropy, as the rule has them."""
     gradients = {}
-    z = tape[-1]["z"]
-    powers = torch.exp(z - z.max(1, keepdim=True).values)
-    error = powers / powers.sum(1, keepdim=True)
-    target = F.one_hot(labels, CLASSES).to(z.dtype)
-    error = (error - target) / len(labels)
-    delta = error
+    delta = error = error_of(tape[-1]["z"], labels)
     for i in reversed(range(len(tape))):
         dense = layers(rule)[i][0]
         gradients[dense + ".weight"] = delta.T @ tape[i]["input"]
@@ -244,6 +257,7 @@ def backward(w, tape, labels, rule, feedback):
         if rule == "dfa":
             signal = error @ feedback[below + ".feedback"]
         elif rule == "drtp":
+            target = F.one_hot(labels, CLASSES).to(delta.dtype)
             signal = -(target @ feedback[below + ".feedback"]) / len(labels)
         else:
             signal = delta @ carrier(rule, w[dense + ".weight"],
@@ -269,10 +283,6 @@ def running(w, tape, rule):
 
 
 # ---- the optimizers ---------------------------------------------------------------
-
-def is_muons(name):
-    return name in ("dense1.weight", "dense2.weight")
-
 
 def orthogonal(u):
     """Five steps of Newton-Schulz."""
@@ -300,8 +310,8 @@ def by_adam(g, m, v, t, rate, coupled, beta2=.999, epsilon=1e-8):
 
 def by_muon(g, m, rate):
     m = .95 * m + .05 * g
-    out, inputs = g.shape
-    x = orthogonal(.05 * g + .95 * m)
+    out, inputs = g.flatten(1).shape
+    x = orthogonal((.05 * g + .95 * m).flatten(1)).view(g.shape)
     return -(rate * math.sqrt(max(1, out / inputs)) * x), m
 
 
@@ -309,30 +319,36 @@ def cosine(rate, step):
     return rate / 2 * (1 + math.cos(math.pi * step / STEPS))
 
 
-def is_coupled(optimizer, rule):
+def is_coupled(how):
     """Whether the decay goes through the gradient: never under kp."""
-    return optimizer in ("sgd", "adam") and rule != "kp"
+    return how.optimizer in ("sgd", "adam") and how.rule != "kp"
 
 
-def keeps_of(optimizer, rule, name, step):
+def is_muons(how, name):
+    return how.optimizer == "muon" and name in how.muons
+
+
+def rate_of(how, name):
+    rest = how.optimizer == "muon" and name not in how.muons
+    return RATE_ADAMW if rest else RATE[how.optimizer]
+
+
+def keeps_of(how, name, step):
     """The factor by which a step shrinks a parameter."""
-    if is_coupled(optimizer, rule):
-        return 1
-    rest = optimizer == "muon" and not is_muons(name)
-    return 1 - cosine(RATE_ADAMW if rest else RATE[optimizer], step) * DECAY
+    return 1 if is_coupled(how) else 1 - cosine(rate_of(how, name), step) * DECAY
 
 
-def improve(optimizer, rule, name, w, g, m, v, step):
+def improve(how, name, w, g, m, v, step):
     """What is added to a weight in step 0, 1, … beside its decay; moment, square."""
-    rate = cosine(RATE[optimizer], step)
-    coupled = DECAY * w if is_coupled(optimizer, rule) else 0
-    if optimizer == "sgd":
+    rate = cosine(rate_of(how, name), step)
+    coupled = DECAY * w if is_coupled(how) else 0
+    if how.optimizer == "sgd":
         return *by_sgd(g, m, rate, coupled), v
-    if optimizer != "muon":
-        return by_adam(g, m, v, step + 1, rate, coupled)
-    if is_muons(name):
+    if is_muons(how, name):
         return *by_muon(g, m, rate), v
-    return by_adam(g, m, v, step + 1, cosine(RATE_ADAMW, step), 0, .95, 1e-10)
+    if how.optimizer == "muon":
+        return by_adam(g, m, v, step + 1, rate, 0, .95, 1e-10)
+    return by_adam(g, m, v, step + 1, rate, coupled)
 
 
 # ---- feedback that learns -----------------------------------------------------------
@@ -382,19 +398,12 @@ def mirrored(w, name, feedback, layer, draw, phi):
     return (1 - MIRROR_DECAY) * feedback + taught
 
 
-def teach(configuration, before, after, added, feedback, step):
-    """Feedback after a step, which a mirror step ends."""
-    rule, optimizer, _ = configuration
+def shifted(how, added, feedback, step):
+    """kp's feedback after a step: it makes its weight's."""
     taught = {}
-    for number, (dense, _, phi) in enumerate(layers(rule), 1):
-        own = feedback.get(dense + ".feedback")
-        if rule == "kp" and own is not None:
-            weight = dense + ".weight"
-            own = keeps_of(optimizer, rule, weight, step) * own + added[weight]
-        if rule == "wm" and own is not None:
-            own = mirrored(after, dense, own, number, step, phi)
-        if own is not None:
-            taught[dense + ".feedback"] = own
+    for name, own in feedback.items():
+        weight = name.replace(".feedback", ".weight")
+        taught[name] = keeps_of(how, weight, step) * own + added[weight]
     return taught
 
 
@@ -443,34 +452,34 @@ class Optimizers:
     (check_orthogonal). Under kp its SGD and Adam have no decay of their own; what they
     add to a weight, kp's feedback takes too."""
 
-    def __init__(self, optimizer, rule, w):
-        self.optimizer, self.rule = optimizer, rule
+    def __init__(self, how, w):
+        self.how = how
         self.leaf = {name: value.clone().requires_grad_() for name, value in w.items()
-                     if not (optimizer == "muon" and is_muons(name))}
-        own, coupled = list(self.leaf.values()), 0 if rule == "kp" else DECAY
+                     if not is_muons(how, name)}
+        own, coupled = list(self.leaf.values()), 0 if how.rule == "kp" else DECAY
         self.torch = {
             "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9, weight_decay=coupled),
             "adam": lambda: torch.optim.Adam(own, 1, weight_decay=coupled),
             "adamw": lambda: torch.optim.AdamW(own, 1, weight_decay=DECAY),
             "muon": lambda: torch.optim.AdamW(own, 1, (.9, .95), 1e-10, DECAY),
-        }[optimizer]()
+        }[how.optimizer]()
 
     def check(self, step, gradients, after, feedback, taught):
-        base = RATE_ADAMW if self.optimizer == "muon" else RATE[self.optimizer]
+        optimizer, shrinks = self.how.optimizer, self.how.rule == "kp"
+        base = RATE_ADAMW if optimizer == "muon" else RATE[optimizer]
         self.torch.param_groups[0]["lr"] = rate = cosine(base, step)
-        apart = self.rule == "kp" and self.optimizer in ("sgd", "adam")
-        shrinks = self.rule == "kp"
+        apart = shrinks and optimizer in ("sgd", "adam")
         before = {name: value.detach().clone() for name, value in self.leaf.items()}
         for name, value in self.leaf.items():
             value.grad = gradients[name].clone()
             value.data *= 1 - rate * DECAY if apart else 1
         self.torch.step()
         for name, value in self.leaf.items():
-            must_agree(f"{self.optimizer}, {name}", after[name], value.detach(), 1e-12)
+            must_agree(f"{optimizer}, {name}", after[name], value.detach(), 1e-12)
             own = name.replace(".weight", ".feedback")
             if shrinks and own in taught and own != name:
                 gap = (1 - rate * DECAY) * (before[name] - feedback[own])
-                must_agree(f"kp by {self.optimizer}, {own}",
+                must_agree(f"kp by {optimizer}, {own}",
                            value.detach() - taught[own], gap, 1e-12)
 
 
@@ -503,22 +512,62 @@ def check_orthogonal():
 
 # ---- runs ---------------------------------------------------------------------------
 
+class Dense:
+    """The networks of NETWORKS, without a norm and with batch norm. Others are in
+    golden_maps.py."""
+    steps = STEPS
+
+    def __init__(self, norm):
+        self.name = norm
+
+    recorded = staticmethod(recorded)
+
+    @staticmethod
+    def gradients(how, tensors, batch, feedback, _):
+        """By the rule; and the running statistics after the step."""
+        w = {name: value for name, value in tensors.items() if not is_state(name)}
+        tape = forward(w, batch[0], how.rule)
+        return (backward(w, tape, batch[1], how.rule, feedback),
+                running(tensors, tape, how.rule))
+
+    @staticmethod
+    def mirrored(how, after, feedback, step):
+        return {name + ".feedback": mirrored(after, name, feedback[name + ".feedback"],
+                                             number, step, phi)
+                for number, (name, _, phi) in enumerate(layers(how.rule), 1)
+                if name + ".feedback" in feedback}
+
+    @staticmethod
+    def check(how, tensors, batch, feedback, step, results):
+        gradients, after, _, taught = results
+        w = {name: value for name, value in tensors.items() if not is_state(name)}
+        state = {name: value for name, value in tensors.items() if is_state(name)}
+        check_gradients(w, state, *batch, how.rule, feedback, gradients, after)
+        if how.rule == "wm":
+            check_mirror(after, feedback, taught, step)
+        signs = w["dense3.weight"].sign().sum(0).abs()
+        if how.rule == "usf" and float(signs.max()) == CLASSES:
+            sys.exit(f"usf, step {step}: the errors of a unit cancel; see SEED")
+
+
 def is_state(name):
     return ".running_" in name
 
 
-def one_step(configuration, tensors, kept, batch, feedback, step):
-    """Gradients; then tensors, (moment, square) and feedback after the step."""
-    rule, optimizer, _ = configuration
-    w = {name: value for name, value in tensors.items() if not is_state(name)}
-    tape = forward(w, batch[0], rule)
-    gradients = backward(w, tape, batch[1], rule, feedback)
-    after, kept_after, added = running(tensors, tape, rule), {}, {}
-    for name, value in w.items():
-        added[name], *kept_after[name] = improve(optimizer, rule, name, value,
-                                                 gradients[name], *kept[name], step)
-        after[name] = value * keeps_of(optimizer, rule, name, step) + added[name]
-    taught = teach(configuration, w, after, added, feedback, step)
+def one_step(how, tensors, kept, batch, feedback, step):
+    """Gradients; then tensors, (moment, square) and feedback after the step, which a
+    mirror step ends."""
+    gradients, after = how.network.gradients(how, tensors, batch, feedback, step)
+    kept_after, added, taught = {}, {}, feedback
+    for name in (name for name in tensors if not is_state(name)):
+        value = tensors[name]
+        added[name], *kept_after[name] = improve(how, name, value, gradients[name],
+                                                 *kept[name], step)
+        after[name] = value * keeps_of(how, name, step) + added[name]
+    if how.rule == "kp":
+        taught = shifted(how, added, feedback, step)
+    elif how.rule == "wm":
+        taught = how.network.mirrored(how, after, feedback, step)
     return gradients, after, kept_after, taught
 
 
@@ -527,18 +576,18 @@ def convert(tensors, dtype):
             for name, value in tensors.items()}
 
 
-def run(configuration, start, batches, feedback, dtype, on_step):
-    """STEPS steps; on_step(step, tensors, kept, batch, feedback, results). What they
+def run(how, start, batches, feedback, dtype, on_step):
+    """All steps; on_step(step, tensors, kept, batch, feedback, results). What they
     end with, feedback that learns included."""
     tensors = convert(start, dtype)
     kept = {name: (torch.zeros_like(value), torch.zeros_like(value))
             for name, value in tensors.items() if not is_state(name)}
-    learns, own = configuration[0] in LEARNING, convert(feedback[0], dtype)
-    for step in range(STEPS):
+    learns, own = how.rule in LEARNING, convert(feedback[0], dtype)
+    for step in range(how.network.steps):
         batch = (torch.tensor(batches["inputs"][step], dtype=dtype),
                  torch.tensor(batches["labels"][step], dtype=torch.int64))
         own = own if learns else convert(feedback[step], dtype)
-        results = one_step(configuration, tensors, kept, batch, own, step)
+        results = one_step(how, tensors, kept, batch, own, step)
         on_step(step, tensors, kept, batch, own, results)
         _, tensors, kept, own = results
     return {**tensors, **(own if learns else {})}
@@ -548,66 +597,66 @@ def rounded(value):
     return value.to(torch.float32).to(torch.float64)
 
 
-def keeps(optimizer, name):
+def keeps(how, name):
     """How many of (moment, square) the optimizer has of a parameter."""
-    return 1 if optimizer == "sgd" or (optimizer == "muon" and is_muons(name)) else 2
+    return 1 if how.optimizer == "sgd" or is_muons(how, name) else 2
 
 
-def record(found, configuration, step, tensors, kept, batch, feedback):
+def record(found, how, step, tensors, kept, batch, feedback):
     """The state, rounded to float32, and what a step from there does."""
     tensors = {name: rounded(value) for name, value in tensors.items()}
     kept = {name: [rounded(value) for value in pair] for name, pair in kept.items()}
     feedback = {name: rounded(value) for name, value in feedback.items()}
-    gradients, after, _, taught = one_step(configuration, tensors, kept, batch,
-                                           feedback, step)
+    gradients, after, _, taught = one_step(how, tensors, kept, batch, feedback, step)
     for name, value in tensors.items():
         found[f"{step}/{name}"] = value
         found[f"{step}/{name}.change"] = after[name] - value
     for name, gradient in gradients.items():
         found[f"{step}/{name}.gradient"] = gradient
         for what, value in list(zip(("moment", "square"), kept[name]))[
-                :keeps(configuration[1], name)]:
+                :keeps(how, name)]:
             found[f"{step}/{name}.{what}"] = value
-    if configuration[0] in ("brsf", *LEARNING):
+    if hasattr(how.network, "outputs"):
+        found[f"{step}/outputs"] = how.network.outputs(tensors, batch[0])
+    if how.rule in ("brsf", *LEARNING):
         for name, value in feedback.items():
             found[f"{step}/{name}"] = value
-    if configuration[0] in LEARNING:
+    if how.rule in LEARNING:
         for name, value in feedback.items():
             found[f"{step}/{name}.change"] = taught[name] - value
 
 
-def golden(configuration, start, batches, feedback):
+def golden(how, start, batches, feedback):
     """Tensors of a configuration's file, and the distance of float32 from double."""
-    rule, optimizer, _ = configuration
     found = {}
     w = {name: value for name, value in convert(start, torch.float64).items()
          if not is_state(name)}
-    second = Optimizers(optimizer, rule, w)
+    second = Optimizers(how, w)
 
     def watch(step, tensors, kept, batch, own, results):
         gradients, after, _, taught = results
-        w = {name: value for name, value in tensors.items() if not is_state(name)}
-        state = {name: value for name, value in tensors.items() if is_state(name)}
-        check_gradients(w, state, *batch, rule, own, gradients, after)
+        how.network.check(how, tensors, batch, own, step, results)
         second.check(step, gradients, after, own, taught)
-        if rule == "wm":
-            check_mirror(after, own, taught, step)
-        signs = w["dense3.weight"].sign().sum(0).abs()
-        if rule == "usf" and float(signs.max()) == CLASSES:
-            sys.exit(f"usf, step {step}: the errors of a unit cancel; see SEED")
-        if step in recorded(rule):
-            record(found, configuration, step, tensors, kept, batch, own)
+        if step in how.network.recorded(how.rule):
+            record(found, how, step, tensors, kept, batch, own)
 
-    last = run(configuration, start, batches, feedback, torch.float64, watch)
-    single = run(configuration, start, batches, feedback, torch.float32,
-                 lambda *_: None)
+    last = run(how, start, batches, feedback, torch.float64, watch)
+    single = run(how, start, batches, feedback, torch.float32, lambda *_: None)
     apart = sum(float(((single[name] - value) ** 2).sum())
                 for name, value in last.items())
     size = sum(float((value ** 2).sum()) for value in last.values())
     for name, value in last.items():
-        found[f"{STEPS}/{name}"] = value
+        found[f"{how.network.steps}/{name}"] = value
     return ({name: value.numpy() for name, value in found.items()},
             math.sqrt(apart / size))
+
+
+def write_golden(folder, how, start, batches, feedback):
+    tensors, distance = golden(how, start, batches, feedback)
+    name = f"{how.rule}-{how.optimizer}-{how.network.name}"
+    write_tensors(os.path.join(folder, name + ".safetensors"), tensors,
+                  {"float32_distance": repr(distance), "torch": torch.__version__})
+    print(f"{name:16} float32 {distance:.2e} from double", flush=True)
 
 
 def make_batches():
@@ -635,13 +684,8 @@ def main():
             path = os.path.join(folder, f"start-{rule}-{norm}.safetensors")
             start, feedback = draw(library, norm, rule, path)
             for optimizer in OPTIMIZERS:
-                configuration = rule, optimizer, norm
-                tensors, distance = golden(configuration, start, batches, feedback)
-                name = "-".join(configuration)
-                write_tensors(os.path.join(folder, name + ".safetensors"), tensors,
-                              {"float32_distance": repr(distance),
-                               "torch": torch.__version__})
-                print(f"{name:16} float32 {distance:.2e} from double", flush=True)
+                how = Configuration(rule, optimizer, Dense(norm), MUONS)
+                write_golden(folder, how, start, batches, feedback)
 
 
 if __name__ == "__main__":
