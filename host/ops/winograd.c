@@ -1,0 +1,391 @@
+/* Which group makes what part of a convolution, through blocks of what size, and where
+ * in the room it does so. No sum is split here: none depends on the compute units. */
+#include "ops/winograd.h"
+#include "ops/epilogue.h"
+#include "ops/grid.h"
+
+/* cl/winograd.cl: twice MR, and M and A of F(2x2, 3x3); the others are sizes measured
+ * best: of tiles, so that the transformed weights are read from memory seldom enough
+ * and a point of a block stays in the L2 cache, of columns likewise. */
+enum { ROWS = 12, M = 2, A = M + 2, BLOCK = 96, WIDE = 512 };
+
+/* Of the weight gradient: a block's tiles, and its numbers at a point; parts of a sum,
+ * and the fewest tiles of one */
+enum { MOST_BLOCK = 192, BLOCK_SIZE = 49152, MOST_PARTS = 4, TILES_A_PART = 1024 };
+
+/* `winograd_weights_from` and `winograd_maps` of cl/winograd.cl */
+typedef struct kernel_weights {
+    cl_uint k, n, padded;
+    cl_int is_turned, kind;
+    cl_float scale;
+} kernel_weights;
+
+typedef struct kernel_size {
+    cl_uint height, width, channels;
+} kernel_size;
+
+typedef struct kernel_maps {
+    kernel_size in, out;
+    cl_uint pad, padded;
+    cl_uint down, across, tiles;
+    cl_uint run, rows, columns;
+    cl_uint block, wide;
+} kernel_maps;
+
+static size_t divided(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t rounded(size_t a, size_t b)
+{
+    return divided(a, b) * b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Columns of a panel: NR of cl/winograd.cl */
+static size_t panel(const fal_device *device)
+{
+    size_t vector = (size_t)device->facts.vector;
+    return vector == 8 ? 2 * vector : 4 * vector;
+}
+
+/* Columns with those that the last panel has beside: one, two or four vectors */
+static size_t padded(const fal_device *device, size_t columns)
+{
+    size_t vector = (size_t)device->facts.vector, wide = panel(device),
+           width = vector;
+    size_t last = columns % wide;
+    if (last == 0)
+        return columns;
+    while (width < last)
+        width *= 2;
+    return columns - last + width;
+}
+
+int fal_winograd_suits(const fal_device *device, const fal_conv *conv)
+{
+    return device->facts.family == FAL_FAMILY_CPU && conv->kernel == 3 &&
+           conv->stride == 1 && conv->pad <= 2;
+}
+
+/* The convolution that a pass is: the data gradient's reads delta */
+static fal_conv turned(const fal_conv *c)
+{
+    return (fal_conv){
+        c->images, c->out_height, c->out_width, c->out_channels, 3,
+        1,         2 - c->pad,    c->height,    c->width,        c->channels};
+}
+
+/* Even shares of the tiles for the compute units; where tiles are few, of the columns
+ * too. Returns the number of groups. */
+static size_t share(const fal_device *device, kernel_maps *maps)
+{
+    size_t units = device->facts.units, tiles = maps->tiles;
+    size_t down = smaller(units, divided(tiles, (size_t)2 * ROWS));
+    size_t run = divided(tiles, down);
+    size_t parts = smaller(units / down, divided(maps->padded, panel(device)));
+    size_t columns = rounded(divided(maps->padded, parts), panel(device));
+    maps->run = (cl_uint)run;
+    maps->columns = (cl_uint)columns;
+    maps->block = (cl_uint)rounded(divided(run, divided(run, BLOCK)), ROWS);
+    maps->wide = (cl_uint)smaller(WIDE, columns);
+    return divided(tiles, run) * divided(maps->padded, columns);
+}
+
+static kernel_maps describe(const fal_device *device, const fal_conv *c)
+{
+    size_t down = divided(c->out_height, M), across = divided(c->out_width, M);
+    return (kernel_maps){
+        .in = {(cl_uint)c->height, (cl_uint)c->width, (cl_uint)c->channels},
+        .out = {(cl_uint)c->out_height, (cl_uint)c->out_width,
+                (cl_uint)c->out_channels},
+        .pad = (cl_uint)c->pad,
+        .padded = (cl_uint)padded(device, c->out_channels),
+        .down = (cl_uint)down,
+        .across = (cl_uint)across,
+        .tiles = (cl_uint)(c->images * down * across),
+    };
+}
+
+/* Floats of the transformed weights, and of a group's zeros, windows and sums */
+static uint64_t weights_room(const kernel_maps *maps)
+{
+    return (uint64_t)A * A * maps->in.channels * maps->padded;
+}
+
+static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
+{
+    size_t channels = rounded(maps->in.channels, (size_t)device->facts.vector);
+    size_t columns = rounded(maps->wide, panel(device));
+    return channels + (uint64_t)A * A * (maps->block + 1) * (channels + columns);
+}
+
+/* The weight gradient: the parts that its sums are cut into, by shape alone, so that
+ * adding them up costs little; and how they, and what each group makes of a part, are
+ * shared. Returns the number of shares. */
+static size_t split(const kernel_maps *maps)
+{
+    size_t parts = 1;
+    while (parts < MOST_PARTS && maps->tiles >= 2 * parts * TILES_A_PART)
+        parts *= 2;
+    return divided(maps->tiles, rounded(divided(maps->tiles, parts), ROWS));
+}
+
+static size_t share_gradient(const fal_device *device, kernel_maps *maps)
+{
+    size_t units = device->facts.units, parts = split(maps);
+    size_t run = rounded(divided(maps->tiles, parts), ROWS);
+    size_t down = smaller(divided(units, parts),
+                          divided(maps->in.channels, (size_t)2 * ROWS));
+    size_t rows = rounded(divided(maps->in.channels, down), ROWS);
+    size_t across = smaller(divided(units, parts * down),
+                            divided(maps->padded, panel(device)));
+    size_t columns = rounded(divided(maps->padded, across), panel(device));
+    size_t most = smaller(MOST_BLOCK, BLOCK_SIZE / rows);
+    maps->run = (cl_uint)run;
+    maps->rows = (cl_uint)rows;
+    maps->columns = (cl_uint)columns;
+    maps->block = (cl_uint)rounded(
+        divided(run, divided(run, most < ROWS ? ROWS : most)), ROWS);
+    maps->wide = (cl_uint)panel(device);
+    return parts * divided(maps->in.channels, rows) *
+           divided(maps->padded, columns);
+}
+
+/* Of one part's sums: channels, rounded, at each point, and the bias's row */
+static uint64_t sums_room(const kernel_maps *maps)
+{
+    return ((uint64_t)A * A * rounded(maps->in.channels, ROWS) + 1) * maps->padded;
+}
+
+static uint64_t gradient_group_room(const fal_device *device,
+                                    const kernel_maps *maps)
+{
+    size_t vector = (size_t)device->facts.vector;
+    size_t zeros = maps->in.channels > maps->out.channels ? maps->in.channels
+                                                          : maps->out.channels;
+    size_t rows = rounded(maps->rows, vector) + ROWS;
+    return rounded(zeros + 1, vector) +
+           (uint64_t)A * A * maps->block * (rows + maps->wide);
+}
+
+static size_t groups_of(const fal_device *device, size_t shares)
+{
+    return smaller(device->facts.units, shares);
+}
+
+static uint64_t gradient_room(const fal_device *device, kernel_maps *maps)
+{
+    size_t groups = groups_of(device, share_gradient(device, maps));
+    return split(maps) * sums_room(maps) +
+           groups * gradient_group_room(device, maps);
+}
+
+uint64_t fal_winograd_room(const fal_device *device, const fal_conv *conv,
+                           fal_conv_pass pass)
+{
+    fal_conv as = pass == FAL_CONV_DATA ? turned(conv) : *conv;
+    kernel_maps maps = describe(device, &as);
+    if (pass == FAL_CONV_WEIGHT)
+        return gradient_room(device, &maps);
+    size_t groups = share(device, &maps);
+    return weights_room(&maps) + groups * group_room(device, &maps);
+}
+
+/* ---- launches ------------------------------------------------------------ */
+
+/* What is convolved with what, and what becomes of it */
+struct pass {
+    fal_conv conv;
+    int is_turned;
+    fal_values values;
+    fal_view map, weight, output, bias, other, room;
+    fal_kernel_epilogue epilogue;
+    const char *layer, *work;
+};
+
+/* Transforms the weights. */
+static fal_status add_weights(fal_launches *list, const struct pass *p,
+                              const kernel_maps *maps)
+{
+    static const cl_int kinds[] = {
+        [FAL_VALUES_SIGN] = 1, [FAL_VALUES_MAGNITUDE_SIGN] = 3};
+    size_t vector = (size_t)list->device->facts.vector;
+    size_t blocks = divided(maps->in.channels, vector) *
+                    divided(maps->out.channels, vector);
+    size_t span = fal_span(list->device, blocks, (9 + A * A) * vector * vector, 1);
+    const kernel_weights from = {maps->in.channels,     maps->out.channels,
+                                 maps->padded,          p->is_turned,
+                                 kinds[p->values.kind], p->values.scale};
+    double count = (double)maps->in.channels * (double)maps->out.channels;
+    fal_launch_begin(list, "winograd_weights");
+    fal_launch_work(list, p->work ? p->work : "", 0, 4. * (9 + A * A) * count);
+    fal_launch_bytes(list, sizeof from, &from);
+    fal_launch_view(list, p->weight);
+    fal_launch_view(list, p->values.magnitude);
+    fal_launch_view(list, p->room);
+    fal_launch_ulong(list, blocks);
+    fal_launch_ulong(list, span);
+    return fal_end_spans(list, blocks, span);
+}
+
+/* The arithmetic that is noted is the convolution's, however it is made. */
+static void note_work(fal_launches *list, const fal_conv *c, const char *work)
+{
+    double pixels = (double)c->images * (double)c->height * (double)c->width;
+    double outs = (double)c->images * (double)c->out_height * (double)c->out_width;
+    double in = (double)c->channels, out = (double)c->out_channels;
+    fal_launch_work(list, work ? work : "", 18 * outs * in * out,
+                    4 * (pixels * in + outs * out + A * A * in * out));
+}
+
+static fal_status add_maps(fal_launches *list, const struct pass *p,
+                           const kernel_maps *maps, size_t groups)
+{
+    fal_launch_begin(list, "winograd");
+    note_work(list, &p->conv, p->work);
+    fal_launch_bytes(list, sizeof *maps, maps);
+    fal_launch_bytes(list, sizeof p->epilogue, &p->epilogue);
+    fal_launch_view(list, p->map);
+    fal_launch_view(list, p->output);
+    fal_launch_view(list, p->bias);
+    fal_launch_view(list, p->other);
+    fal_launch_view(list, p->room);
+    fal_launch_ulong(list, p->room.offset + weights_room(maps));
+    fal_launch_ulong(list, group_room(list->device, maps));
+    return fal_end_spans(list, groups, 1);
+}
+
+static fal_status add(fal_launches *list, const struct pass *p)
+{
+    kernel_maps maps = describe(list->device, &p->conv);
+    size_t groups = share(list->device, &maps);
+    const char *layer = list->layer;
+    if (p->layer)
+        list->layer = p->layer;
+    fal_status status = add_weights(list, p, &maps);
+    if (!status)
+        status = add_maps(list, p, &maps, groups);
+    list->layer = layer;
+    return status;
+}
+
+fal_status fal_winograd_forward_add(fal_launches *list, const fal_conv *conv,
+                                    const fal_conv_forward *pass)
+{
+    const struct pass p = {
+        .conv = *conv,
+        .map = pass->input,
+        .weight = pass->weight,
+        .output = pass->output,
+        .bias = pass->bias,
+        .other = pass->beside,
+        .room = pass->room,
+        .epilogue = {.parts = (pass->bias.buffer ? FAL_PART_BIAS : 0) |
+                              (pass->beside.buffer ? FAL_PART_MIX : 0),
+                     .activation = (cl_int)pass->activation.phi,
+                     .slope = pass->activation.slope,
+                     .alpha = 1,
+                     .beta = 1},
+        .layer = pass->layer,
+        .work = pass->work,
+    };
+    return add(list, &p);
+}
+
+fal_status fal_winograd_data_add(fal_launches *list, const fal_conv *conv,
+                                 const fal_conv_data *pass)
+{
+    const struct pass p = {
+        .conv = turned(conv),
+        .is_turned = 1,
+        .values = pass->values,
+        .map = pass->delta,
+        .weight = pass->carrier,
+        .output = pass->signal,
+        .other = pass->output,
+        .room = pass->room,
+        .epilogue = {.parts = (pass->accumulate ? FAL_PART_ACCUMULATE : 0) |
+                              (pass->output.buffer ? FAL_PART_OUTPUT : 0),
+                     .derivative = (cl_int)pass->derivative.phi,
+                     .derivative_slope = pass->derivative.slope},
+        .layer = pass->layer,
+        .work = pass->work,
+    };
+    return add(list, &p);
+}
+
+/* ---- weight gradient ----------------------------------------------------- */
+
+static fal_status add_sums(fal_launches *list, const fal_conv *conv,
+                           const fal_conv_weight *pass, const kernel_maps *maps,
+                           size_t shares)
+{
+    size_t groups = groups_of(list->device, shares);
+    fal_launch_begin(list, "winograd_gradient");
+    note_work(list, conv, pass->work);
+    fal_launch_bytes(list, sizeof *maps, maps);
+    fal_launch_uint(list, (uint32_t)shares);
+    fal_launch_view(list, pass->input);
+    fal_launch_view(list, pass->delta);
+    fal_launch_view(list, pass->room);
+    fal_launch_ulong(list, pass->room.offset + split(maps) * sums_room(maps));
+    fal_launch_ulong(list, gradient_group_room(list->device, maps));
+    return fal_end_spans(list, groups, 1);
+}
+
+static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
+                          const kernel_maps *maps)
+{
+    const fal_update none = {.rule = FAL_SGD, .halted = pass->halted};
+    const fal_update *u = pass->update ? pass->update : &none;
+    fal_kernel_epilogue e = {.parts = pass->update ? FAL_PART_UPDATE : FAL_PART_MIX,
+                             .alpha = pass->alpha == 0 ? 1 : pass->alpha,
+                             .beta = pass->beta,
+                             .pitch = maps->out.channels};
+    fal_status status = fal_update_describe(u, &e.update);
+    if (status)
+        return status;
+    size_t vectors = divided(maps->out.channels,
+                             (size_t)list->device->facts.vector);
+    size_t rows = maps->in.channels + (pass->has_bias != 0), parts = split(maps);
+    size_t span = fal_span(list->device, rows * vectors,
+                           A * A * (size_t)list->device->facts.vector, 1);
+    fal_launch_begin(list, "winograd_gradient_end");
+    fal_launch_work(list, pass->work ? pass->work : "", 0,
+                    4. * (9 + A * A * (double)parts) * (double)rows *
+                        (double)maps->out.channels);
+    fal_launch_bytes(list, sizeof *maps, maps);
+    fal_launch_uint(list, (uint32_t)parts);
+    fal_launch_bytes(list, sizeof e, &e);
+    fal_launch_step(list, sizeof(fal_update_step));
+    fal_launch_view(list, pass->room);
+    fal_launch_view(list, pass->gradient);
+    fal_launch_view(list, u->moment);
+    fal_launch_view(list, u->squares);
+    fal_launch_view(list, u->feedback);
+    fal_launch_view(list, u->halted);
+    fal_launch_ulong(list, rows * vectors);
+    fal_launch_ulong(list, span);
+    return fal_end_spans(list, rows * vectors, span);
+}
+
+fal_status fal_winograd_weight_add(fal_launches *list, const fal_conv *conv,
+                                   const fal_conv_weight *pass)
+{
+    kernel_maps maps = describe(list->device, conv);
+    size_t shares = share_gradient(list->device, &maps);
+    const char *layer = list->layer;
+    if (pass->layer)
+        list->layer = pass->layer;
+    fal_status status = add_sums(list, conv, pass, &maps, shares);
+    if (!status)
+        status = add_end(list, pass, &maps);
+    list->layer = layer;
+    return status;
+}
