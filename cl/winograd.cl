@@ -28,6 +28,9 @@
 #endif
 #define NR (NV * VW)
 #define MOST 6 /* largest A */
+#ifndef DEPTH
+#define DEPTH 64 /* channels summed at once, which bounds the error; whole vectors */
+#endif
 
 /* ---- transforms of four or six numbers ----------------------------------------- */
 
@@ -89,7 +92,7 @@ typedef struct winograd_weights_from {
 } winograd_weights_from;
 
 /* Rows k, k + 1, ... of VW columns from n on, of one of the 9 places */
-INLINE void load_weights(winograd_weights_from from, readable w, readable magnitude,
+INLINE void load_place(winograd_weights_from from, readable w, readable magnitude,
                          uint place, uint k, uint n, floatv rows[VW])
 {
     const uint row = from.is_turned ? n : k, column = from.is_turned ? k : n;
@@ -145,7 +148,7 @@ INLINE void all_weights(const int A, winograd_weights_from from, readable w,
         const writable to = u + (size_t)(n / NR * NR) * from.K + n % NR;
         floatv rows[9][VW];
         ROLL for (uint place = 0; place < 9; place++)
-            load_weights(from, w, magnitude, place, k, n, rows[place]);
+            load_place(from, w, magnitude, place, k, n, rows[place]);
         ROLL for (uint i = 0; i < min(from.K - k, (uint)VW); i++) {
             floatv g[9];
             ALL for (int place = 0; place < 9; place++) g[place] = rows[place][i];
@@ -156,13 +159,13 @@ INLINE void all_weights(const int A, winograd_weights_from from, readable w,
 
 /* ---- maps --------------------------------------------------------------------- */
 
-typedef struct map_size {
+typedef struct winograd_size {
     uint height, width, channels;
-} map_size;
+} winograd_size;
 
 /* What a launch is about: maps and their tiles, and how a group goes about it */
 typedef struct winograd_maps {
-    map_size in, out;
+    winograd_size in, out;
     uint pad, padded;         /* columns with those of the last panel */
     uint down, across, tiles; /* tiles of a map, of all maps */
     uint run, rows, columns;  /* a group's tiles, channels and columns … */
@@ -170,18 +173,18 @@ typedef struct winograd_maps {
 } winograd_maps;
 
 /* A tile: numbers of its image, row and column */
-typedef struct cell {
+typedef struct winograd_tile {
     uint image, row, column;
-} cell;
+} winograd_tile;
 
-INLINE cell find_cell(winograd_maps of, uint tile)
+INLINE winograd_tile find_tile(winograd_maps of, uint tile)
 {
     const uint row = tile / of.across;
-    const cell at = {row / of.down, row % of.down, tile % of.across};
+    const winograd_tile at = {row / of.down, row % of.down, tile % of.across};
     return at;
 }
 
-INLINE cell next_cell(winograd_maps of, cell at)
+INLINE winograd_tile next_tile(winograd_maps of, winograd_tile at)
 {
     if (++at.column == of.across) {
         at.column = 0;
@@ -192,7 +195,7 @@ INLINE cell next_cell(winograd_maps of, cell at)
 }
 
 /* Where the pixels of a window of `side` lie: outside the map there are zeros */
-INLINE void find_window(const uint side, map_size of, readable image, readable zeros,
+INLINE void find_pixels(const uint side, winograd_size of, readable image, readable zeros,
                         uint top, uint left, readable pixel[MOST * MOST])
 {
     ALL for (uint i = 0; i < side; i++)
@@ -204,7 +207,7 @@ INLINE void find_window(const uint side, map_size of, readable image, readable z
         }
 }
 
-INLINE size_t image_size(map_size of)
+INLINE size_t image_size(winograd_size of)
 {
     return (size_t)of.height * of.width * of.channels;
 }
@@ -230,18 +233,18 @@ INLINE void lift_window(const int A, const readable pixel[MOST * MOST], uint cha
 
 /* Where V is put: channel c of tile t at to[point * plane + t * by_tile +
  * c / VW * by_vector + c % VW] */
-typedef struct windows {
+typedef struct lifted {
     writable to;
     size_t by_tile, by_vector, plane;
-} windows;
+} lifted;
 
 /* V of `count` tiles from `at` on, of `channels` of the map */
 INLINE void lift_block(const int A, winograd_maps of, readable map, readable zeros,
-                       cell at, uint count, uint channels, windows v)
+                       winograd_tile at, uint count, uint channels, lifted v)
 {
-    ROLL for (uint t = 0; t < count; t++, at = next_cell(of, at)) {
+    ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
         readable pixel[MOST * MOST];
-        find_window(A, of.in, map + at.image * image_size(of.in), zeros,
+        find_pixels(A, of.in, map + at.image * image_size(of.in), zeros,
                     at.row * (A - 2) - of.pad, at.column * (A - 2) - of.pad, pixel);
         ROLL for (uint c = 0; c < channels; c += VW)
             lift_window(A, pixel, c, v.to + t * v.by_tile + c / VW * v.by_vector,
@@ -251,10 +254,11 @@ INLINE void lift_block(const int A, winograd_maps of, readable map, readable zer
 
 /* ---- products ----------------------------------------------------------------- */
 
-/* Sums of R tiles and V vectors of columns at one point; vectors of channels, and of
- * columns, lie `pitch` floats apart */
+/* Sums of R tiles and V vectors of columns at one point, added to those that are there
+ * or not; vectors of channels, and of columns, lie `pitch` floats apart */
 INLINE void multiply_tiles(const int R, const int V, readable restrict v,
-                           readable restrict u, uint K, size_t pitch, writable sums)
+                           readable restrict u, uint K, size_t pitch, int adds,
+                           writable sums)
 {
     floatv sum[2 * MR][NV];
     ALL for (int i = 0; i < R; i++)
@@ -270,22 +274,24 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
         }
     }
     ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++)
-            vstorev(sum[i][j], 0, sums + j * pitch + i * VW);
+        ALL for (int j = 0; j < V; j++) {
+            const writable to = sums + j * pitch + i * VW;
+            vstorev(adds ? sum[i][j] + vloadv(0, to) : sum[i][j], 0, to);
+        }
 }
 
 /* Sums of `count` tiles and one panel; rows past the last tile are never looked at */
 INLINE void multiply_panel(uint vectors, uint count, readable v, readable u, uint K,
-                           size_t pitch, writable sums)
+                           size_t pitch, int adds, writable sums)
 {
     const uint rows = vectors == NV ? MR : 2 * MR;
     ROLL for (uint t = 0; t < count; t += rows, v += rows * VW, sums += rows * VW)
         if (vectors == NV)
-            multiply_tiles(MR, NV, v, u, K, pitch, sums);
+            multiply_tiles(MR, NV, v, u, K, pitch, adds, sums);
         else if (vectors == 1)
-            multiply_tiles(2 * MR, 1, v, u, K, pitch, sums);
+            multiply_tiles(2 * MR, 1, v, u, K, pitch, adds, sums);
         else if (NV == 4)
-            multiply_tiles(2 * MR, 2, v, u, K, pitch, sums);
+            multiply_tiles(2 * MR, 2, v, u, K, pitch, adds, sums);
 }
 
 /* A tile's outputs, rows of A - 2, of one vector of columns */
@@ -306,7 +312,7 @@ INLINE void lower_sums(const int A, readable sums, size_t plane, floatv *out)
 }
 
 /* Finishes what lies inside the map; t is the whole output */
-INLINE void store_tile(const int A, winograd_maps of, cell at, uint column,
+INLINE void store_tile(const int A, winograd_maps of, winograd_tile at, uint column,
                        const floatv *out, target t, epilogue e)
 {
     const update_step none = {0, 0, 0, 0, 0, 0};
@@ -322,7 +328,7 @@ INLINE void store_tile(const int A, winograd_maps of, cell at, uint column,
 }
 
 /* Columns first ... end of `count` tiles, from V */
-INLINE void make_columns(const int A, winograd_maps of, cell at, uint count,
+INLINE void make_columns(const int A, winograd_maps of, winograd_tile at, uint count,
                          uint first, uint end, readable v, readable u, writable sums,
                          target t, epilogue e)
 {
@@ -332,11 +338,15 @@ INLINE void make_columns(const int A, winograd_maps of, cell at, uint count,
     const size_t u_plane = (size_t)of.in.channels * of.padded;
     ROLL for (int point = 0; point < A * A; point++)
         ROLL for (uint n = first; n < end; n += NR)
-            multiply_panel(panel_vectors(n, of.padded), count, v + point * v_plane,
-                           u + point * u_plane + (size_t)n * of.in.channels,
-                           of.in.channels, pitch,
-                           sums + point * plane + (n - first) / VW * pitch);
-    ROLL for (uint i = 0; i < count; i++, at = next_cell(of, at))
+            ROLL for (uint k = 0; k < of.in.channels; k += DEPTH) {
+                const uint vectors = panel_vectors(n, of.padded);
+                multiply_panel(vectors, count, v + point * v_plane + k / VW * pitch,
+                               u + point * u_plane + (size_t)n * of.in.channels +
+                                   k * vectors * VW,
+                               min(of.in.channels - k, (uint)DEPTH), pitch, k > 0,
+                               sums + point * plane + (n - first) / VW * pitch);
+            }
+    ROLL for (uint i = 0; i < count; i++, at = next_tile(of, at))
         ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
             floatv out[(MOST - 2) * (MOST - 2)];
             lower_sums(A, sums + (n - first) / VW * pitch + i * VW, plane, out);
@@ -360,8 +370,8 @@ INLINE void convolve(const int A, winograd_maps of, epilogue e, readable map,
     e.parts &= ADDS_OLD | ADDS_BIAS | DERIVES | MIXES;
     ROLL for (uint i = begin; i < end; i += of.block) {
         const uint count = min(of.block, end - i);
-        const cell at = find_cell(of, i);
-        const windows to = {v, VW, pitch, vectors * pitch};
+        const winograd_tile at = find_tile(of, i);
+        const lifted to = {v, VW, pitch, vectors * pitch};
         lift_block(A, of, map, room, at, count, of.in.channels, to);
         ROLL for (uint n = left; n < right; n += of.wide)
             make_columns(A, of, at, count, n, min(n + of.wide, right), v, u, sums, t,
@@ -408,13 +418,13 @@ INLINE void lift_outputs(const readable pixel[4], uint column, writable to,
 /* The transformed deltas of `count` tiles, columns first ... end, as panels: column n
  * of tile t at to[point * plane + (panel's first column - first) * of.block +
  * t * panel's columns + n in the panel] */
-INLINE void lift_deltas(winograd_maps of, readable delta, readable zeros, cell at,
+INLINE void lift_deltas(winograd_maps of, readable delta, readable zeros, winograd_tile at,
                         uint count, uint first, uint end, writable to)
 {
     const size_t plane = (size_t)of.block * of.wide;
-    ROLL for (uint t = 0; t < count; t++, at = next_cell(of, at)) {
+    ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
         readable pixel[MOST * MOST];
-        find_window(2, of.out, delta + at.image * image_size(of.out), zeros,
+        find_pixels(2, of.out, delta + at.image * image_size(of.out), zeros,
                     at.row * 2, at.column * 2, pixel);
         ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
             const uint pitch = panel_vectors(n, of.padded) * VW;
@@ -432,8 +442,7 @@ INLINE void multiply_channels(const int R, const int V, readable restrict v,
 {
     floatv sum[2 * MR][NV];
     ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++)
-            sum[i][j] = adds ? vloadv(j, sums + i * pitch) : (floatv)0;
+        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
     ROLL for (uint t = 0; t < count; t++, v += by_tile, d += V * VW) {
         floatv b[NV];
         ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, d);
@@ -442,7 +451,10 @@ INLINE void multiply_channels(const int R, const int V, readable restrict v,
                 sum[i][j] = fma((floatv)(v[i]), b[j], sum[i][j]);
     }
     ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++) vstorev(sum[i][j], j, sums + i * pitch);
+        ALL for (int j = 0; j < V; j++) {
+            const writable to = sums + i * pitch;
+            vstorev(adds ? sum[i][j] + vloadv(j, to) : sum[i][j], j, to);
+        }
 }
 
 /* All channels of one panel; sums have room for rows past the last */
@@ -495,12 +507,12 @@ INLINE void make_gradient(winograd_maps of, readable map, readable delta, uint b
     const size_t v_plane = by_tile * of.block, d_plane = (size_t)of.block * of.wide;
     const size_t zeros = max(of.in.channels, of.out.channels) / VW * VW + VW;
     const writable v = room + zeros, d = v + 16 * v_plane;
-    const windows to = {v, by_tile, VW, v_plane};
+    const lifted to = {v, by_tile, VW, v_plane};
     const size_t plane = sum_rows(of) * of.padded;
     ROLL for (uint c = 0; c < zeros; c += VW) vstorev((floatv)0, 0, room + c);
     ROLL for (uint i = begin; i < end; i += of.block) {
         const uint count = min(of.block, end - i);
-        const cell at = find_cell(of, i);
+        const winograd_tile at = find_tile(of, i);
         lift_block(4, of, map + top, room, at, count, rows, to);
         ROLL for (uint m = left; m < right; m += of.wide) {
             const uint stop = min(m + of.wide, right);
@@ -622,4 +634,5 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
 #undef NV
 #undef NR
 #undef MOST
+#undef DEPTH
 #endif

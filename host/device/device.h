@@ -15,6 +15,16 @@ typedef enum fal_family { FAL_FAMILY_CPU = 0, FAL_FAMILY_GPU = 1 } fal_family;
 /* Who sums products: our kernels, or CLBlast those it can. */
 typedef enum fal_gemm { FAL_GEMM_OWN = 0, FAL_GEMM_CLBLAST = 1 } fal_gemm;
 
+/* How 3 x 3 convolutions of stride 1 are made: as a table of measurements says, never
+ * by filtering, forward and data by F(4x4, 3x3); the last is for tests: by F(2x2, 3x3)
+ * wherever that can be. */
+typedef enum fal_conv_wish {
+    FAL_CONV_AUTO = 0,
+    FAL_CONV_DIRECT = 1,
+    FAL_CONV_WINOGRAD4 = 2,
+    FAL_CONV_WINOGRAD2 = 3
+} fal_conv_wish;
+
 /* Facts of a device as OpenCL tells them, and what falign makes of them. */
 typedef struct fal_facts {
     cl_platform_id platform;
@@ -31,6 +41,7 @@ typedef struct fal_facts {
     int vector;
     unsigned block; /* side of what a group makes of a product, if GPU-like */
     fal_gemm gemm;
+    fal_conv_wish conv;
 } fal_facts;
 
 enum { FAL_PROGRAM_LIMIT = 32 };

@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 #include "ops/conv_choice.h"
 #include "ops/conv_patches.h"
+#include "ops/winograd.h"
 
 static fal_status refuse(const fal_conv *c, const char *why)
 {
@@ -74,6 +75,8 @@ uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
                        fal_conv_pass pass)
 {
     switch (fal_conv_choose(device, conv, pass)) {
+    case FAL_CONV_WINOGRAD:
+        return fal_winograd_room(device, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -87,6 +90,8 @@ fal_status fal_conv_forward_add(fal_launches *list, const fal_conv *conv,
     if (status)
         return status;
     switch (fal_conv_choose(list->device, conv, FAL_CONV_FORWARD)) {
+    case FAL_CONV_WINOGRAD:
+        return fal_winograd_forward_add(list, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -104,6 +109,8 @@ fal_status fal_conv_data_add(fal_launches *list, const fal_conv *conv,
                       "random weights that carry its error down must be drawn "
                       "before");
     switch (fal_conv_choose(list->device, conv, FAL_CONV_DATA)) {
+    case FAL_CONV_WINOGRAD:
+        return fal_winograd_data_add(list, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -117,6 +124,8 @@ fal_status fal_conv_weight_add(fal_launches *list, const fal_conv *conv,
     if (status)
         return status;
     switch (fal_conv_choose(list->device, conv, FAL_CONV_WEIGHT)) {
+    case FAL_CONV_WINOGRAD:
+        return fal_winograd_weight_add(list, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }

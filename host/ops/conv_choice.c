@@ -1,16 +1,35 @@
 /* By shape, pass and family of the device alone, never by timing: the same run takes
  * the same form everywhere. */
 #include "ops/conv_choice.h"
+#include "ops/winograd.h"
+
+/* Filtering saves 20 of 36 multiplications, but transforms maps and weights. The
+ * fewest channels on both sides, and tiles of 2 x 2 outputs that share the transformed
+ * weights, from which on it was measured to be faster: 1.3 to 2.3 times patches. */
+enum { FEWEST_CHANNELS = 8, FEWEST_TILES = 32 };
+
+static int wants_winograd(const fal_conv *conv)
+{
+    size_t tiles = conv->images * ((conv->out_height + 1) / 2) *
+                   ((conv->out_width + 1) / 2);
+    return conv->channels >= FEWEST_CHANNELS &&
+           conv->out_channels >= FEWEST_CHANNELS && tiles >= FEWEST_TILES;
+}
 
 fal_conv_kind fal_conv_choose(const fal_device *device, const fal_conv *conv,
                               fal_conv_pass pass)
 {
-    (void)device, (void)conv, (void)pass;
-    return FAL_CONV_PATCHES;
+    fal_conv_wish wish = device->facts.conv;
+    (void)pass;
+    if (wish == FAL_CONV_DIRECT || !fal_winograd_suits(device, conv))
+        return FAL_CONV_PATCHES;
+    return wish != FAL_CONV_AUTO || wants_winograd(conv) ? FAL_CONV_WINOGRAD
+                                                         : FAL_CONV_PATCHES;
 }
 
 const char *fal_conv_kind_name(fal_conv_kind kind)
 {
-    static const char *const names[] = {[FAL_CONV_PATCHES] = "patches"};
+    static const char *const names[] = {
+        [FAL_CONV_PATCHES] = "patches", [FAL_CONV_WINOGRAD] = "winograd"};
     return names[kind];
 }

@@ -9,9 +9,8 @@
  * and a point of a block stays in the L2 cache, of columns likewise. */
 enum { ROWS = 12, M = 2, A = M + 2, BLOCK = 96, WIDE = 512 };
 
-/* Of the weight gradient: a block's tiles, and its numbers at a point; parts of a sum,
- * and the fewest tiles of one */
-enum { MOST_BLOCK = 192, BLOCK_SIZE = 49152, MOST_PARTS = 4, TILES_A_PART = 1024 };
+/* Parts of the weight gradient's sums, and the fewest tiles of one */
+enum { MOST_PARTS = 4, TILES_A_PART = 1024 };
 
 /* `winograd_weights_from` and `winograd_maps` of cl/winograd.cl */
 typedef struct kernel_weights {
@@ -81,6 +80,12 @@ static fal_conv turned(const fal_conv *c)
         1,         2 - c->pad,    c->height,    c->width,        c->channels};
 }
 
+/* Tiles of a block: equal ones, whole register tiles */
+static size_t block_of(size_t run)
+{
+    return rounded(divided(run, divided(run, BLOCK)), ROWS);
+}
+
 /* Even shares of the tiles for the compute units; where tiles are few, of the columns
  * too. Returns the number of groups. */
 static size_t share(const fal_device *device, kernel_maps *maps)
@@ -92,7 +97,7 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     size_t columns = rounded(divided(maps->padded, parts), panel(device));
     maps->run = (cl_uint)run;
     maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)rounded(divided(run, divided(run, BLOCK)), ROWS);
+    maps->block = (cl_uint)block_of(run);
     maps->wide = (cl_uint)smaller(WIDE, columns);
     return divided(tiles, run) * divided(maps->padded, columns);
 }
@@ -146,12 +151,10 @@ static size_t share_gradient(const fal_device *device, kernel_maps *maps)
     size_t across = smaller(divided(units, parts * down),
                             divided(maps->padded, panel(device)));
     size_t columns = rounded(divided(maps->padded, across), panel(device));
-    size_t most = smaller(MOST_BLOCK, BLOCK_SIZE / rows);
     maps->run = (cl_uint)run;
     maps->rows = (cl_uint)rows;
     maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)rounded(
-        divided(run, divided(run, most < ROWS ? ROWS : most)), ROWS);
+    maps->block = (cl_uint)block_of(run);
     maps->wide = (cl_uint)panel(device);
     return parts * divided(maps->in.channels, rows) *
            divided(maps->padded, columns);

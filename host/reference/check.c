@@ -411,6 +411,44 @@ static fal_status conv_weight(fal_device *device, double *worst)
     return status;
 }
 
+/* All passes of what can be filtered, also where another form would be taken */
+static fal_status winograd(fal_device *device, double *worst)
+{
+    /* Images, height, width, channels, padding, output channels */
+    static const size_t sizes[][6] = {{1, 3, 3, 1, 0, 1},
+                                      {5, 6, 7, 19, 1, 24},
+                                      {2, 4, 4, 64, 1, 81},
+                                      {30, 5, 3, 8, 2, 48}};
+    const fal_conv_wish wish = device->facts.conv;
+    fal_status status = FAL_OK;
+    device->facts.conv = FAL_CONV_WINOGRAD2;
+    *worst = 0;
+    for (size_t i = 0; i < 3 * COUNT(sizes) && !status; i++) {
+        const size_t *s = sizes[i / 3];
+        fal_check_conv_shape shape = conv_shape(i);
+        shape.conv = (fal_conv){s[0],
+                                s[1],
+                                s[2],
+                                s[3],
+                                3,
+                                1,
+                                s[4],
+                                s[1] + 2 * s[4] - 2,
+                                s[2] + 2 * s[4] - 2,
+                                s[5]};
+        status = fal_check_conv(device, &shape, worst);
+        if (!status)
+            status = fal_check_conv_data(device, &shape, worst);
+        if (!status)
+            status = fal_check_conv_weight(device, &shape, i % 5 == 4, worst);
+        if (!status)
+            status = fal_check_conv_update(device, &shape, &RULES[i % COUNT(RULES)],
+                                           i + 1, i % 7 == 6, worst);
+    }
+    device->facts.conv = wish;
+    return status;
+}
+
 /* Of half of which is computed; and the epilogues of Newton-Schulz */
 static fal_status symmetric(fal_device *device, double *worst)
 {
@@ -523,6 +561,7 @@ const fal_check fal_checks[] = {
     {"conv", conv},
     {"conv_data", conv_data},
     {"conv_weight", conv_weight},
+    {"winograd", winograd},
     {"activation", activation},
     {"derivative", derivative},
     {"loss", loss},
