@@ -314,6 +314,18 @@ INLINE void mirror(const float *done, writable c, spot s, size_t pitch)
                 }
 }
 
+/* What most blocks of k end with, made short: whole rows, added to or not */
+INLINE void store_sums(const floatv *done, writable c, const size_t row[MR], int rows,
+                       epilogue e)
+{
+    ROLL for (int i = 0; i < rows; i++)
+        ALL for (int j = 0; j < NV; j++) {
+            const writable p = c + row[i] * e.pitch + j * VW;
+            const floatv v = done[i * NV + j];
+            vstorev(e.parts & ADDS_OLD ? v + vloadv(0, p) : v, 0, p);
+        }
+}
+
 /* C's part at one tile and one panel; t is the whole C */
 INLINE void product(const job *j, tile a, readable b, uint kn, target t, spot s,
                     epilogue e, update_step step)
@@ -327,6 +339,10 @@ INLINE void product(const job *j, tile a, readable b, uint kn, target t, spot s,
         multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
     else
         multiply(NV, a.from, PITCH, 1, b, kn, done);
+    if (s.columns == NR && (e.parts & ~ADDS_OLD) == 0 && e.activation == LINEAR) {
+        store_sums(done, from.c, row, s.rows, e);
+        return;
+    }
     ROLL for (int i = 0; i < s.rows; i++) {
         const int end = end_of(s, i);
         ROLL for (int v = 0; v * VW < end; v++)
