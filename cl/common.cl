@@ -458,6 +458,7 @@ typedef struct place {
 #define FROM_COLUMNS 1
 #define FROM_PATCHES 2
 #define FROM_PATCHES_TURNED 3
+#define TURNED 1 /* a bit of them */
 typedef struct operand {
     place in;
     int source;

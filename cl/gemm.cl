@@ -12,6 +12,7 @@
  *   | of each    |             +-----+-----+--
  *   +------------+
  *   a[m * PITCH + k]           b[(n / NR) * KC * NR + k * NR + n % NR]
+ *   or, stored transposed, a[k * pitch + m]
  *
  * and multiplies MR rows by a panel in registers (`multiply`). Only `fill` knows
  * what an operand is: how it is stored (`source`) or, for A, which patches of a map it
@@ -128,12 +129,6 @@ INLINE void gather_patches(writable d, int pitch, readable from, patches map, ui
     }
 }
 
-/* Row i of a tile's rows, filled with ones instead */
-INLINE void fill_ones(writable row, uint columns)
-{
-    ROLL for (uint j = 0; j < columns; j += VW) vstorev((floatv)1, 0, row + j);
-}
-
 /* What is filled next: rows x columns of an operand, from [row][column] on, with a
  * panel to spare. The last are A's map, and B's elements, magnitudes stored beside it,
  * and N */
@@ -150,25 +145,6 @@ typedef struct part {
     readable beside;
     uint wide;
 } part;
-
-#define STRIP (KC / 2) /* columns of patches that are turned together */
-
-/* Patches, straight to where they belong or, by way of `spare`, turned there */
-INLINE void fill_patches(part p)
-{
-    const int turned = p.of.source == FROM_PATCHES_TURNED;
-    const int down = turned ? VW : p.rows, across = turned ? STRIP : p.columns;
-    const int pixels = turned ? p.columns : p.rows, taps = turned ? p.rows : p.columns;
-    const uint pixel = turned ? p.column : p.row, tap = turned ? p.row : p.column;
-    ROLL for (int i = 0; i < pixels; i += down)
-        ROLL for (int j = 0; j < taps; j += across) {
-            const int height = min(pixels - i, down), width = min(taps - j, across);
-            gather_patches(turned ? p.spare : p.to, turned ? STRIP + VW : PITCH, p.from,
-                           p.map, pixel + i, height, tap + j, width);
-            if (turned)
-                turn(p.to + j * PITCH + i, PITCH, p.spare, STRIP + VW, height, width);
-        }
-}
 
 /* What goes with row i of a panel: drawn from the counter on that its first element is
  * of, stored, or the same everywhere */
@@ -206,16 +182,17 @@ INLINE void finish_panel(part p)
 INLINE void fill(part p)
 {
     const size_t ld = p.of.in.pitch;
-    if (p.of.source >= FROM_PATCHES)
-        fill_patches(p);
+    if (p.of.source == FROM_PATCHES)
+        gather_patches(p.to, p.pitch, p.from, p.map, p.row, p.rows, p.column, p.columns);
     else if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else if (p.is.kind != RANDOM)
         copy(p.to, p.pitch, p.from + p.row * ld + p.column, ld, p.rows, p.columns);
     if (p.is.kind != 0)
         finish_panel(p);
-    if (p.of.ones - p.row < (uint)p.rows)
-        fill_ones(p.to + (p.of.ones - p.row) * p.pitch, p.columns);
+    if (p.of.ones - p.column < (uint)p.columns)
+        ROLL for (int i = 0; i < p.rows; i++)
+            p.to[i * p.pitch + p.of.ones - p.column] = 1;
 }
 
 /* A's block if wanted, then panels of B, each after a panel of magnitudes if those are
@@ -337,6 +314,8 @@ INLINE void product(const job *j, tile a, readable b, uint kn, target t, spot s,
     want(from, row, s.rows, e);
     if (s.columns <= VW)
         multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
+    else if (a.by_row == 1)
+        multiply(NV, a.from, 1, a.by_k, b, kn, done);
     else
         multiply(NV, a.from, PITCH, 1, b, kn, done);
     if (s.columns == NR && (e.parts & ~ADDS_OLD) == 0 && e.activation == LINEAR) {
@@ -388,6 +367,25 @@ INLINE tile tile_in_place(const job *j, readable A, uint r, uint k)
     return j->a.source == FROM_COLUMNS ? columns : rows;
 }
 
+/* Floats between the rows of a block that lies as it is stored: k after k. An odd
+ * number of cache lines, so that a tile's do not share a set of the cache */
+INLINE uint turned_pitch(const job *j)
+{
+    return ((j->mc + 15) / 16 | 1) * 16;
+}
+
+/* What is filled of A: rows m ... m + rows - 1, kn of k, as they are stored */
+INLINE part find_block(const job *j, readable A, writable a, uint m, uint rows, uint k,
+                       uint kn)
+{
+    const values as_stored = {0};
+    const part straight = {j->a, A, a, PITCH, m, k, rows, kn, a, j->map, as_stored, A, 0};
+    part turned = {j->a, A, a, turned_pitch(j), k, m, kn, rows, a, j->map, as_stored, A,
+                   0};
+    turned.of.source &= ~TURNED;
+    return j->a.source & TURNED ? turned : straight;
+}
+
 /* The part of C that is share number `share` */
 INLINE void work(const job *j, uint share, buffers in, update_step step, writable a)
 {
@@ -395,28 +393,31 @@ INLINE void work(const job *j, uint share, buffers in, update_step step, writabl
     const uint m0 = j->top + share / across * j->rows, m1 = min(m0 + j->rows, j->M);
     const uint n0 = share % across * j->columns, n1 = min(n0 + j->columns, j->N);
     const int symmetric = (j->e.parts & SYMMETRIC) != 0;
-    const writable b = a + (j->mc + 16) * PITCH, spare = b + j->nb * KC;
+    const writable b = a + (j->mc + 32) * PITCH, spare = b + j->nb * KC;
     const readable A = find(in, j->a.in), B = find(in, j->b.in);
     const target whole = find_target(in, j);
     const epilogue all = find_epilogue(in, j);
-    const values is = find_values(j, step), as_stored = {0};
+    const values is = find_values(j, step);
+    const uint deep = j->a.source & TURNED ? turned_pitch(j) : 0;
     const readable beside = find(in, is.magnitude);
     for (uint m = m0; m < m1; m += j->mc)
         for (uint k = 0; k == 0 || k < j->K; k += j->kc) { /* K may be 0 */
             const uint kn = min(j->kc, j->K - k), mend = min(m + j->mc, m1);
             const epilogue e = at_block(all, k == 0, k + kn == j->K);
             const uint placed = rows_in_place(j, m, mend);
-            const part block = {j->a,      A, a + placed * PITCH, PITCH, m + placed, k,
-                                mend - m - placed, kn, spare, j->map, as_stored, A, 0};
+            const part block = find_block(j, A, a, m + placed, mend - m - placed, k, kn);
             for (uint n = n0; n < end_at(j, mend, n1); n += j->nb) {
                 const uint nend = min(n + j->nb, n1);
                 const part panels = {j->b, B, b, NR, k, n, kn, nend - n, spare, j->map,
                                      is, beside, j->N};
                 fill_blocks(n == n0 && block.rows, block, panels);
                 for (uint r = m; r < mend; r += MR) {
-                    const tile filled = {a + (r - m) * PITCH, PITCH, 1};
+                    const uint row = r - m - placed;
+                    const tile rows = {a + row * PITCH, PITCH, 1};
+                    const tile columns = {a + row, 1, deep};
                     const tile from = r < m + placed ? tile_in_place(j, A, r, k)
-                                                     : filled;
+                                      : deep         ? columns
+                                                     : rows;
                     for (uint c = n; c < end_at(j, r + MR, nend); c += NR) {
                         const spot at = {r, c, min(mend - r, (uint)MR),
                                          min(nend - c, (uint)NR),
@@ -449,7 +450,6 @@ gemm(__global const job *jobs, uint count, update_step step, writable p0, writab
 #undef NV
 #undef NR
 #undef KC
-#undef STRIP
 #undef PITCH
 #undef FETCH
 #undef WANT

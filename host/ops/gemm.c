@@ -22,6 +22,7 @@ static const tile TILES[] = {{16, 2, 12}, {8, 2, 6}, {4, 3, 8}};
 enum {
     DEPTH = FAL_GEMM_DEPTH,
     BESIDE = 16,
+    BELOW = 32,
     A_ROWS = 1056,
     B_COLUMNS = 128,
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
@@ -212,7 +213,7 @@ static size_t cut_cpu(const fal_product *p, const fal_device *device,
 }
 
 /* Floats of scratch for a group of any product: the largest blocks */
-enum { SCRATCH = (A_ROWS + BESIDE) * (DEPTH + BESIDE) + (B_COLUMNS + 32) * DEPTH };
+enum { SCRATCH = (A_ROWS + BELOW) * (DEPTH + BESIDE) + (B_COLUMNS + 32) * DEPTH };
 
 /* Signs are read transposed, and where nothing is stored there is nothing to turn. */
 static int suits_source(const fal_product *p)
