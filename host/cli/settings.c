@@ -107,9 +107,9 @@ static int has_preset(const cli_options *options)
 /* config.yaml has the defaults, which say nothing. */
 static int is_default(const cli_options *options, cli_id id)
 {
-    const char *standard = cli_table[id].standard;
-    return standard ? strcmp(cli_text(options, id), standard) == 0
-                    : !cli_flag(options, id);
+    const char *standard = id == CLI_NORM ? "none" : cli_table[id].standard;
+    return !cli_flag(options, id) ||
+           (standard && strcmp(cli_text(options, id), standard) == 0);
 }
 
 fal_status cli_preset_check(const cli_options *options)

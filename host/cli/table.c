@@ -88,19 +88,25 @@ const cli_option cli_table[CLI_OPTIONS] = {
                          "each label is redrawn with this probability, all classes "
                          "alike, by the data seed, for training and test; evaluate "
                          "does so only where it is given there"},
-    [CLI_NET] = {"net", "TEXT|PRESET", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_BENCH,
-                 network, RECORDED,
-                 "layers by commas, as 'dense 512, relu, dense 10', or mlp-LxW: L "
-                 "hidden layers of W units"},
+    [CLI_NET] =
+        {"net", "TEXT|PRESET", NULL, CLI_TEXT, NULL, CLI_RUNS | CLI_BENCH, network,
+         RECORDED,
+         "layers by commas, as 'conv 16 3, relu, pool max 2, dense 10', or a "
+         "preset: mlp-LxW (L hidden layers of W units), lenet, vgg-small, "
+         "cnn4, resnet18, resnet20 or resnet56"},
     [CLI_ACTIVATION] = {"activation", "relu|leaky|tanh|sigmoid|linear", "relu",
                         CLI_CHOICE, NULL, CLI_RUNS | CLI_BENCH, network, RECORDED,
                         "of the hidden layers of a preset"},
-    [CLI_NORM] = {"norm", "none|batch|layer", "none", CLI_CHOICE, NULL,
+    [CLI_NORM] = {"norm", "none|batch|layer", NULL, CLI_CHOICE, NULL,
                   CLI_RUNS | CLI_BENCH, network, RECORDED,
                   "normalization before the hidden activations of a preset: over "
-                  "the batch, or of each sample"},
-    [CLI_NO_BIAS] = {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH,
-                     network, RECORDED, "presets without biases"},
+                  "the batch, or of each sample (batch for the resnets, none for "
+                  "the others)"},
+    [CLI_NO_BIAS] =
+        {"no-bias", NULL, NULL, CLI_FLAG, NULL, CLI_RUNS | CLI_BENCH, network,
+         RECORDED,
+         "presets without biases (the resnets have one only in the output "
+         "layer)"},
     [CLI_LOSS] = {"loss", "cross-entropy|mse", "cross-entropy", CLI_CHOICE, NULL,
                   CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE, network, RECORDED,
                   "what training minimizes; evaluate and analyze take the run's "

@@ -7,6 +7,8 @@
 #include "learn/schedule.h"
 #include "manual/manual.h"
 #include "net/layer.h"
+#include "net/presets.h"
+#include "net/text.h"
 #include "train/run_files.h"
 
 #include <string.h>
@@ -174,6 +176,16 @@ static void layers(FILE *out)
         text_cell(out, fal_layer_kinds[i]->meaning);
         fprintf(out, "|\n");
     }
+    code_cell(out, fal_block_form, "");
+    text_cell(out, fal_block_meaning);
+    fprintf(out, "|\n");
+}
+
+static void presets(FILE *out)
+{
+    begin(out, "preset | stands for");
+    for (size_t i = 0; i < fal_preset_count; i++)
+        pair(out, fal_preset_at(i)->name, fal_preset_at(i)->meaning);
 }
 
 static void rules(FILE *out)
@@ -225,7 +237,7 @@ static const struct {
 } tables[] = {{"commands", commands},   {"options", options},     {"exits", exits},
               {"variables", variables}, {"layers", layers},       {"rules", rules},
               {"laws", laws},           {"schedules", schedules}, {"files", files},
-              {"datasets", datasets}};
+              {"datasets", datasets},   {"presets", presets}};
 
 int manual_table(const char *name, FILE *out)
 {

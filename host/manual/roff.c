@@ -7,6 +7,8 @@
 #include "learn/schedule.h"
 #include "manual/manual.h"
 #include "net/layer.h"
+#include "net/presets.h"
+#include "net/text.h"
 #include "train/run_files.h"
 
 #include <string.h>
@@ -202,11 +204,11 @@ static void print_network(FILE *out)
     for (size_t i = 0; i < fal_layer_kind_count; i++)
         define(out, fal_layer_kinds[i]->name, fal_layer_kinds[i]->arguments,
                fal_layer_kinds[i]->meaning);
+    define(out, fal_block_form, "", fal_block_meaning);
     fprintf(out, ".PP\n");
     paragraph(out, "Or a preset:");
-    define(out, "mlp-LxW", "",
-           "L times (dense W, the activation of --activation), then a dense layer "
-           "with a unit for each class");
+    for (size_t i = 0; i < fal_preset_count; i++)
+        define(out, fal_preset_at(i)->name, "", fal_preset_at(i)->meaning);
 }
 
 static void print_data(FILE *out)

@@ -23,8 +23,9 @@ struct scope {
     size_t counts[KIND_LIMIT], blocks; /* layers of each kind in it */
 };
 
-const char fal_block_name[] = "block";
-const char fal_block_arguments[] = "(ITEMS; shortcut=identity|zeropad|projection)";
+static const char block_name[] = "block";
+const char fal_block_form[] =
+    "block(ITEMS; shortcut=identity|zeropad|projection [rule=NAME])";
 const char fal_block_meaning[] =
     "residual block: what its items make of a, plus a itself, plus a with zeros "
     "for "
@@ -43,12 +44,11 @@ static const fal_layer_kind *find_kind(const char *name)
 static fal_status unknown_kind(const char *name)
 {
     const char *known[KIND_LIMIT + 2] = {"input"};
-    if (strcmp(name, fal_block_name) == 0)
-        return fal_fail(FAL_ERROR_ARGUMENT, "a block must be '%s%s'", name,
-                        fal_block_arguments);
+    if (strcmp(name, block_name) == 0)
+        return fal_fail(FAL_ERROR_ARGUMENT, "a block must be '%s'", fal_block_form);
     for (size_t i = 0; i < fal_layer_kind_count; i++)
         known[i + 1] = fal_layer_kinds[i]->name;
-    known[fal_layer_kind_count + 1] = fal_block_name;
+    known[fal_layer_kind_count + 1] = block_name;
     return fal_fail_unknown("layer", name, known, fal_layer_kind_count + 2);
 }
 
@@ -302,12 +302,12 @@ static char *find_block(char *item)
     char *open = strchr(item, '('), *end = open;
     while (end && end > item && strchr(blanks, end[-1]))
         end--;
-    size_t length = sizeof fal_block_name - 1;
+    size_t length = sizeof block_name - 1;
     if (!end || (size_t)(end - item) < length)
         return NULL;
     char *word = end - length;
     int begins = word == item || word[-1] == '=' || strchr(blanks, word[-1]);
-    return begins && strncmp(word, fal_block_name, length) == 0 ? open : NULL;
+    return begins && strncmp(word, block_name, length) == 0 ? open : NULL;
 }
 
 static fal_status add_items(fal_network *network, struct scope *scope, char *text)
@@ -429,7 +429,7 @@ static fal_status split_block(char *item, char *open, char **name, char **shortc
     char *close = cut(open + 1, ')'), *end = open;
     while (strchr(blanks, end[-1]))
         end--;
-    *(end + 1 - sizeof fal_block_name) = 0;
+    *(end + 1 - sizeof block_name) = 0;
     *shortcut = cut(open + 1, ';');
     if (close[strspn(close, blanks)])
         return fal_fail(FAL_ERROR_ARGUMENT,
@@ -461,7 +461,7 @@ static fal_status add_block(fal_network *network, struct scope *scope, char *ite
                         "blocks lie more than %d deep in each other", DEPTH_LIMIT);
     fal_status status = split_block(item, open, &name, &ending);
     if (!status)
-        status = name_layer(network, scope, name, fal_block_name, ++scope->blocks,
+        status = name_layer(network, scope, name, block_name, ++scope->blocks,
                             &join);
     if (!status)
         status = read_shortcut(ending, &shortcut, &rule);
@@ -559,7 +559,7 @@ static void write_layers(fal_writer *writer, const fal_network *network,
             write_layer(writer, &network->layers[i], before);
             continue;
         }
-        fal_writer_add(writer, "%s=%s(", name + before, fal_block_name);
+        fal_writer_add(writer, "%s=%s(", name + before, block_name);
         write_layers(writer, network, i, fal_block_end(network, join),
                      strlen(name) + 1);
         write_shortcut(writer, network, join);

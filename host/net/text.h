@@ -12,7 +12,7 @@ fal_status fal_network_read(fal_network *network, char *text);
 fal_status fal_network_write(const fal_network *network, char **text);
 
 /* A block, for the manual's list of layers. */
-extern const char fal_block_name[], fal_block_arguments[], fal_block_meaning[];
+extern const char fal_block_form[], fal_block_meaning[];
 
 /* Of the join at `index`: the first layer of the block's body, and the layer behind its
  * last. */
