@@ -231,7 +231,7 @@ static void unknown_layers_get_the_nearest(void **state)
     refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
     refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
     refuse("mlp", &images, "network 'mlp'", "the preset is mlp-LxW");
-    refuse("mlp2", &images, "unknown layer 'mlp2'", "item 1");
+    refuse("mlp2", &images, "network 'mlp2'", "the preset is mlp-LxW");
     refuse("input 5, dense 3; relu", &nothing, "item 2", "'relu'");
 }
 

@@ -4,6 +4,7 @@
 #include "train/model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- text ---------------------------------------------------------------- */
 
@@ -13,18 +14,49 @@ static uint64_t layer_parameters(const fal_layer *layer)
     return count + (layer->has_bias ? layer->outputs : 0);
 }
 
-/* Weights in PyTorch's order, as files have them. */
-static void print_layer(const fal_layer *layer)
+/* A map that was flattened is a row, wherever it lies. */
+static void print_shape(char text[FAL_SHAPE_TEXT], const fal_layer *layer)
 {
-    char out[FAL_SHAPE_TEXT], weight[64] = "";
-    fal_shape_print(out, layer->out);
-    if (layer->number)
-        snprintf(weight, sizeof weight, "[%zu, %zu]", layer->outputs,
-                 layer->inputs);
-    else if (layer->has_weight)
-        snprintf(weight, sizeof weight, "[%zu]", layer->outputs);
-    cli_print("%-12s %-10s %-12s %-16s %12llu\n", layer->name, layer->kind->name,
-              out, weight, (unsigned long long)layer_parameters(layer));
+    const fal_shape row = {1, 1, fal_layer_units(layer)};
+    fal_shape_print(text, layer->is_row ? row : layer->out);
+}
+
+/* Its shape in PyTorch's order, as files have it. */
+static void print_weight(char *text, size_t size, const fal_model *model,
+                         const fal_layer *layer)
+{
+    char name[FAL_NAME_LIMIT + 16];
+    const fal_tensor *tensor = NULL;
+    *text = 0;
+    snprintf(name, sizeof name, "%s.weight", layer->name);
+    if (!layer->has_weight || fal_tensor_find(&model->tensors, name, &tensor))
+        return;
+    size_t used = 0;
+    for (size_t i = 0; i < tensor->dimensions && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%zu", i ? ", " : "[",
+                                 tensor->shape[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+}
+
+/* Of the column of names. */
+static int name_width(const fal_network *network)
+{
+    size_t width = 12;
+    for (size_t i = 0; i < network->count; i++)
+        if (strlen(network->layers[i].name) > width)
+            width = strlen(network->layers[i].name);
+    return (int)width;
+}
+
+static void print_layer(const fal_model *model, const fal_layer *layer, int width)
+{
+    char out[FAL_SHAPE_TEXT], weight[96];
+    print_shape(out, layer);
+    print_weight(weight, sizeof weight, model, layer);
+    cli_print("%-*s %-8s %-12s %-18s %12llu\n", width, layer->name,
+              layer->kind->name, out, weight,
+              (unsigned long long)layer_parameters(layer));
 }
 
 static void print_bytes(const char *what, uint64_t bytes)
@@ -36,13 +68,14 @@ static void print_text(const cli_job *job, const fal_footprint *f)
 {
     const fal_network *network = &job->model->network;
     char input[FAL_SHAPE_TEXT];
+    int width = name_width(network);
     fal_shape_print(input, network->input);
-    cli_print("%-12s %-10s %-12s %-16s %12s\n", "layer", "kind", "output", "weight",
-              "parameters");
-    cli_print("%-12s %-10s %s\n", "input", "", input);
+    cli_print("%-*s %-8s %-12s %-18s %12s\n", width, "layer", "kind", "output",
+              "weight", "parameters");
+    cli_print("%-*s %-8s %s\n", width, "input", "", input);
     for (size_t i = 0; i < network->count; i++)
-        print_layer(&network->layers[i]);
-    cli_print("%-12s %-10s %-12s %-16s %12zu\n\n", "total", "", "", "",
+        print_layer(job->model, &network->layers[i], width);
+    cli_print("%-*s %-8s %-12s %-18s %12zu\n\n", width, "total", "", "", "",
               f->parameters);
     print_bytes("parameters", f->parameter_bytes);
     print_bytes("gradients", f->gradient_bytes);
@@ -59,7 +92,7 @@ static void print_text(const cli_job *job, const fal_footprint *f)
 static void add_layer(fal_json *json, const fal_layer *layer)
 {
     char out[FAL_SHAPE_TEXT];
-    fal_shape_print(out, layer->out);
+    print_shape(out, layer);
     fal_json_begin_object(json);
     cli_json_text(json, "name", layer->name);
     cli_json_text(json, "kind", layer->kind->name);

@@ -41,13 +41,14 @@ static fal_status find_file(const char *path, const char *first, const char *sec
 
 /* ---- weights ------------------------------------------------------------- */
 
-/* The item of a network's text at `at`, for messages. */
+/* The item of a network's text at `at`, for messages; or of a block's items, or its
+ * shortcut. */
 static void copy_item(const char *text, size_t at, char *item, size_t size)
 {
-    while (at > 0 && text[at - 1] != ',')
+    while (at > 0 && !strchr(",;(", text[at - 1]))
         at--;
     at += strspn(text + at, " ");
-    snprintf(item, size, "%.*s", (int)strcspn(text + at, ","), text + at);
+    snprintf(item, size, "%.*s", (int)strcspn(text + at, ",;)"), text + at);
 }
 
 static fal_status compare_networks(const cli_options *run, const char *file,

@@ -119,12 +119,6 @@ int fal_layer_has_matrix(const fal_layer *layer)
     return layer->kind == &fal_dense_kind || layer->kind == &fal_conv_kind;
 }
 
-size_t fal_layer_fan_out(const fal_layer *layer)
-{
-    size_t places = layer->kernel ? layer->kernel * layer->kernel : 1;
-    return places * layer->outputs;
-}
-
 size_t fal_network_index(const fal_network *network, const fal_layer *layer)
 {
     return (size_t)(layer - network->layers);

@@ -110,9 +110,6 @@ size_t fal_layer_units(const fal_layer *layer);
 /* 1: it has a weight matrix, so that it has a number and learns by a rule. */
 int fal_layer_has_matrix(const fal_layer *layer);
 
-/* Units that an input goes into: all there are, at each place of a kernel. */
-size_t fal_layer_fan_out(const fal_layer *layer);
-
 /* Floats of all weights and biases. */
 uint64_t fal_network_parameters(const fal_network *network);
 

@@ -5,7 +5,6 @@
 #include "net/layer.h"
 #include "net/writer.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,16 +43,18 @@ static void write_output(fal_writer *writer, const struct filling *filling)
 static void write_layers(fal_writer *writer, const char *layers,
                          const struct filling *filling)
 {
-    for (; *layers; layers++) {
+    while (*layers) {
         size_t plain = strcspn(layers, "*@");
         fal_writer_add(writer, "%.*s", (int)plain, layers);
         layers += plain;
-        if (*layers == '@')
+        if (*layers == '@') {
             write_output(writer, filling);
-        if (*layers != '*')
-            continue;
-        fal_writer_add(writer, "%s", filling->bias);
-        write_activation(writer, filling, "");
+            layers++;
+        } else if (*layers == '*') {
+            fal_writer_add(writer, "%s", filling->bias);
+            write_activation(writer, filling, "");
+            layers++;
+        }
     }
 }
 
@@ -230,11 +231,7 @@ static const struct row *find_row(const char *text)
 /* One word that is no layer. */
 int fal_network_is_preset(const char *text)
 {
-    size_t letters = 0;
-    while (isalnum((unsigned char)text[letters]) ||
-           (text[letters] && strchr("-_.", text[letters])))
-        letters++;
-    if (letters == 0 || text[letters])
+    if (!*text || text[strcspn(text, " \t\n,;=()")])
         return 0;
     for (size_t i = 0; i < fal_layer_kind_count; i++)
         if (strcmp(fal_layer_kinds[i]->name, text) == 0)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Looking for a name goes through all layers; blocks are read by recursion. */
-enum { WORD_LIMIT = 9, LAYER_LIMIT = 4096, DEPTH_LIMIT = 8, KIND_LIMIT = 32 };
+enum { WORD_LIMIT = 9, LAYER_LIMIT = 4096, DEPTH_LIMIT = 4, KIND_LIMIT = 32 };
 
 static const char blanks[] = " \t\n";
 

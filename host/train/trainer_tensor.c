@@ -131,15 +131,21 @@ fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name,
 
 /* ---- feedback by layer --------------------------------------------------- */
 
+/* Letters of the layer's name in "layer.feedback"; it may have dots of its own. */
+static size_t layer_length(const fal_tensor *feedback)
+{
+    return strlen(feedback->name) - strlen(".feedback");
+}
+
 /* The layers of which the trainer has feedback, as a list of names for messages. */
 static void list_feedback(const fal_trainer *t, char *text, size_t size)
 {
     size_t used = 0;
     *text = 0;
     for (size_t i = 0; i < t->feedback_tensors.count && used < size; i++) {
-        const char *name = t->feedback_tensors.items[i].name;
+        const fal_tensor *feedback = &t->feedback_tensors.items[i];
         used += (size_t)snprintf(text + used, size - used, "%s%.*s", i ? ", " : "",
-                                 (int)strcspn(name, "."), name);
+                                 (int)layer_length(feedback), feedback->name);
     }
 }
 
@@ -169,8 +175,8 @@ static fal_status find_feedback(const fal_trainer *t, const char *layer,
     fal_status status = check_layer(t, layer);
     for (size_t i = 0; i < t->feedback_tensors.count && !status; i++) {
         *tensor = &t->feedback_tensors.items[i];
-        if (strncmp((*tensor)->name, layer, length) == 0 &&
-            (*tensor)->name[length] == '.')
+        if (layer_length(*tensor) == length &&
+            strncmp((*tensor)->name, layer, length) == 0)
             return check_stored(t, *tensor);
     }
     if (status)
