@@ -328,7 +328,8 @@ typedef struct fal_model_options {
     const char *activation;  /* of presets; NULL: "relu" */
     int no_bias;             /* presets without biases */
     const char *norm;        /* of presets: "batch" or "layer" before each hidden
-                              * activation, "none" (NULL) */
+                              * activation, "none"; NULL: "batch" of the resnets,
+                              * "none" of the others */
 } fal_model_options;
 
 #define FAL_MODEL_OPTIONS                                                          \
@@ -340,16 +341,32 @@ FAL_API void fal_model_options_init(fal_model_options *options, size_t size);
 /* Makes a network from its text: items by commas, each `[name=]kind arguments`:
  *   input HxWxC | N     (may be left out when options.data is given)
  *   dense N [nobias] [rule=NAME]
+ *   conv N K [stride S] [pad P] [nobias] [rule=NAME]     N channels from kernels of
+ *                            KxK on a map [H][W][C]; (H + 2P - K)/S + 1 rows, rounded
+ *                            down; S 1, P (K - 1)/2
  *   norm [layer] [plain]     each channel over the batch (momentum .1, epsilon 1e-5),
  *                            or each sample; plain: without gain and bias
  *   relu | leaky [.01] | tanh | sigmoid | linear
  *   scale S                  every value times S, any number but 0
- * or a preset: mlp-LxW is L times (dense W, [norm,] activation), then dense classes.
- * Layers without a name are dense1, dense2, …, relu1, … The last layer with weights
- * is the output; behind it there may be a scale: its delta is then S times the
- * derivative by the network's outputs. A layer with rule=NAME learns by that rule,
- * whatever the trainer's: see below. Errors: ARGUMENT (names the item), DEVICE_MEMORY
- * (names the bytes). */
+ *   pool max | average K [stride S]     windows of KxK, every S (K) pixels
+ *   pool global              the mean of each channel
+ *   flatten                  a map as a row of numbers, which dense reads anyway
+ *   dropout P                0 <= P < 1: while training each value is 0 by that chance,
+ *                            or 1/(1 - P) times as large
+ *   block(ITEMS; shortcut=identity | zeropad | projection [rule=NAME])     what the items
+ *                            make of the block's input plus that input: itself; every
+ *                            S-th row and column, with zeros for the channels that it
+ *                            lacks, half of them before (He et al. 2016, option A); or
+ *                            a convolution of 1x1 pixels of it (without a bias if the
+ *                            items have none) and a norm if the items end in one
+ * or a preset: mlp-LxW, which is L times (dense W, [norm,] activation), then dense
+ * classes; lenet, vgg-small, cnn4, resnet18, resnet20, resnet56 (docs/network.md).
+ * Layers without a name are dense1, dense2, …, relu1, …; those of a block have its name
+ * before their own: block1.conv1, and block1.downsample.0 of a projection. The last
+ * layer with weights is the output, and dense; behind it there may be a scale: its delta
+ * is then S times the derivative by the network's outputs. A layer with rule=NAME learns
+ * by that rule, whatever the trainer's: see below. Errors: ARGUMENT (names the item or
+ * the layer, and the shapes), DEVICE_MEMORY (names the bytes). */
 FAL_API fal_status fal_model_create(fal_model **model, fal_device *device,
                                     const char *network,
                                     const fal_model_options *options);
@@ -413,9 +430,9 @@ FAL_API fal_status fal_model_evaluate(fal_model *model, const fal_dataset *data,
                                       const char *loss, fal_evaluation *result);
 
 /* Tensors by name, in PyTorch's order: "dense1.weight" [out][in], "dense1.bias"
- * [out]; "norm1.weight" (the gain), "norm1.bias", "norm1.running_mean" and
- * "norm1.running_var" [channels]. `count` is the number of floats and must be the
- * tensor's. */
+ * [out]; "conv1.weight" [out][in][K][K]; "norm1.weight" (the gain), "norm1.bias",
+ * "norm1.running_mean" and "norm1.running_var" [channels]. `count` is the number of
+ * floats and must be the tensor's. */
 FAL_API size_t fal_model_tensor_count(const fal_model *model);
 FAL_API const char *fal_model_tensor_name(const fal_model *model, size_t index);
 
