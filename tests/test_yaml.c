@@ -535,7 +535,7 @@ static void later_refusals_name_the_place(void **state)
         {"init: nowhere\n", " --init there", "option --init: reading file 'there'"},
         {"net: dense 10, x\n", "",
          "run.yaml, line 1, column 6: net: network, item 2 'x': unknown layer"},
-        {"net: x\n", " --net y", "falign: network, item 1 'y': unknown layer"},
+        {"net: x\n", " --net y", "falign: network: unknown preset 'y'"},
         {"device: quantum\n", "", "run.yaml, line 1, column 9: device: "},
         {"data: nowhere\n", "",
          "run.yaml, line 1, column 7: data: no folder 'nowhere'"},
