@@ -7,8 +7,8 @@ and, of PyTorch, each OMP_WAIT_POLICY; who is not being timed is stopped. The pe
 best setting and best form count. Ratios above 1 are in falign's favour. PyTorch is
 installed once, into $XDG_CACHE_HOME/falign/torch (about 6 GB), and only for tables with
 peers. The table teacher has NumPy for a peer, installed likewise with SciPy. The tables
-rules, regenerated, measuring and checkpoint set falign beside itself, each row with a
-bound.
+rules, regenerated, measuring, checkpoint and augment set falign beside itself, each row
+with a bound.
 
 Refuses to go on while other processes use more than a tenth of a core."""
 import argparse
@@ -27,6 +27,8 @@ import sys
 import tempfile
 import time
 
+import maps
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 README = os.path.join(HERE, "README.md")
 CACHES = os.path.join(os.environ.get("XDG_CACHE_HOME")
@@ -35,7 +37,8 @@ CACHE = os.path.join(CACHES, "torch")
 POLICIES = [None, "active", "passive"]
 CORES = len(os.sched_getaffinity(0))
 THREADS = sorted({1, max(1, CORES // 2), CORES})
-NEAR = 1.1  # a setting this much slower than the best after three rounds is dropped
+# A setting so much slower than the best after so many rounds is dropped.
+NEAR = {1: 1.5, 3: 1.1}
 
 
 # ---- a quiet machine ------------------------------------------------------------
@@ -159,6 +162,8 @@ def contenders(peers, row):
     for form in row.get("torch", []):
         line = json.dumps(form)
         name = form.get("form") or form.get("type") or ""
+        if form.get("format", name) != name:
+            name = f"{form['format']}, {name}"
         found += [Contender(f"{p.label}{', ' + name if name else ''}",
                             lambda p=p, line=line: p.ask(line))
                   for p in peers["torch"]]
@@ -175,9 +180,9 @@ def measure_row(falign, peers, row, rounds):
     for number in range(rounds):
         own.time()
         rivals = [rival for rival in rivals if rival.time()]
-        if number == 2:
-            best = min(rival.median() for rival in rivals)
-            rivals = [r for r in rivals if r.median() <= NEAR * best]
+        best = min(rival.median() for rival in rivals)
+        near = NEAR.get(number + 1, math.inf)
+        rivals = [r for r in rivals if r.median() <= near * best]
     best = min(rivals, key=Contender.median)
     return own, best, best.median() / own.median()
 
@@ -239,7 +244,20 @@ TABLES = [
     ("muon", "Newton–Schulz, five steps",
      [newton_row(512, 512), newton_row(1024, 1024), newton_row(512, 4608),
       newton_row(128, 1152)]),
+    ("conv", "Convolutions", maps.CONVOLUTIONS),
+    ("convsteps", "Training steps of convolutional networks", maps.STEPS),
 ]
+
+
+def mean_lines(rows, ratios):
+    """Of all rows, or of each group of them"""
+    lines = []
+    for group in dict.fromkeys(row.get("group") for row in rows):
+        logs = [math.log(ratio) for row, ratio in zip(rows, ratios)
+                if row.get("group") == group]
+        name = "geometric mean" + (f", {group}" if group else "")
+        lines.append(f"| {name} | | | | {math.exp(statistics.fmean(logs)):.2f} |")
+    return lines
 
 
 def table(falign, peers, rows, rounds):
@@ -254,16 +272,14 @@ def table(falign, peers, rows, rounds):
         lines.append(f"| {row['name']} | {own.median():.4g} ({own.tenth():.4g}) | "
                      f"{best.median():.4g} | {best.name} | {ratio:.2f} |")
         print(lines[-1], file=sys.stderr, flush=True)
-    mean = math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
-    lines.append(f"| geometric mean | | | | {mean:.2f} |")
-    return lines, figures
+    return lines + mean_lines(rows, ratios), figures
 
 
 def start_lines(falign):
     """Process start to the end of the first step, and the memory of a big network."""
     words = ["bench", "step", "--net", "mlp-2x512"]
     with tempfile.TemporaryDirectory() as cache:
-        cold, warm, train = [], [], []
+        cold, warm, train, residual = [], [], [], []
         for number in range(5):
             folder = os.path.join(cache, str(number))
             os.mkdir(folder)
@@ -275,10 +291,16 @@ def start_lines(falign):
                    "3", "--force", "--out", out]
             run_falign(falign, fit)
             train.append(run_falign(falign, fit)["start_ms"])
+            if number == 0:
+                run_falign(falign, maps.START)
+                resnet = folder
+            os.environ["POCL_CACHE_DIR"] = resnet
+            residual.append(run_falign(falign, maps.START)["start_ms"])
         del os.environ["POCL_CACHE_DIR"]
     rows = [("`bench step --net mlp-2x512`, empty kernel cache", cold),
             ("the same, warm", warm),
-            ("`train` on Fashion-MNIST, warm", train)]
+            ("`train` on Fashion-MNIST, warm", train),
+            ("`bench step --net resnet18 --batch 1`, warm (at most 600)", residual)]
     return ["| from process start to the end of the first step | ms, median of 5 |",
             "| --- | --- |"] + [f"| {name} | {statistics.median(times):.0f} |"
                                 for name, times in rows]
@@ -326,6 +348,25 @@ def memory_lines(falign):
             f"| {bound} | 1 |",
             f"| on the device | {device + data} | {(device + data) / bound:.3f} |",
             f"| resident above an opened device | {resident} | {resident / bound:.3f} |"]
+
+
+def conv_memory_lines(falign):
+    """What a step needs above an opened device, and PyTorch above its import."""
+    python = python_with(CACHE, "torch", "numpy")
+    script = [python, os.path.join(HERE, "peers", "torch_peer.py"), "--memory"]
+    run_falign(falign, maps.MEMORY["falign"])  # compiled kernels are in the cache now
+    empty = peak_kilobytes([falign, "bench", "gemm", "--m", "1", "--n", "1", "--k", "1"])
+    own = 1024 * (peak_kilobytes([falign, *maps.MEMORY["falign"]]) - empty)
+    imported = peak_kilobytes([*script, "null"])
+    peers = {f"{job['format']}, {job['form']}":
+             1024 * (peak_kilobytes([*script, json.dumps(job)]) - imported)
+             for job in maps.MEMORY["torch"]}
+    best = min(peers, key=peers.get)
+    return [f"| {maps.MEMORY['name']} | bytes | of PyTorch's | at most |",
+            "| --- | --- | --- | --- |",
+            f"| resident above an opened device | {own} | {own / peers[best]:.3f} | "
+            f"{maps.MEMORY_BOUND} |",
+            f"| PyTorch above its import, {best} | {peers[best]} | 1 | |"]
 
 
 # ---- falign beside itself -------------------------------------------------------
@@ -507,11 +548,13 @@ def main():
     rounds = given.rounds
     alone = {"rules": lambda: pair_lines(falign, RULES, rounds),
              "regenerated": lambda: pair_lines(falign, REGENERATION, rounds),
+             "augment": lambda: pair_lines(falign, maps.AUGMENTED, rounds),
              "measuring": lambda: measuring_lines(falign, rounds),
              "checkpoint": lambda: checkpoint_lines(falign, rounds),
              "teacher": lambda: teacher_lines(falign, rounds),
              "gpu_like": lambda: gpu_like_lines(falign),
-             "start": lambda: start_lines(falign), "memory": lambda: memory_lines(falign)}
+             "start": lambda: start_lines(falign), "memory": lambda: memory_lines(falign),
+             "convmemory": lambda: conv_memory_lines(falign)}
     wanted = given.only or [name for name, *_ in TABLES] + list(alone)
     unknown = set(wanted) - {name for name, *_ in TABLES} - set(alone)
     if unknown:

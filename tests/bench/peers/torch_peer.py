@@ -6,6 +6,9 @@ repetition of that work, or `null` where this PyTorch has no such form.
      "form":}
     {"work": "newton_schulz", "rows":, "columns":, "type":}
 
+and what torch_maps.py lists. With --memory a step's object, or null, is an argument: it
+takes five steps, or none, and ends.
+
 Threads come from OMP_NUM_THREADS. Samples are floats in place: nothing is gathered
 or standardised inside the time, which favours the peer."""
 import json
@@ -16,8 +19,11 @@ import time
 import torch
 from torch import nn
 
+import torch_maps
+
 torch.manual_seed(1)
 BATCHES = 8
+LONG = 0.05  # seconds: of such work a median of five will do
 
 
 def seconds_of(work, count):
@@ -36,7 +42,9 @@ def timed(work):
     while seconds * count < 0.02:
         seconds = seconds_of(work, count) / count
         count *= 2
-    return 1e3 * statistics.median(seconds_of(work, count) for _ in range(9)) / count
+    rounds = 5 if seconds > LONG else 9
+    return 1e3 * statistics.median(seconds_of(work, count)
+                                   for _ in range(rounds)) / count
 
 
 # ---- products -------------------------------------------------------------------
@@ -108,19 +116,32 @@ def orthogonalize(x, type_):
     return x.t() if turned else x
 
 
-class OwnMuon:
-    """Muon in float32; torch.optim.Muon iterates in bfloat16."""
+def as_matrix(x):
+    """[out][rest] without a copy; which order the rest is in does not matter"""
+    return x.flatten(1) if x.is_contiguous() else x.permute(0, 2, 3, 1).flatten(1)
 
-    def __init__(self, parameters):
-        self.parameters = parameters
+
+def as_kernels(x, like):
+    if like.is_contiguous():
+        return x.view(like.shape)
+    return x.view(like.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+
+
+class OwnMuon:
+    """Muon in float32, or, of convolutions too, in bfloat16, in which torch.optim.Muon
+    iterates."""
+
+    def __init__(self, parameters, type_=torch.float32):
+        self.parameters, self.type = parameters, type_
         self.moments = [torch.zeros_like(p) for p in parameters]
 
     @torch.no_grad()
     def step(self):
         for p, m in zip(self.parameters, self.moments):
             m.lerp_(p.grad, 0.05)
-            update = orthogonalize(p.grad.lerp(m, 0.95), torch.float32)
-            p.add_(update, alpha=-1e-6 * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+            update = orthogonalize(as_matrix(p.grad.lerp(m, 0.95)), self.type)
+            rate = -1e-6 * max(1, update.shape[0] / update.shape[1]) ** 0.5
+            p.add_(as_kernels(update, p), alpha=rate)
 
     def zero_grad(self):
         for p in self.parameters:
@@ -128,13 +149,16 @@ class OwnMuon:
 
 
 def muon(job, model):
-    linear = [m for m in model if isinstance(m, nn.Linear)][:-1]
-    matrices = [m.weight for m in linear]
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)][:-1]
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)][1:]
+    matrices = [m.weight for m in convolutions + linear]
     ids = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in ids]
     rest = torch.optim.AdamW(others, 1e-6, fused=True)
     if job["form"] == "own":
         return [OwnMuon(matrices), rest]
+    if convolutions: # which torch.optim.Muon does not take
+        return [OwnMuon(matrices, torch.bfloat16), rest]
     if not hasattr(torch.optim, "Muon"):
         return None
     return [torch.optim.Muon(matrices, 1e-6), rest]
@@ -202,6 +226,16 @@ def step(job):
     return make(job, model, optimizers, inputs, labels)
 
 
+def map_step(job):
+    model = torch_maps.network(job)
+    if job["optimizer"] == "muon":
+        optimizers = muon(job, model)
+    else:
+        optimizers = plain_optimizer(job, list(model.parameters()))
+    inputs, labels = torch_maps.batches(job, BATCHES)
+    return backpropagation(job, model, optimizers, inputs, labels)
+
+
 # ---- Newton-Schulz --------------------------------------------------------------
 
 def newton_schulz(job):
@@ -210,9 +244,19 @@ def newton_schulz(job):
     return lambda: orthogonalize(x, type_)
 
 
+def take_steps(job):
+    if job:
+        work = map_step(job)
+        for _ in range(5):
+            work()
+
+
 def main():
+    if sys.argv[1:2] == ["--memory"]:
+        return take_steps(json.loads(sys.argv[2]))
     print(json.dumps({"torch": torch.__version__}), flush=True)
-    kinds = {"gemm": gemm, "step": step, "newton_schulz": newton_schulz}
+    kinds = {"gemm": gemm, "step": step, "newton_schulz": newton_schulz,
+             "conv": torch_maps.conv, "map_step": map_step}
     made = {}
     for line in sys.stdin:
         if line not in made:
