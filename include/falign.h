@@ -665,7 +665,8 @@ FAL_API fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *la
 /* Tensors of the trainer by name, as of the last step (gradients with
  * options.keep_gradients):
  *   "dense1.weight.gradient" [out][in], "dense1.bias.gradient" [out], not clipped,
- *   "dense1.delta" [rows of the last batch][units],
+ *   "dense1.delta" [rows of the last batch][units]; of networks with convolutions only
+ *   with options.keep_gradients too, for their memory is used again within a step,
  *   "dense2.feedback": fa's, kp's and wm's B, brsf's and frsf's R [out][in]; dfa, drtp,
  *   hidden layers: B [outputs][units]. Of brsf the R of the next step.
  * and of hidden layers, as of the last measurement, [rows of its batch][units]:

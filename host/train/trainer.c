@@ -3,6 +3,7 @@
 #include "data/dataset.h"
 #include "device/memory.h"
 #include "device/options.h"
+#include "net/layer.h"
 #include "ops/gemm.h"
 #include "train/augment.h"
 #include "train/measurer.h"
@@ -379,6 +380,15 @@ fal_status fal_trainer_remake_updates(fal_trainer *t)
     return status;
 }
 
+/* Those of maps are large. */
+static int keeps_deltas(const fal_trainer *t)
+{
+    int maps = 0;
+    for (size_t i = 0; i < t->model->network.count; i++)
+        maps |= t->model->network.layers[i].kind->carry != NULL;
+    return t->options.keep_gradients || !maps;
+}
+
 static fal_status make_arenas(fal_trainer *t)
 {
     fal_status status = FAL_OK;
@@ -399,7 +409,8 @@ static fal_status make_arenas(fal_trainer *t)
     if (!status)
         status = fal_workspace_make(&t->workspace, t->model->device,
                                     &t->model->network, t->routes, FAL_MODE_TRAIN,
-                                    t->options.batch, t->loss, FAL_RING_SLOTS, 1);
+                                    t->options.batch, t->loss, FAL_RING_SLOTS,
+                                    keeps_deltas(t));
     return status;
 }
 
@@ -413,7 +424,7 @@ static fal_status list_layer(fal_trainer *t, size_t index)
     if (keeps_gradients(t))
         status = fal_tensor_add_layer(&t->gradient_tensors, &t->gradients, layer,
                                       ".gradient");
-    if (layer->number && !status)
+    if (layer->number && t->workspace.keeps && !status)
         status = fal_tensor_add(&t->delta_tensors, delta, layer->name, "delta");
     return status;
 }

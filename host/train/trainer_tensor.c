@@ -57,6 +57,12 @@ static fal_status find_tensor(const fal_trainer *t, const char *name,
                         "tensor %s: this trainer keeps no gradients; make it with "
                         "options.keep_gradients = 1",
                         name);
+    if (list == &t->delta_tensors && !t->workspace.keeps)
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "tensor %s: a trainer of convolutions keeps no deltas until "
+            "the step ends; make it with options.keep_gradients = 1",
+            name);
     if (list->count == 0 && ends_with(name, ".feedback"))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "tensor %s: the rule %s has no random feedback", name,

@@ -1,0 +1,226 @@
+/* Networks with blocks: what their signals share in memory changes no bit, each way of a
+ * block gets its own, and gradients are those of finite differences in the loss, which
+ * knows nothing of how they were made. */
+#include "learning.h"
+#include "train/trainer.h"
+
+enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 6 };
+enum { INPUTS = HEIGHT * WIDTH * CHANNELS };
+
+/* Blocks one behind the other, in each other, that begin or end with anything. */
+static const char *const networks[NETWORKS] = {
+    "conv 4 3, tanh, "
+    "block(conv 4 3, tanh, conv 4 3; shortcut=identity), tanh, "
+    "block(conv 4 3, tanh, conv 4 3; shortcut=identity), tanh, "
+    "dense 3",
+    "conv 4 3 nobias, norm, tanh, "
+    "block(conv 4 3 nobias, norm, tanh, conv 4 3 nobias, norm; shortcut=identity), "
+    "tanh, "
+    "block(conv 6 3 stride 2 nobias, norm, tanh, conv 6 3 nobias, norm; "
+    "shortcut=projection), "
+    "tanh, "
+    "block(conv 9 3 stride 2, tanh, conv 9 1; shortcut=zeropad), tanh, "
+    "pool global, dense 3",
+    "conv 4 3, "
+    "block(norm layer, tanh, conv 4 3; shortcut=identity), "
+    "block(tanh, conv 4 3, sigmoid; shortcut=identity), "
+    "pool average 2, dense 5, tanh, dense 3",
+    "conv 3 3, tanh, "
+    "block(conv 3 3, block(conv 3 3, tanh, conv 3 3; shortcut=identity), tanh, "
+    "conv 5 3 stride 2; shortcut=projection), "
+    "tanh, pool average 2 stride 1, "
+    "block(conv 5 3, tanh; shortcut=identity), flatten, dense 3",
+    "block(conv 2 3, tanh, conv 2 3; shortcut=identity), tanh, "
+    "block(pool average 2 stride 1, conv 2 2 pad 1; shortcut=projection), tanh, "
+    "dense 3",
+    "dense 6, tanh, "
+    "block(dense 6, tanh, dense 6; shortcut=identity), tanh, "
+    "block(dense 4, norm layer; shortcut=projection), tanh, "
+    "dense 3"};
+
+static float inputs[ROWS * INPUTS];
+static int32_t labels[ROWS];
+
+static fal_arrays make_batch(void)
+{
+    fal_arrays batch = FAL_ARRAYS;
+    for (size_t i = 0; i < ROWS * INPUTS; i++)
+        inputs[i] = (float)(2 * uniform());
+    for (size_t i = 0; i < ROWS; i++)
+        labels[i] = (int32_t)(i % CLASSES);
+    batch.count = ROWS;
+    batch.height = HEIGHT;
+    batch.width = WIDTH;
+    batch.channels = CHANNELS;
+    batch.type = FAL_FLOATS;
+    batch.inputs = inputs;
+    batch.labels = labels;
+    batch.classes = CLASSES;
+    return batch;
+}
+
+static fal_model *make_model(const char *layers)
+{
+    char text[1024];
+    fal_model *model = NULL;
+    const fal_model_options options = FAL_MODEL_OPTIONS;
+    snprintf(text, sizeof text, "input %dx%dx%d, %s", HEIGHT, WIDTH, CHANNELS,
+             layers);
+    must(fal_model_create(&model, device, text, &options));
+    return model;
+}
+
+static fal_trainer *make_trainer(fal_model *model, const char *rule, int keep)
+{
+    fal_trainer *trainer = NULL;
+    fal_trainer_options options = FAL_TRAINER_OPTIONS;
+    options.rule = rule;
+    options.optimizer = "sgd";
+    options.schedule = "constant";
+    options.learning_rate = .05;
+    options.batch = ROWS;
+    options.keep_gradients = keep;
+    must(fal_trainer_create(&trainer, model, &options));
+    return trainer;
+}
+
+static float *read_model(const fal_model *model, size_t *floats)
+{
+    float *all = NULL;
+    *floats = 0;
+    for (size_t i = 0; i < model->tensors.count; i++) {
+        size_t count = fal_tensor_floats(&model->tensors.items[i]);
+        all = fal_resize(all, *floats + count, sizeof *all);
+        must(fal_tensor_read(&model->tensors.items[i], all + *floats, count));
+        *floats += count;
+    }
+    return all;
+}
+
+static void expect_same_bits(const char *layers, const char *rule)
+{
+    float *weights[2];
+    size_t floats = 0;
+    for (int keep = 0; keep < 2; keep++) {
+        const fal_arrays batch = make_batch();
+        fal_model *model = make_model(layers);
+        fal_trainer *trainer = make_trainer(model, rule, keep);
+        for (int step = 0; step < 3; step++)
+            must(fal_trainer_step(trainer, &batch, NULL));
+        weights[keep] = read_model(model, &floats);
+        fal_trainer_destroy(trainer);
+        fal_model_destroy(model);
+        noise = 7;
+    }
+    for (size_t i = 0; i < floats; i++)
+        if (fabs((double)weights[0][i] - (double)weights[1][i]) >
+            1e-6 + 1e-5 * fabs((double)weights[1][i]))
+            fail_msg("%s, %s: number %zu is %g, with all deltas kept %g", rule,
+                     layers, i, (double)weights[0][i], (double)weights[1][i]);
+    fal_release(weights[0]);
+    fal_release(weights[1]);
+}
+
+static void shared_memory_changes_nothing(void **state)
+{
+    static const char *const rules[] = {"bp", "fa", "dfa", "kp", "brsf"};
+    (void)state;
+    for (size_t n = 0; n < NETWORKS; n++)
+        for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
+            noise = 7;
+            expect_same_bits(networks[n], rules[r]);
+        }
+}
+
+/* ---- finite differences -------------------------------------------------- */
+
+static const double STEP = .002;
+
+/* With a rate of 0 a step changes nothing but what batch norms remember. */
+static double loss_of(fal_trainer *trainer, const fal_arrays *batch)
+{
+    double loss = 0;
+    must(fal_trainer_step(trainer, batch, &loss));
+    return loss;
+}
+
+/* The loss where a tensor is `by` further in a direction. */
+static double loss_at(fal_trainer *trainer, const fal_arrays *batch,
+                      const fal_tensor *tensor, const float *values,
+                      const float *direction, double by)
+{
+    size_t count = fal_tensor_floats(tensor);
+    float *moved = room(count, sizeof *moved);
+    for (size_t i = 0; i < count; i++)
+        moved[i] = (float)((double)values[i] + by * (double)direction[i]);
+    must(fal_tensor_write(tensor, moved, count));
+    fal_release(moved);
+    return loss_of(trainer, batch);
+}
+
+static double length_of(const float *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * (double)values[i];
+    return sqrt(sum);
+}
+
+/* Along the gradient the loss grows by its length; along a random way by its share. */
+static void check_tensor(fal_trainer *trainer, const fal_arrays *batch,
+                         const fal_tensor *tensor, const char *network)
+{
+    char name[128];
+    size_t count = fal_tensor_floats(tensor);
+    float *values = room(count, sizeof *values),
+          *gradient = room(count, sizeof *values);
+    snprintf(name, sizeof name, "%s.gradient", tensor->name);
+    loss_of(trainer, batch);
+    must(fal_tensor_read(tensor, values, count));
+    must(fal_trainer_tensor(trainer, name, gradient, count));
+    for (int i = 0; i < 2; i++) {
+        float *direction = i ? random_floats(count, 1) : gradient;
+        double length = length_of(direction, count), by = STEP / length, along = 0;
+        for (size_t j = 0; j < count; j++)
+            along += (double)gradient[j] * (double)direction[j] / length;
+        double above = loss_at(trainer, batch, tensor, values, direction, by);
+        double below = loss_at(trainer, batch, tensor, values, direction, -by);
+        if (fabs((above - below) / (2 * STEP) - along) > 3e-4 + 4e-3 * fabs(along))
+            fail_msg("%s, %s: the loss changes by %g, the gradient says %g", name,
+                     network, (above - below) / (2 * STEP), along);
+        if (i)
+            fal_release(direction);
+    }
+    must(fal_tensor_write(tensor, values, count));
+    fal_release(values);
+    fal_release(gradient);
+}
+
+static void gradients_are_those_of_the_loss(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < NETWORKS; n++) {
+        noise = 11 + n;
+        const fal_arrays batch = make_batch();
+        fal_model *model = make_model(networks[n]);
+        fal_trainer *trainer = make_trainer(model, "bp", 1);
+        must(fal_trainer_learning_rate(trainer, 0));
+        for (size_t i = 0; i < model->tensors.count; i++) {
+            const fal_tensor *tensor = &model->tensors.items[i];
+            if (!strstr(tensor->name, "running") && fal_tensor_floats(tensor) > 1)
+                check_tensor(trainer, &batch, tensor, networks[n]);
+        }
+        fal_trainer_destroy(trainer);
+        fal_model_destroy(model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shared_memory_changes_nothing),
+        cmocka_unit_test(gradients_are_those_of_the_loss),
+    };
+    return cmocka_run_group_tests_name("residual", tests, open_device,
+                                       close_device);
+}
