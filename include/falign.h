@@ -457,7 +457,9 @@ typedef struct fal_trainer fal_trainer;
  *            in for W_{l+1}; delta_l = (delta_{l+1} B_{l+1}^T) ∘ phi'(a_l)
  *   dfa      direct feedback alignment: delta_l = (e B_l) ∘ phi'(a_l) with a fixed
  *            random B_l [outputs][units of l]; the signal enters after the
- *            nonlinearity of layer l, phi' below it is exact
+ *            nonlinearity of layer l, phi' below it is exact. The units of a
+ *            convolution are those of its map; options.dfa_conv says how B_l reaches
+ *            them. The signal enters before a pool behind it
  *   drtp     direct random target projection: delta_l = −1/n (t B_l) ∘ phi'(a_l), t
  *            the one-hot or real targets, B_l as dfa's: e with the outputs left out,
  *            and with what the loss divides by. Only where tanh or sigmoid bounds
@@ -485,7 +487,21 @@ typedef struct fal_trainer fal_trainer;
  *
  * The output layer learns by its exact gradient under every rule. A norm between a
  * layer and its nonlinearity is passed exactly, through the statistics, and its gain
- * and bias learn by what passes; delta_l is dL/da_l below the norm.
+ * and bias learn by what passes; delta_l is dL/da_l below the norm. Pools and dropout
+ * are passed exactly too.
+ *
+ * What stands in for the weights of a convolution has their shape, and is used in the
+ * transposed convolution as they are. wm shows it noise xi [batch][height][width][in]
+ * in the shape of its input; means are per channel, over all positions of y, and
+ * mirror_rate is divided by their number; xi^T y is the gradient of the weights.
+ *
+ * In residual blocks a rule from layer to layer sends its error down both ways: through
+ * the body by what carries it there, down the shortcut as it is, by the exact transpose
+ * of an identity or of zeropad's; a projection is a layer like any other, with its own
+ * B. Under dfa and drtp a block's output has its own direct signal and nothing comes
+ * down the shortcut of a later block. It enters behind the nonlinearity after the join,
+ * and goes on exactly to the two layers that meet there, the body's last and the
+ * projection, who share it: the projection has no B.
  *
  * Layers may have rules of their own (`rule=` in the network's text); the trainer's
  * holds for the others. The rule of layer l says where delta_l comes from: from the
@@ -536,11 +552,12 @@ typedef struct fal_trainer_options {
     double clip; /* the gradients of a step are scaled down to this norm, taken over
                   * all that learns, by min(1, clip/(norm + 1e-6)); 0: they are not */
 
-    /* Muon moves the weight matrix G of every dense layer but the output layer by
-     * -rate * sqrt(max(1, out/in)) * X, X the momentum u, orthogonalized by five
-     * Newton-Schulz steps: m <- beta m + (1 - beta) G, u = (1 - beta) G + beta m. The
-     * output layer, biases and gains are left to adamw, betas (.9, .95), epsilon
-     * 1e-10, with this rate, on the same schedule. 0: .0003; of muon alone */
+    /* Muon moves the weight matrix G of every layer but the first convolution and the
+     * output layer by -rate * sqrt(max(1, out/in)) * X, X the momentum u,
+     * orthogonalized by five Newton-Schulz steps: m <- beta m + (1 - beta) G, u =
+     * (1 - beta) G + beta m. Of a convolution G is [out][in * kernel * kernel]. What is
+     * left, biases and gains too, is adamw's, betas (.9, .95), epsilon 1e-10, with this
+     * rate, on the same schedule. 0: .0003; of muon alone */
     double learning_rate_adamw;
 
     /* fal_trainer_fit hands metrics to fal_trainer_on_metric's callback before steps
@@ -562,10 +579,11 @@ typedef struct fal_trainer_options {
 
     double mirror_rate, mirror_decay; /* of wm alone: above 0, the decay at most 1;
                                        * 0: .01 */
-    const char
-        *dfa_conv; /* what dfa and drtp bring to a convolution: "map" (NULL), to
-                           * each of its units what is its own; "channel", the same to
-                           * all positions of a channel; of such layers alone */
+
+    /* What dfa and drtp bring to convolutions: "map" (NULL), B [outputs][units], to each
+     * unit of the map what is its own; "channel", B [outputs][channels], the same to all
+     * positions of a channel. Refused where no convolution learns by them. */
+    const char *dfa_conv;
 
     /* What is done to the images of training batches, anew at each step: "crop:P" moves
      * them by up to P pixels each way, "flip" turns half of them left to right, and
@@ -672,6 +690,9 @@ FAL_API fal_status fal_trainer_weight_decay(fal_trainer *trainer, const char *la
  * and of hidden layers, as of the last measurement, [rows of its batch][units]:
  *   "dense1.carried": the error that the rule hands the layer, before phi'
  *   "dense1.reference_delta": the true delta_l
+ * Of convolutions "conv1.weight.gradient" and B in W's shape are [out][in][kernel]
+ * [kernel], and what has a number for each unit is [rows or outputs][channel][height]
+ * [width]; B is [outputs][channel] with options.dfa_conv "channel".
  * Only stored feedback can be set. */
 FAL_API fal_status fal_trainer_tensor_shape(const fal_trainer *trainer,
                                             const char *name, size_t shape[4],
@@ -682,7 +703,8 @@ FAL_API fal_status fal_trainer_tensor_set(fal_trainer *trainer, const char *name
                                           const float *values, size_t count);
 
 /* Feedback of one's own for a layer: B, or frsf's R, [in][out] as W_l stands in
- * formulas, of direct rules [outputs][units]; `in` in the order height, width, channels.
+ * formulas, of a convolution [kernel][kernel][in][out], of direct rules [outputs][units];
+ * `in` and units in the order height, width, channels.
  * Files and checkpoints take it as they take what was drawn. Errors: ARGUMENT (an
  * unknown layer, or one that has no feedback; a rule without stored feedback;
  * regenerated feedback; another count; a number that is not finite). */
@@ -695,10 +717,11 @@ FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *la
  * is the rule's, delta*_l the true one, both by the layer's own output (norm and phi'
  * are passed); C_l stands in for W_l on the way down. Values are computed in double
  * from arrays of float32, by layer with weights, 1 … L; L is the output layer, hidden
- * are 1 … L − 1. A rank lies between 1 and the matrix's shorter side; built without
- * LAPACK, falign leaves ranks out. Where OpenBLAS is the LAPACK, call its
- * openblas_set_num_threads(1) before: more threads spin beside the device's, and ranks
- * depend on their number in the last digits. The library leaves that to you.
+ * are 1 … L − 1; units of a convolution are those of its map. A rank lies between 1 and
+ * the matrix's shorter side; built without LAPACK, falign leaves ranks out. Where
+ * OpenBLAS is the LAPACK, call its openblas_set_num_threads(1) before: more threads
+ * spin beside the device's, and ranks depend on their number in the last digits. The
+ * library leaves that to you.
  *
  *   gradient_alignment  hidden: mean over samples of the cosine, with its sign, of
  *                       their rows of delta_l and delta*_l; samples with a row of
@@ -711,22 +734,26 @@ FAL_API fal_status fal_trainer_set_feedback(fal_trainer *trainer, const char *la
  *                       step); dfa, drtp: B_{l-1}^T B_l, in the output layer
  *                       B_{L-1}^T. Of rules by layer: W_l or what stands in for it if
  *                       layer l − 1 takes its error from l; as under dfa if both
- *                       layers, or L − 1 below the output, have theirs directly; else
- *                       none. total: all of them as one vector
+ *                       layers, or L − 1 below the output, have theirs directly and
+ *                       are dense; else none. total: all of them as one vector
  *   effective_rank      all: exp(−Σ p ln p), p = s/Σs, s the singular values of
  *                       delta_l [batch][units] (Roy & Vetterli 2007). total: the mean
  *                       over the hidden layers that have a value
  *   effective_rank.carried     hidden: of the error that the rule hands the layer,
  *                       dL/dh_l or what stands in for it (dfa: e B_l, drtp:
  *                       −t B_l/n), before phi'
- *   effective_rank.update      all: of dW_l [in][units]
+ *   effective_rank.update      all: of dW_l [in][units]; of a convolution
+ *                              [kernel · kernel · in][channels]
  *   effective_rank.activation  all: of h_l [batch][units]; of the output layer a_L
- *   participation_ratio        (Σs²)²/Σs⁴, of the same four
- *   stable_rank                Σs²/max s², of the same four
+ *   effective_rank.position    convolutions: of delta_l with a row for each position of
+ *                              a map, [batch · height · width][channels]
+ *   participation_ratio        (Σs²)²/Σs⁴, of the same
+ *   stable_rank                Σs²/max s², of the same
  *   reference_norm      hidden: norm of delta*_l; a cosine against a vanished one
  *                       means nothing. total: of all hidden layers
  *   dead_units          hidden: share of the units whose output is 0 for every sample
- *                       of the batch. total: of all hidden units
+ *                       of the batch; of a block's last layers the block's output.
+ *                       total: of all hidden units
  *   left_out            hidden: samples that gradient_alignment left out. total:
  *                       those that its total did */
 typedef struct fal_metric {

@@ -1,7 +1,7 @@
 #include "cli/dry_run.h"
 #include "cli/output.h"
 #include "net/layer.h"
-#include "train/model.h"
+#include "train/trainer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +64,46 @@ static void print_bytes(const char *what, uint64_t bytes)
     cli_print("%-12s %16llu bytes\n", what, (unsigned long long)bytes);
 }
 
+/* ---- convolutions -------------------------------------------------------- */
+
+enum { PASSES = 3 };
+static const char *const pass_names[PASSES] = {"forward", "data", "weight"};
+
+/* The forms that a convolution's passes take in a step; NULL: it does not make it. */
+static void find_forms(const cli_job *job, const fal_layer *layer,
+                       const char *forms[PASSES])
+{
+    const fal_trainer *t = job->trainer;
+    const fal_conv conv = fal_layer_conv(layer, t->options.batch);
+    int learns = fal_trainer_learns(t, layer);
+    const int made[PASSES] = {1, learns && fal_trainer_hands_down(t, layer->number),
+                              learns};
+    for (int p = 0; p < PASSES; p++)
+        forms[p] = made[p]
+                       ? fal_conv_form(t->model->device, &conv, (fal_conv_pass)p)
+                       : NULL;
+}
+
+static void print_forms(const cli_job *job, int width)
+{
+    const fal_network *network = &job->model->network;
+    const char *forms[PASSES];
+    int any = 0;
+    for (size_t i = 0; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (!layer->number || !layer->kernel)
+            continue;
+        if (!any++)
+            cli_print("%-*s %-12s %-12s %s\n", width, "convolution", pass_names[0],
+                      pass_names[1], pass_names[2]);
+        find_forms(job, layer, forms);
+        cli_print("%-*s %-12s %-12s %s\n", width, layer->name, forms[0],
+                  forms[1] ? forms[1] : "-", forms[2] ? forms[2] : "-");
+    }
+    if (any)
+        cli_print("\n");
+}
+
 static void print_text(const cli_job *job, const fal_footprint *f)
 {
     const fal_network *network = &job->model->network;
@@ -77,6 +117,7 @@ static void print_text(const cli_job *job, const fal_footprint *f)
         print_layer(job->model, &network->layers[i], width);
     cli_print("%-*s %-8s %-12s %-18s %12zu\n\n", width, "total", "", "", "",
               f->parameters);
+    print_forms(job, width);
     print_bytes("parameters", f->parameter_bytes);
     print_bytes("gradients", f->gradient_bytes);
     print_bytes("optimizer", f->optimizer_bytes);
@@ -89,7 +130,19 @@ static void print_text(const cli_job *job, const fal_footprint *f)
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void add_layer(fal_json *json, const fal_layer *layer)
+static void add_forms(fal_json *json, const cli_job *job, const fal_layer *layer)
+{
+    const char *forms[PASSES];
+    find_forms(job, layer, forms);
+    fal_json_key(json, "forms");
+    fal_json_begin_object(json);
+    for (int p = 0; p < PASSES; p++)
+        if (forms[p])
+            cli_json_text(json, pass_names[p], forms[p]);
+    fal_json_end_object(json);
+}
+
+static void add_layer(fal_json *json, const cli_job *job, const fal_layer *layer)
 {
     char out[FAL_SHAPE_TEXT];
     print_shape(out, layer);
@@ -98,6 +151,8 @@ static void add_layer(fal_json *json, const fal_layer *layer)
     cli_json_text(json, "kind", layer->kind->name);
     cli_json_text(json, "output", out);
     cli_json_count(json, "parameters", layer_parameters(layer));
+    if (layer->number && layer->kernel)
+        add_forms(json, job, layer);
     fal_json_end_object(json);
 }
 
@@ -110,7 +165,7 @@ static fal_status print_json(const cli_job *job, const fal_footprint *f)
     fal_json_key(&json, "layers");
     fal_json_begin_array(&json);
     for (size_t i = 0; i < network->count; i++)
-        add_layer(&json, &network->layers[i]);
+        add_layer(&json, job, &network->layers[i]);
     fal_json_end_array(&json);
     cli_json_count(&json, "parameters", f->parameters);
     cli_json_count(&json, "parameter_bytes", f->parameter_bytes);

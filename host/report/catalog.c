@@ -9,6 +9,7 @@
 #define CARRIED "Of the error a layer is sent, before its nonlinearity."
 #define UPDATE "Of a layer's weight gradient."
 #define ACTIVATION "Of a layer's output."
+#define POSITION "Of convolutions, each position of a map by itself."
 
 const report_metric report_metrics[] = {
     {"gradient_alignment", "Gradient alignment", MEAN_COSINE, REPORT_COSINE,
@@ -27,6 +28,8 @@ const report_metric report_metrics[] = {
      REPORT_MORE},
     {"effective_rank.activation", "Effective rank of the activations", ACTIVATION,
      REPORT_RANK, REPORT_MORE},
+    {"effective_rank.position", "Effective rank of the error by position", POSITION,
+     REPORT_RANK, REPORT_MORE},
     {"update_alignment", "Update alignment",
      "Cosine between the rule's weight gradient and the true one.", REPORT_COSINE,
      REPORT_MORE},
@@ -40,6 +43,8 @@ const report_metric report_metrics[] = {
      REPORT_RANK, REPORT_MORE},
     {"participation_ratio.activation", "Participation ratio of the activations",
      ACTIVATION, REPORT_RANK, REPORT_MORE},
+    {"participation_ratio.position", "Participation ratio of the error by position",
+     POSITION, REPORT_RANK, REPORT_MORE},
     {"stable_rank", "Stable rank of the error",
      "The rank as the sum of s\xC2\xB2 over the largest s\xC2\xB2.", REPORT_RANK,
      REPORT_MORE},
@@ -48,6 +53,8 @@ const report_metric report_metrics[] = {
     {"stable_rank.update", "Stable rank of the update", UPDATE, REPORT_RANK,
      REPORT_MORE},
     {"stable_rank.activation", "Stable rank of the activations", ACTIVATION,
+     REPORT_RANK, REPORT_MORE},
+    {"stable_rank.position", "Stable rank of the error by position", POSITION,
      REPORT_RANK, REPORT_MORE},
     {"reference_norm", "Norm of the true gradient",
      "A cosine with a gradient that has vanished means nothing.", REPORT_SIZE,

@@ -2,6 +2,7 @@
  * values: stored, or drawn by the products that read them. */
 #include "data/random.h"
 #include "device/memory.h"
+#include "net/flow.h"
 #include "train/checkpoint.h"
 #include "train/model_file.h"
 #include "train/trainer.h"
@@ -18,16 +19,6 @@ static const fal_layer *layer_of(const fal_trainer *trainer, unsigned number)
     return fal_network_weight_layer(&trainer->model->network, number);
 }
 
-/* The layer whose rule speaks for a tensor, the first of those that end there; NULL: it
- * is no layer's end. */
-static const fal_layer *owner_of(const fal_network *network, size_t tensor)
-{
-    for (size_t i = 0; i < tensor; i++)
-        if (network->layers[i].number && network->layers[i].end == tensor)
-            return &network->layers[i];
-    return NULL;
-}
-
 /* Whether a layer below takes its error from what is handed to a tensor: it does not
  * get past one that a direct rule speaks for. */
 static int is_taken(const fal_trainer *trainer, size_t tensor)
@@ -35,7 +26,7 @@ static int is_taken(const fal_trainer *trainer, size_t tensor)
     const fal_network *network = &trainer->model->network;
     while (tensor > 0) {
         const fal_layer *layer = &network->layers[tensor - 1];
-        const fal_layer *owner = owner_of(network, tensor);
+        const fal_layer *owner = fal_flow_owner(network, tensor);
         if (owner && is_direct(&trainer->routes[owner->number - 1]))
             return 0;
         if (layer->number)
@@ -57,7 +48,7 @@ int fal_trainer_is_direct(const fal_trainer *trainer, unsigned number)
     const fal_network *network = &trainer->model->network;
     const fal_layer *layer = layer_of(trainer, number);
     return is_direct(&trainer->routes[number - 1]) && number < network->weights &&
-           owner_of(network, layer->end) == layer;
+           fal_flow_owner(network, layer->end) == layer;
 }
 
 /* The law of layer l counts where l hands the error down, or where it receives it

@@ -7,11 +7,6 @@
 
 /* ---- handing out --------------------------------------------------------- */
 
-static size_t last_layer(fal_metric_id id, size_t layers)
-{
-    return layers - (fal_metric_kinds[id].without_output != 0);
-}
-
 /* *stopped = 1 where the callback wants no more. */
 static void tell(const fal_trainer *t, const fal_metric_table *table,
                  fal_metric_id id, size_t number, fal_on_metric on_metric,
@@ -35,11 +30,12 @@ static fal_status tell_all(const fal_trainer *t, const fal_metric_table *table,
     int stopped = 0;
     for (int i = 0; i < FAL_METRICS; i++) {
         fal_metric_id id = (fal_metric_id)i;
-        if (!fal_metric_exists(id))
+        const fal_network *network = &t->model->network;
+        if (!fal_metric_exists(id) || !fal_metric_is_of(id, network, 0))
             continue;
-        size_t last = last_layer(id, table->layers);
-        for (size_t l = fal_metric_kinds[id].first; l <= last; l++)
-            tell(t, table, id, l, on_metric, user, &stopped);
+        for (size_t l = 1; l <= table->layers; l++)
+            if (fal_metric_is_of(id, network, l))
+                tell(t, table, id, l, on_metric, user, &stopped);
         tell(t, table, id, 0, on_metric, user, &stopped);
     }
     return stopped ? fal_fail(FAL_STOPPED,

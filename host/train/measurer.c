@@ -1,5 +1,6 @@
 #include "train/measurer.h"
 #include "device/memory.h"
+#include "net/flow.h"
 #include "ops/gemm.h"
 
 /* ---- making -------------------------------------------------------------- */
@@ -55,11 +56,25 @@ static fal_status list_tensors(fal_measurer *m)
 
 /* ---- what stands in for the weights under direct rules ------------------- */
 
+unsigned fal_measurer_direct_below(const fal_trainer *t, unsigned number)
+{
+    const fal_network *network = &t->model->network;
+    const fal_layer *layer = fal_network_weight_layer(network, number);
+    const fal_layer *below = NULL;
+    size_t tensor = layer->from;
+    for (; tensor > 0 && !below; tensor = network->layers[tensor - 1].from)
+        below = fal_flow_owner(network, tensor);
+    int dense = below && !below->kernel && !layer->kernel;
+    int direct = number == network->weights || fal_trainer_is_direct(t, number);
+    return dense && direct && fal_trainer_is_direct(t, below->number)
+               ? below->number
+               : 0;
+}
+
 static int has_projection(const fal_trainer *t, unsigned number)
 {
-    return number > 1 && number < t->model->network.weights &&
-           fal_rule_is_direct(t->routes[number - 1].rule) &&
-           fal_rule_is_direct(t->routes[number - 2].rule);
+    return number < t->model->network.weights &&
+           fal_measurer_direct_below(t, number);
 }
 
 /* B_{l-1}^T B_l, in W_l's shape. */
@@ -69,7 +84,8 @@ static fal_status projection(const fal_measurer *m, unsigned number,
     fal_trainer *t = m->trainer;
     const fal_layer *layer = fal_network_weight_layer(&t->model->network, number);
     fal_view below, own;
-    fal_status status = fal_trainer_feedback(t, number - 1, &below);
+    fal_status status = fal_trainer_feedback(
+        t, fal_measurer_direct_below(t, number), &below);
     if (!status)
         status = fal_trainer_feedback(t, number, &own);
     if (status)
@@ -155,6 +171,7 @@ void fal_measurer_destroy(fal_measurer *m)
         fal_plan_release(&m->plans[i]);
     fal_launches_release(&m->projecting);
     fal_arena_release(&m->projections);
+    fal_arena_release(&m->updates);
     fal_release(m->projection_slots);
     fal_tensor_list_release(&m->tensors);
     fal_workspace_release(&m->workspace);

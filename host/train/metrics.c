@@ -1,30 +1,44 @@
 #include "train/metrics.h"
-#include "analysis/alignment.h"
-#include "analysis/rank.h"
 #include "device/memory.h"
+#include "net/flow.h"
 
 #include <math.h>
 
 #define RANK_KINDS(id, name)                                                       \
-    [id + FAL_RANKED_DELTA] = {name, 1, 0},                                        \
-          [id + FAL_RANKED_CARRIED] = {name ".carried", 1, 1},                     \
-          [id + FAL_RANKED_UPDATE] = {name ".update", 1, 0},                       \
-          [id + FAL_RANKED_ACTIVATION] = {name ".activation", 1, 0}
+    [id + FAL_RANKED_DELTA] = {name, 1, 0, 0},                                     \
+          [id + FAL_RANKED_CARRIED] = {name ".carried", 1, 1, 0},                  \
+          [id + FAL_RANKED_UPDATE] = {name ".update", 1, 0, 0},                    \
+          [id + FAL_RANKED_ACTIVATION] = {name ".activation", 1, 0, 0},            \
+          [id + FAL_RANKED_POSITION] = {name ".position", 1, 0, 1}
 const fal_metric_kind fal_metric_kinds[FAL_METRICS] = {
-    [FAL_GRADIENT_ALIGNMENT] = {"gradient_alignment", 1, 1},
-    [FAL_UPDATE_ALIGNMENT] = {"update_alignment", 1, 1},
-    [FAL_WEIGHT_ALIGNMENT] = {"weight_alignment", 2, 0},
+    [FAL_GRADIENT_ALIGNMENT] = {"gradient_alignment", 1, 1, 0},
+    [FAL_UPDATE_ALIGNMENT] = {"update_alignment", 1, 1, 0},
+    [FAL_WEIGHT_ALIGNMENT] = {"weight_alignment", 2, 0, 0},
     RANK_KINDS(FAL_EFFECTIVE_RANK, "effective_rank"),
     RANK_KINDS(FAL_PARTICIPATION_RATIO, "participation_ratio"),
     RANK_KINDS(FAL_STABLE_RANK, "stable_rank"),
-    [FAL_REFERENCE_NORM] = {"reference_norm", 1, 1},
-    [FAL_DEAD_UNITS] = {"dead_units", 1, 1},
-    [FAL_LEFT_OUT] = {"left_out", 1, 1},
+    [FAL_REFERENCE_NORM] = {"reference_norm", 1, 1, 0},
+    [FAL_DEAD_UNITS] = {"dead_units", 1, 1, 0},
+    [FAL_LEFT_OUT] = {"left_out", 1, 1, 0},
 };
 
 int fal_metric_exists(fal_metric_id id)
 {
     return id < FAL_EFFECTIVE_RANK || id >= FAL_REFERENCE_NORM || fal_has_ranks();
+}
+
+int fal_metric_is_of(fal_metric_id id, const fal_network *network, size_t number)
+{
+    const fal_metric_kind *kind = &fal_metric_kinds[id];
+    size_t last = network->weights - (kind->without_output != 0);
+    if (number > 0)
+        return number >= kind->first && number <= last &&
+               (!kind->of_maps ||
+                fal_network_weight_layer(network, (unsigned)number)->kernel);
+    for (size_t l = 1; l <= network->weights && kind->of_maps; l++)
+        if (fal_network_weight_layer(network, (unsigned)l)->kernel)
+            return 1;
+    return !kind->of_maps;
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -160,10 +174,10 @@ static fal_status read_deltas(const view *v, size_t number)
     const fal_workspace *w = &v->measurer->workspace;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
     size_t index = fal_network_index(v->network, layer);
+    size_t width = fal_layer_units(layer);
     const fal_slot *own = is_frozen(v, number) ? w->references : w->deltas;
-    fal_status status = read_rows(v, own[index], layer->outputs, v->first);
-    return status ? status
-                  : read_rows(v, w->references[index], layer->outputs, v->second);
+    fal_status status = read_rows(v, own[index], width, v->first);
+    return status ? status : read_rows(v, w->references[index], width, v->second);
 }
 
 /* `samples` becomes those of the layer, and is added to `all` if it has a delta.
@@ -171,7 +185,8 @@ static fal_status read_deltas(const view *v, size_t number)
 static double find_inner(const view *v, size_t number, fal_inner *samples,
                          fal_inner *all)
 {
-    size_t width = fal_network_weight_layer(v->network, (unsigned)number)->outputs;
+    size_t width = fal_layer_units(
+        fal_network_weight_layer(v->network, (unsigned)number));
     double squares = 0;
     for (size_t r = 0; r < v->rows; r++) {
         samples[r] = fal_inner_of(v->first + r * width, v->second + r * width,
@@ -234,22 +249,24 @@ static size_t count_dead(const float *values, size_t rows, size_t width)
     return dead;
 }
 
-/* What goes into the next layer with weights. */
+/* Of what a layer makes in the end. Where two layers end in the same, the ways of a
+ * block, its units count once in the total. */
 static fal_status find_dead_units(const view *v)
 {
     size_t dead = 0, units = 0;
     fal_status status = FAL_OK;
     for (size_t l = 1; l <= hidden_layers(v) && !status; l++) {
-        const fal_layer *above = fal_network_weight_layer(v->network,
-                                                          (unsigned)l + 1);
-        size_t index = fal_network_index(v->network, above);
-        status = read_rows(v, v->measurer->workspace.outputs[index - 1],
-                           above->inputs, v->first);
-        size_t own = count_dead(v->first, v->rows, above->inputs);
+        const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)l);
+        size_t width = fal_layer_units(layer);
+        status = read_rows(v, v->measurer->workspace.outputs[layer->end - 1], width,
+                           v->first);
+        size_t own = count_dead(v->first, v->rows, width);
         fal_metric_table_add(v->table, FAL_DEAD_UNITS, l,
-                             (double)own / (double)above->inputs);
+                             (double)own / (double)width);
+        if (fal_flow_owner(v->network, layer->end) != layer)
+            continue;
         dead += own;
-        units += above->inputs;
+        units += width;
     }
     if (!status && units)
         fal_metric_table_add(v->table, FAL_DEAD_UNITS, 0,
@@ -291,24 +308,14 @@ static fal_status read_view(const view *v, fal_view at, const fal_layer *layer,
                     layer->weight.count * sizeof *values, values);
 }
 
-/* Whether something stands in for W_l: it hands the error down, or two layers have it
- * directly, the output layer by itself. */
-static int has_carrier(const fal_trainer *t, size_t number)
-{
-    if (fal_trainer_hands_down(t, (unsigned)number))
-        return 1;
-    return fal_rule_is_direct(t->routes[number - 2].rule) &&
-           (number == t->model->network.weights ||
-            fal_rule_is_direct(t->routes[number - 1].rule));
-}
-
 /* The output layer's under a direct rule: B_{L-1}^T. */
 static fal_status read_turned(const view *v, size_t number, float *carrier)
 {
+    fal_trainer *t = v->measurer->trainer;
     const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)number);
     fal_view below;
-    fal_status status = fal_trainer_feedback(v->measurer->trainer,
-                                             (unsigned)number - 1, &below);
+    fal_status status = fal_trainer_feedback(
+        t, fal_measurer_direct_below(t, (unsigned)number), &below);
     if (!status)
         status = read_view(v, below, layer, v->first);
     if (!status)
@@ -338,7 +345,8 @@ static fal_status add_weight_alignment(const view *v)
     fal_status status = FAL_OK;
     for (size_t l = 2; l <= v->network->weights && !status; l++) {
         const fal_layer *layer = fal_network_weight_layer(v->network, (unsigned)l);
-        if (!has_carrier(t, l))
+        if (!fal_trainer_hands_down(t, (unsigned)l) &&
+            !fal_measurer_direct_below(t, (unsigned)l))
             continue;
         status = read_carrier(v, l, v->second);
         if (!status)

@@ -3,6 +3,8 @@
 #ifndef FAL_METRICS_H
 #define FAL_METRICS_H
 
+#include "analysis/alignment.h"
+#include "analysis/rank.h"
 #include "train/measurer.h"
 
 /* The matrices whose ranks are found. */
@@ -11,7 +13,8 @@ typedef enum fal_ranked {
     FAL_RANKED_CARRIED,
     FAL_RANKED_UPDATE,
     FAL_RANKED_ACTIVATION,
-    FAL_RANKED /* how many */
+    FAL_RANKED_POSITION, /* delta of a map, a row for each of its positions */
+    FAL_RANKED           /* how many */
 } fal_ranked;
 
 /* In the order they are given out; a rank of a matrix is the id of that rank, + its
@@ -34,12 +37,16 @@ typedef struct fal_metric_kind {
     const char *name;
     unsigned first;     /* the lowest */
     int without_output; /* 1: up to L − 1 */
+    int of_maps;        /* 1: convolutions alone */
 } fal_metric_kind;
 
 extern const fal_metric_kind fal_metric_kinds[FAL_METRICS];
 
 /* Whether this falign can find it: ranks need LAPACK. */
 int fal_metric_exists(fal_metric_id id);
+
+/* Whether a layer with weights may have it; number 0: any of the network's. */
+int fal_metric_is_of(fal_metric_id id, const fal_network *network, size_t number);
 
 /* Sums of values and of what they weigh, [FAL_METRICS][layers + 1]; number 0 is the
  * total of all layers. */
@@ -66,6 +73,11 @@ fal_status fal_metrics_of_batch(fal_measurer *measurer, int whole,
 
 /* host/train/metrics_gram.c: the part of it that follows from Gram matrices. */
 fal_status fal_metrics_of_grams(fal_measurer *measurer, fal_metric_table *table);
+
+/* host/train/metrics_update.c: of a convolution's two updates, which are made for it:
+ * their inner products, and the ranks of the rule's. Waits for the device. */
+fal_status fal_metrics_of_update(fal_measurer *measurer, const fal_layer *layer,
+                                 fal_inner *inner, fal_ranks *ranks);
 
 /* Adds what follows from the weights and their carriers alone. */
 fal_status fal_metrics_of_weights(fal_measurer *measurer, fal_metric_table *table);

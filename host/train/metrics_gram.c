@@ -1,16 +1,14 @@
-/* Metrics of a batch by way of Gram matrices, in double. With S = h h^T of a layer's
- * inputs, the inner product of two updates h^T delta and h^T delta' is the sum over
- * S ∘ (delta delta'^T), all [batch][batch], so no update is made; and the squared
+/* Metrics of a batch by way of Gram matrices, in double. With S = h h^T of a dense
+ * layer's inputs, the inner product of two updates h^T delta and h^T delta' is the sum
+ * over S ∘ (delta delta'^T), all [batch][batch], so no update is made; and the squared
  * singular values of a matrix are the eigenvalues of its shorter Gram matrix. */
-#include "analysis/alignment.h"
 #include "analysis/gram.h"
-#include "analysis/rank.h"
 #include "device/memory.h"
 #include "train/metrics.h"
 
 #include <math.h>
 
-enum { GRAMS = 7 };
+enum { GRAMS = 8 };
 
 /* Of a layer with weights; `out` NULL: not wanted. */
 typedef struct layer_grams {
@@ -19,6 +17,9 @@ typedef struct layer_grams {
     fal_gram own, reference, cross; /* of the rule's delta, the true one, both: by
                                      * samples */
     fal_gram delta, carried, activation; /* by the shorter side */
+    fal_gram position; /* of delta with a row for each position, likewise */
+    fal_inner updates; /* of a convolution, whose updates are made … */
+    fal_ranks update;  /* … and the ranks of the rule's */
 } layer_grams;
 
 typedef struct batch_grams {
@@ -29,9 +30,9 @@ typedef struct batch_grams {
 
 static fal_gram *nth(layer_grams *of, size_t i)
 {
-    fal_gram *const all[GRAMS] = {&of->input,     &of->own,   &of->reference,
-                                  &of->cross,     &of->delta, &of->carried,
-                                  &of->activation};
+    fal_gram *const all[GRAMS] = {&of->input,      &of->own,     &of->reference,
+                                  &of->cross,      &of->delta,   &of->carried,
+                                  &of->activation, &of->position};
     return all[i];
 }
 
@@ -42,15 +43,24 @@ static size_t side_of(const fal_gram *gram)
 
 /* ---- which are wanted ---------------------------------------------------- */
 
-static fal_status want(const batch_grams *b, fal_gram *gram, fal_slot first,
-                       fal_slot second, size_t width, int by_column)
+/* A Gram matrix of two matrices in the workspace */
+typedef struct wish {
+    int wanted;
+    fal_gram *gram;
+    fal_slot first, second;
+    size_t rows, width;
+    int by_column;
+} wish;
+
+static fal_status want(const batch_grams *b, const wish *w)
 {
     const fal_arena *arena = &b->measurer->workspace.arena;
-    *gram = (fal_gram){.a = fal_arena_view(arena, first),
-                       .b = fal_arena_view(arena, second),
-                       .rows = b->rows,
-                       .columns = width,
-                       .by_column = by_column};
+    fal_gram *gram = w->gram;
+    *gram = (fal_gram){.a = fal_arena_view(arena, w->first),
+                       .b = fal_arena_view(arena, w->second),
+                       .rows = w->rows,
+                       .columns = w->width,
+                       .by_column = w->by_column};
     size_t side = side_of(gram);
     gram->out = fal_allocate(side, side * sizeof *gram->out);
     return gram->out ? FAL_OK
@@ -70,56 +80,63 @@ static int is_frozen(const batch_grams *b, const fal_layer *layer)
     return b->measurer->trainer->routes[layer->number - 1].frozen;
 }
 
-static fal_slot input_of(const batch_grams *b, size_t index)
+static fal_slot tensor_of(const batch_grams *b, size_t tensor)
 {
     const fal_workspace *w = &b->measurer->workspace;
-    return index ? w->outputs[index - 1] : w->inputs;
+    return tensor ? w->outputs[tensor - 1] : w->inputs;
 }
 
-/* What goes into the next layer with weights; the output layer's a_L. */
-static fal_slot activation_of(const batch_grams *b, const fal_layer *layer)
+/* What a layer makes in the end; the output layer's a_L. */
+static size_t activation_of(const batch_grams *b, const fal_layer *layer)
+{
+    const fal_network *network = &b->measurer->trainer->model->network;
+    return is_output(b, layer) ? fal_network_index(network, layer) + 1 : layer->end;
+}
+
+/* Whether that is what the next layer reads, of which there is S. */
+static int is_next_input(const batch_grams *b, const fal_layer *layer)
 {
     const fal_network *network = &b->measurer->trainer->model->network;
     if (is_output(b, layer))
-        return b->measurer->workspace.outputs[fal_network_index(network, layer)];
-    const fal_layer *above = fal_network_weight_layer(network, layer->number + 1);
-    return input_of(b, fal_network_index(network, above));
+        return 0;
+    const fal_layer *next = fal_network_weight_layer(network, layer->number + 1);
+    return !next->kernel && next->from == layer->end;
 }
 
-/* Deltas and activations wider than the batch have their shorter side by samples:
- * `own` and the next layer's `input` are these already. */
+/* Deltas and activations wider than the batch have their shorter side by samples: of a
+ * dense layer `own`, and the next one's `input`, are these already. */
 static fal_status want_layer(const batch_grams *b, layer_grams *of)
 {
     const fal_workspace *w = &b->measurer->workspace;
     const fal_layer *layer = of->layer;
     size_t index = fal_network_index(&b->measurer->trainer->model->network, layer);
-    size_t in = layer->inputs, out = layer->outputs;
-    fal_slot input = input_of(b, index), activation = activation_of(b, layer);
-    fal_slot delta = w->deltas[index], reference = w->references[index];
-    int narrow = out < b->rows, hidden = !is_output(b, layer);
-    int learns = !is_frozen(b, layer), ranks = fal_has_ranks();
-    const struct {
-        int wanted;
-        fal_gram *gram;
-        fal_slot first, second;
-        size_t width;
-        int by_column;
-    } wishes[GRAMS] = {
-        {1, &of->input, input, input, in, 0},
-        {learns && (hidden || !narrow || out > in), &of->own, delta, delta, out, 0},
-        {learns && hidden, &of->reference, reference, reference, out, 0},
-        {learns && hidden, &of->cross, delta, reference, out, 0},
-        {learns && narrow && ranks, &of->delta, delta, delta, out, 1},
-        {learns && hidden && ranks, &of->carried, w->carried[index],
-         w->carried[index], out, narrow},
-        {(narrow || !hidden) && ranks, &of->activation, activation, activation, out,
+    size_t rows = b->rows, units = fal_layer_units(layer), out = layer->outputs;
+    size_t pixels = rows * (units / out);
+    fal_slot input = tensor_of(b, layer->from), delta = w->deltas[index];
+    fal_slot activation = tensor_of(b, activation_of(b, layer));
+    fal_slot reference = w->references[index], carried = w->carried[index];
+    int narrow = units < rows, hidden = !is_output(b, layer);
+    int dense = !layer->kernel, learns = !is_frozen(b, layer);
+    int ranks = fal_has_ranks(), long_way = out > layer->inputs;
+    const wish wishes[GRAMS] = {
+        {dense, &of->input, input, input, rows, layer->inputs, 0},
+        {learns && (dense ? hidden || !narrow || long_way : !narrow), &of->own,
+         delta, delta, rows, units, 0},
+        {learns && hidden && dense, &of->reference, reference, reference, rows,
+         units, 0},
+        {learns && hidden && dense, &of->cross, delta, reference, rows, units, 0},
+        {learns && narrow && ranks, &of->delta, delta, delta, rows, units, 1},
+        {learns && hidden && ranks, &of->carried, carried, carried, rows, units,
          narrow},
+        {ranks && (narrow || !is_next_input(b, layer)), &of->activation, activation,
+         activation, rows, units, narrow},
+        {learns && !dense && ranks, &of->position, delta, delta, pixels, out,
+         out < pixels},
     };
     fal_status status = FAL_OK;
     for (size_t i = 0; i < GRAMS && !status; i++)
         if (wishes[i].wanted)
-            status = want(b, wishes[i].gram, wishes[i].first, wishes[i].second,
-                          wishes[i].width, wishes[i].by_column);
+            status = want(b, &wishes[i]);
     return status;
 }
 
@@ -139,6 +156,18 @@ static fal_status compute(batch_grams *b)
     return status;
 }
 
+/* Both updates of a convolution that learns. */
+static fal_status make_updates(batch_grams *b)
+{
+    fal_status status = FAL_OK;
+    for (size_t l = 0; l < b->count && !status; l++)
+        if (b->layers[l].layer->kernel && !is_frozen(b, b->layers[l].layer))
+            status = fal_metrics_of_update(b->measurer, b->layers[l].layer,
+                                           &b->layers[l].updates,
+                                           &b->layers[l].update);
+    return status;
+}
+
 static fal_status open_grams(batch_grams *b, fal_measurer *measurer)
 {
     const fal_network *network = &measurer->trainer->model->network;
@@ -153,7 +182,9 @@ static fal_status open_grams(batch_grams *b, fal_measurer *measurer)
         b->layers[l].layer = fal_network_weight_layer(network, (unsigned)l + 1);
         status = want_layer(b, &b->layers[l]);
     }
-    return status ? status : compute(b);
+    if (!status)
+        status = compute(b);
+    return status ? status : make_updates(b);
 }
 
 static void close_grams(batch_grams *b)
@@ -179,16 +210,23 @@ static double sum_over(const fal_gram *s, const fal_gram *d, size_t rows)
     return sum;
 }
 
+static fal_inner inner_of_updates(const batch_grams *b, const layer_grams *of)
+{
+    if (of->layer->kernel)
+        return of->updates;
+    return (fal_inner){sum_over(&of->input, &of->cross, b->rows),
+                       sum_over(&of->input, &of->own, b->rows),
+                       sum_over(&of->input, &of->reference, b->rows)};
+}
+
 static void add_update_alignment(const batch_grams *b, fal_metric_table *table)
 {
     fal_inner all = {0, 0, 0};
     for (size_t l = 0; l + 1 < b->count; l++) {
         const layer_grams *of = &b->layers[l];
-        if (!of->cross.out)
+        if (is_frozen(b, of->layer))
             continue;
-        const fal_inner own = {sum_over(&of->input, &of->cross, b->rows),
-                               sum_over(&of->input, &of->own, b->rows),
-                               sum_over(&of->input, &of->reference, b->rows)};
+        const fal_inner own = inner_of_updates(b, of);
         fal_inner_add(&all, own);
         if (own.aa > 0 && own.bb > 0)
             fal_metric_table_add(table, FAL_UPDATE_ALIGNMENT, l + 1,
@@ -231,6 +269,10 @@ static void add_ranks(const batch_grams *b, const layer_grams *of, fal_ranked wh
 static fal_status add_update_ranks(const batch_grams *b, const layer_grams *of,
                                    rank_sums *sums, fal_metric_table *table)
 {
+    if (of->layer->kernel) {
+        add_ranks(b, of, FAL_RANKED_UPDATE, of->update, sums, table);
+        return FAL_OK;
+    }
     const fal_arena *arena = &b->measurer->workspace.arena;
     size_t index = fal_network_index(&b->measurer->trainer->model->network,
                                      of->layer);
@@ -275,6 +317,9 @@ static fal_status add_layer_ranks(const batch_grams *b, size_t l, rank_sums *sum
                                          table);
     if (!status)
         status = add_matrix_ranks(b, of, FAL_RANKED_CARRIED, &of->carried, sums,
+                                  table);
+    if (!status)
+        status = add_matrix_ranks(b, of, FAL_RANKED_POSITION, &of->position, sums,
                                   table);
     return status ? status
                   : add_matrix_ranks(b, of, FAL_RANKED_ACTIVATION, activation, sums,

@@ -4,12 +4,16 @@
  *
  *     B <- (1 - decay) B + (rate/n) xi^T (y - mean of y over the rows)
  *
+ * A convolution is shown maps; its rows are the positions of what it makes of n of them,
+ * its xi^T y the weight gradient, and n counts the positions too.
+ *
  * On the average xi^T y is W times a number. The mean of xi need not be taken off too:
  * the columns of what is left of y add up to 0, so that it would change nothing. W
  * stays as it is; training steps in turn do not change B. */
 #include "data/random.h"
 #include "device/memory.h"
-#include "ops/gemm.h"
+#include "net/flow.h"
+#include "net/layer.h"
 #include "ops/normalize.h"
 #include "train/trainer.h"
 
@@ -28,9 +32,35 @@ static int learns_by_mirror(const fal_trainer *t)
     return 0;
 }
 
+static int has_mirror(const fal_trainer *t, unsigned number)
+{
+    return t->routes[number - 1].rule->learning == FAL_LEARNS_MIRROR &&
+           fal_trainer_has_law(t, number);
+}
+
+/* Rows of what a layer makes of its noise, over which means are taken. */
+static size_t rows_of(const fal_trainer *t, const fal_layer *layer)
+{
+    return t->options.batch * (fal_layer_units(layer) / layer->outputs);
+}
+
+/* Of the layers that have a mirror: the fewest rows, or, `most`, the most; 0: none. */
+static size_t find_rows(const fal_trainer *t, int most)
+{
+    size_t found = 0;
+    for (unsigned l = 1; l <= t->model->network.weights; l++) {
+        const fal_layer *layer = fal_network_weight_layer(&t->model->network, l);
+        size_t rows = has_mirror(t, l) ? rows_of(t, layer) : 0;
+        if (rows > 0 && (found == 0 || (rows > found) == (most != 0)))
+            found = rows;
+    }
+    return found;
+}
+
 static fal_status check(const fal_trainer *t)
 {
     const fal_trainer_options *o = &t->options;
+    size_t most = find_rows(t, 1);
     int has = learns_by_mirror(t);
     if (!has && (o->mirror_rate != 0 || o->mirror_decay != 0))
         return fal_fail(FAL_ERROR_ARGUMENT,
@@ -40,17 +70,18 @@ static fal_status check(const fal_trainer *t)
                         t->rule->name);
     if (o->mirror_rate != 0 &&
         (o->mirror_rate < 0 ||
-         !isnormal((float)(o->mirror_rate / (double)o->batch))))
+         !isnormal((float)(o->mirror_rate / (double)(most ? most : o->batch)))))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "mirror rate %g must be above 0, and a float32 number when "
-                        "divided by the batch (0: the default)",
+                        "divided by the batch and the positions of a map (0: the "
+                        "default)",
                         o->mirror_rate);
     if (!(o->mirror_decay >= 0 && o->mirror_decay <= 1))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "mirror decay %g must be above 0 and at most 1 (0: the "
                         "default)",
                         o->mirror_decay);
-    if (has && o->batch == 1 && t->model->network.weights > 1)
+    if (find_rows(t, 0) == 1)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "batch 1: the rule wm shows its mirror as many rows, of "
                         "which one is its own mean, so that nothing is left to "
@@ -79,32 +110,50 @@ struct place {
     fal_slot noise, response;
 };
 
-static int has_mirror(const fal_trainer *t, unsigned number)
+static fal_conv conv_of(const fal_trainer *t, const fal_layer *layer)
 {
-    return t->routes[number - 1].rule->learning == FAL_LEARNS_MIRROR &&
-           fal_trainer_has_law(t, number);
+    return fal_layer_conv(layer, t->options.batch);
+}
+
+/* Floats for the launches of a convolution's passes */
+static uint64_t room_of(const fal_trainer *t, const fal_layer *layer)
+{
+    const fal_device *device = t->model->device;
+    if (!layer->kernel)
+        return 0;
+    const fal_conv conv = conv_of(t, layer);
+    uint64_t forward = fal_conv_room(device, &conv, FAL_CONV_FORWARD);
+    uint64_t weight = fal_conv_room(device, &conv, FAL_CONV_WEIGHT);
+    return forward > weight ? forward : weight;
 }
 
 static fal_status place(fal_trainer *t, const fal_layer *layer, struct place *p)
 {
     uint64_t rows = t->options.batch;
     p->layer = layer;
-    fal_status status = fal_arena_place(&t->mirror_room, rows * layer->inputs,
-                                        &p->noise);
+    fal_status status = fal_arena_place(
+        &t->mirror_room, rows * fal_shape_size(layer->in), &p->noise);
     return status ? status
-                  : fal_arena_place(&t->mirror_room, rows * layer->outputs,
+                  : fal_arena_place(&t->mirror_room, rows * fal_layer_units(layer),
                                     &p->response);
 }
 
 static fal_status place_all(fal_trainer *t, struct place *places)
 {
     const fal_network *network = &t->model->network;
+    uint64_t room = 0;
     fal_status status = FAL_OK;
     fal_arena_begin(&t->mirror_room, t->model->device, "mirror");
-    for (unsigned l = 1; l <= network->weights && !status; l++)
-        if (has_mirror(t, l))
-            status = place(t, fal_network_weight_layer(network, l),
-                           &places[t->mirrors++]);
+    for (unsigned l = 1; l <= network->weights && !status; l++) {
+        const fal_layer *layer = fal_network_weight_layer(network, l);
+        if (!has_mirror(t, l))
+            continue;
+        status = place(t, layer, &places[t->mirrors++]);
+        if (room_of(t, layer) > room)
+            room = room_of(t, layer);
+    }
+    if (!status)
+        status = fal_arena_place(&t->mirror_room, room, &t->mirror_work);
     return status ? status : fal_arena_make(&t->mirror_room);
 }
 
@@ -135,7 +184,7 @@ static fal_status draw_noise(fal_trainer *t, const struct place *p)
     const fal_random random = noise(t, p->layer->number);
     t->mirror.layer = p->layer->name;
     return fal_random_add(&t->mirror, &random, noise_of(t, p), t->options.batch,
-                          p->layer->inputs, 0);
+                          fal_shape_size(p->layer->in), 0);
 }
 
 static fal_product response(const fal_trainer *t, const struct place *p)
@@ -154,21 +203,42 @@ static fal_product response(const fal_trainer *t, const struct place *p)
                          .work = "mirror"};
 }
 
-/* All activations between a hidden layer and the next, none behind the output layer,
- * where a scale may stand; then the means. */
+static fal_status add_conv_response(fal_trainer *t, const struct place *p)
+{
+    const fal_conv conv = conv_of(t, p->layer);
+    const fal_conv_forward pass = {
+        .input = noise_of(t, p),
+        .weight = fal_arena_view(&t->model->parameters, p->layer->weight),
+        .output = response_of(t, p),
+        .room = fal_arena_view(&t->mirror_room, t->mirror_work),
+        .layer = p->layer->name,
+        .work = "mirror"};
+    return fal_conv_forward_add(&t->mirror, &conv, &pass);
+}
+
+/* All activations between a hidden layer and where it ends, none behind the output
+ * layer; then the means. */
 static fal_status bend(fal_trainer *t, const struct place *p)
 {
-    int hidden = p->layer->number < t->model->network.weights;
-    size_t floats = t->options.batch * p->layer->outputs;
+    const fal_network *network = &t->model->network;
+    const fal_layer *layer = p->layer;
+    size_t tensor = fal_network_index(network, layer) + 1;
+    size_t end = layer->number < network->weights ? layer->end : tensor;
     fal_view y = response_of(t, p);
     fal_status status = FAL_OK;
-    t->mirror.layer = p->layer->name;
-    for (const fal_layer *l = p->layer + 1; hidden && !l->number && !status; l++)
+    t->mirror.layer = layer->name;
+    for (size_t i = tensor; i < end && !status; i++) {
+        const fal_layer *l = &network->layers[i];
+        if (!fal_layer_reads(l, tensor))
+            continue;
         if (l->is_activation && l->activation.phi != FAL_LINEAR)
-            status = fal_activate_add(&t->mirror, l->activation, y, y, floats);
+            status = fal_activate_add(&t->mirror, l->activation, y, y,
+                                      t->options.batch * fal_layer_units(layer));
+        tensor = i + 1;
+    }
     return status
                ? status
-               : fal_center_add(&t->mirror, y, t->options.batch, p->layer->outputs);
+               : fal_center_add(&t->mirror, y, rows_of(t, layer), layer->outputs);
 }
 
 /* What `rows` rows from `first` on teach. */
@@ -196,16 +266,49 @@ static fal_product lesson(const fal_trainer *t, const struct place *p, size_t fi
                          .work = "mirror"};
 }
 
+static fal_status add_conv_lesson(fal_trainer *t, const struct place *p)
+{
+    const fal_trainer_options *o = &t->options;
+    const fal_conv conv = conv_of(t, p->layer);
+    const fal_conv_weight pass = {
+        .input = noise_of(t, p),
+        .delta = response_of(t, p),
+        .gradient = t->routes[p->layer->number - 1].feedback,
+        .alpha = (float)(o->mirror_rate / (double)rows_of(t, p->layer)),
+        .beta = (float)(1 - o->mirror_decay),
+        .halted = t->in_products.how.halted,
+        .room = fal_arena_view(&t->mirror_room, t->mirror_work),
+        .layer = p->layer->name,
+        .work = "mirror"};
+    return fal_conv_weight_add(&t->mirror, &conv, &pass);
+}
+
+/* Those of convolutions one by one, those of dense layers in one launch */
+static fal_status add_conv_passes(fal_trainer *t, const struct place *places,
+                                  fal_status (*add)(fal_trainer *t,
+                                                    const struct place *p))
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < t->mirrors && !status; i++)
+        if (places[i].layer->kernel)
+            status = add(t, &places[i]);
+    return status;
+}
+
 static fal_status add_responses(fal_trainer *t, const struct place *places,
                                 fal_product *products)
 {
     fal_status status = FAL_OK;
+    size_t dense = 0;
     for (size_t i = 0; i < t->mirrors && !status; i++)
         status = draw_noise(t, &places[i]);
     for (size_t i = 0; i < t->mirrors; i++)
-        products[i] = response(t, &places[i]);
+        if (!places[i].layer->kernel)
+            products[dense++] = response(t, &places[i]);
     if (!status)
-        status = fal_gemm_add(&t->mirror, products, t->mirrors);
+        status = fal_gemm_add(&t->mirror, products, dense);
+    if (!status)
+        status = add_conv_passes(t, places, add_conv_response);
     for (size_t i = 0; i < t->mirrors && !status; i++)
         status = bend(t, &places[i]);
     return status;
@@ -218,13 +321,15 @@ static fal_status add_lessons(fal_trainer *t, const struct place *places,
     size_t batch = t->options.batch;
     fal_status status = FAL_OK;
     for (size_t first = 0; first < batch && !status; first += FAL_GEMM_DEPTH) {
-        size_t left = batch - first;
+        size_t left = batch - first, dense = 0;
         for (size_t i = 0; i < t->mirrors; i++)
-            products[i] = lesson(t, &places[i], first,
-                                 left < FAL_GEMM_DEPTH ? left : FAL_GEMM_DEPTH);
-        status = fal_gemm_add(&t->mirror, products, t->mirrors);
+            if (!places[i].layer->kernel)
+                products[dense++] = lesson(t, &places[i], first,
+                                           left < FAL_GEMM_DEPTH ? left
+                                                                 : FAL_GEMM_DEPTH);
+        status = fal_gemm_add(&t->mirror, products, dense);
     }
-    return status;
+    return status ? status : add_conv_passes(t, places, add_conv_lesson);
 }
 
 fal_status fal_trainer_make_mirror(fal_trainer *t)

@@ -53,6 +53,7 @@ struct fal_trainer {
     fal_arena norm;       /* of the gradients, where they are clipped */
     fal_arena muon_room;  /* of Newton-Schulz */
     fal_arena mirror_room;
+    fal_slot mirror_work; /* of convolutions' launches there */
     fal_slot square_sums, scale;
     fal_slot *feedback_slots; /* by weight layer number − 1; count 0: not stored */
     fal_arena carriers;       /* room for matrices that steps do not need … */
