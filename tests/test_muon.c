@@ -114,7 +114,7 @@ static void footprint_counts_its_room(void **state)
         must(fal_trainer_footprint(trainer, &f));
         /* beside them: tables of launches, the ring, a statistic or two */
         uint64_t told = f.gradient_bytes + f.optimizer_bytes + f.activation_bytes;
-        assert_true(told <= made && made <= told + 40000);
+        assert_true(told <= made && made <= told + 60000);
         assert_true(f.optimizer_bytes >= 2 * f.parameter_bytes);
         fal_trainer_destroy(trainer);
         assert_int_equal(device->allocated, before);
