@@ -133,7 +133,7 @@ static void networks_are_checked(void **state)
     } cases[] = {
         {NULL, "no metadata 'network'; falign did not write it"},
         {"", "network, item 1 '': it is empty"},
-        {"rubbish", "unknown layer 'rubbish'"},
+        {"rubbish", "unknown preset 'rubbish'"},
         {"input 3", "no layer with weights"},
         {"first=dense 4, last=dense 2", "no 'input' item"},
         {"mlp-2x512", "takes the number of outputs from a data set"},
