@@ -183,6 +183,9 @@ static void dry_run_makes_nothing(void **state)
     assert_has(tool->out, "[64, 784]");
     assert_has(tool->out, "55050");
     assert_has(tool->out, "launches");
+    tool = tool_run("train --data $D --net lenet --dry-run --out dry");
+    assert_has(tool->out, "10x10x16     [16, 6, 5, 5]              2416");
+    assert_has(tool->out, "61706");
     tool = tool_run("train --data $D --net mlp-2x64 --dry-run --json --out dry");
     cJSON *json = cJSON_Parse(tool->out);
     assert_int_equal(cJSON_GetObjectItem(json, "parameters")->valueint, 55050);

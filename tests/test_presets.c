@@ -1,5 +1,6 @@
 /* Presets: what they stand for, their parameters as PyTorch counts them, torchvision's
  * names of tensors, what fills them, and names that are almost right. No device. */
+#include "device/memory.h"
 #include "net/layer.h"
 #include "net/presets.h"
 
@@ -209,6 +210,24 @@ static void names_that_are_almost_right(void **state)
     refuse("lenet", &defaults, "layer conv2", "2x2, smaller than the window 3x3");
 }
 
+/* Each in turn; nothing is left. */
+static void memory_may_fail(void **state)
+{
+    fal_network network;
+    long failed = 0;
+    (void)state;
+    for (fal_status status = FAL_ERROR_MEMORY; status;) {
+        fal_memory_fail_at(++failed);
+        status = fal_network_parse(&network, "resnet20", &colours);
+        fal_memory_fail_at(0);
+        assert_true(status == FAL_OK || status == FAL_ERROR_MEMORY);
+        assert_true(status == FAL_OK || (!network.layers && !network.text));
+    }
+    assert_true(failed > 60); /* there are more layers */
+    assert_int_equal(fal_network_parameters(&network), 269722);
+    fal_network_release(&network);
+}
+
 static void one_word_is_a_preset(void **state)
 {
     (void)state;
@@ -232,6 +251,7 @@ int main(void)
         cmocka_unit_test(residual_networks_are_filled),
         cmocka_unit_test(names_that_are_almost_right),
         cmocka_unit_test(one_word_is_a_preset),
+        cmocka_unit_test(memory_may_fail),
     };
     return cmocka_run_group_tests_name("presets", tests, NULL, NULL);
 }
