@@ -421,10 +421,10 @@ static fal_status winograd(fal_device *device, double *worst)
                                       {30, 5, 3, 8, 2, 48}};
     const fal_conv_wish wish = device->facts.conv;
     fal_status status = FAL_OK;
-    device->facts.conv = FAL_CONV_WINOGRAD2;
     *worst = 0;
-    for (size_t i = 0; i < 3 * COUNT(sizes) && !status; i++) {
-        const size_t *s = sizes[i / 3];
+    for (size_t i = 0; i < 4 * COUNT(sizes) && !status; i++) {
+        const size_t *s = sizes[i / 4];
+        device->facts.conv = i % 4 == 3 ? FAL_WISH_WINOGRAD4 : FAL_WISH_WINOGRAD2;
         fal_check_conv_shape shape = conv_shape(i);
         shape.conv = (fal_conv){s[0],
                                 s[1],
