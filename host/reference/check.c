@@ -98,8 +98,8 @@ static fal_status update(fal_device *device, double *worst)
 static fal_status check_norms(fal_device *device, int by_sample, double *worst)
 {
     /* Rows, positions, channels */
-    static const size_t shapes[][3] = {
-        {2, 1, 1}, {3, 1, 17}, {128, 1, 131}, {5, 9, 67}, {1009, 1, 5}};
+    static const size_t shapes[][3] = {{2, 1, 1},  {3, 1, 17},   {128, 1, 131},
+                                       {5, 9, 67}, {1009, 1, 5}, {7, 150, 35}};
     fal_status status = FAL_OK;
     *worst = 0;
     for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
