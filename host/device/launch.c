@@ -119,24 +119,17 @@ void fal_launch_work(fal_launches *list, const char *work, double flops,
     snprintf(share->work, sizeof share->work, "%s", work);
 }
 
-cl_mem fal_launch_room(fal_launches *list, size_t bytes)
-{
-    cl_mem room = NULL;
-    if (!list->status)
-        list->status = fal_buffer_create(list->device, bytes, "tables of launches",
-                                         &room);
-    if (list->status)
-        return NULL;
-    list->items[list->count].table = room;
-    fal_launch_buffer(list, room);
-    return room;
-}
-
 void fal_launch_table(fal_launches *list, size_t bytes, const void *values)
 {
-    cl_mem table = fal_launch_room(list, bytes);
-    if (table && !list->status)
-        list->status = fal_write(list->device, table, 0, bytes, values);
+    cl_mem table = NULL;
+    if (!list->status)
+        list->status = fal_buffer_create(list->device, bytes, "tables of launches",
+                                         &table);
+    if (list->status)
+        return;
+    list->items[list->count].table = table;
+    list->status = fal_write(list->device, table, 0, bytes, values);
+    fal_launch_buffer(list, table);
 }
 
 void fal_launch_step(fal_launches *list, size_t bytes)

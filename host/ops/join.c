@@ -40,6 +40,17 @@ static kernel_shortcut describe(const fal_shortcut *s)
                              (cl_uint)((s->out_channels - s->channels) / 2)};
 }
 
+/* A line is a group's least on CPU-like devices; `floats` are in it. */
+static fal_status end(fal_launches *list, size_t lines, size_t floats)
+{
+    if (!fal_is_cpu_like(list))
+        return fal_end_elements(list, lines * floats);
+    size_t span = fal_span(list->device, lines, floats, 1);
+    fal_launch_ulong(list, lines);
+    fal_launch_ulong(list, span);
+    return fal_end_spans(list, lines, span);
+}
+
 static void add_activation(fal_launches *list, fal_activation activation)
 {
     fal_launch_int(list, (int32_t)activation.phi);
@@ -76,7 +87,7 @@ fal_status fal_join_add(fal_launches *list, const fal_shortcut *shortcut,
     fal_launch_view(list, a);
     fal_launch_view(list, x);
     fal_launch_view(list, h);
-    return fal_end_lines(list, lines, floats, lines * floats);
+    return end(list, lines, floats);
 }
 
 fal_status fal_join_backward_add(fal_launches *list, const fal_shortcut *shortcut,
@@ -94,7 +105,7 @@ fal_status fal_join_backward_add(fal_launches *list, const fal_shortcut *shortcu
     fal_launch_int(list, accumulate != 0);
     fal_launch_view(list, signal);
     fal_launch_view(list, into);
-    return fal_end_lines(list, lines, floats, lines * floats);
+    return end(list, lines, floats);
 }
 
 fal_status fal_sum_add(fal_launches *list, fal_view from, fal_view into,
@@ -127,5 +138,5 @@ fal_status fal_spread_add(fal_launches *list, fal_view from, size_t rows,
     fal_launch_view(list, from);
     fal_launch_view(list, h);
     fal_launch_view(list, into);
-    return fal_end_lines(list, rows, floats, rows * floats);
+    return end(list, rows, floats);
 }

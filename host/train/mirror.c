@@ -8,7 +8,8 @@
  * its xi^T y the weight gradient, and n counts the positions too.
  *
  * On the average xi^T y is W times a number. The mean of xi need not be taken off too:
- * the columns of what is left of y add up to 0, so that it would change nothing. W
+ * the columns of what is left of y add up to 0, so that it would change nothing; except
+ * where a convolution's padding stands beside xi, which a mean would be a step to. W
  * stays as it is; training steps in turn do not change B. */
 #include "data/random.h"
 #include "device/memory.h"
@@ -216,6 +217,14 @@ static fal_status add_conv_response(fal_trainer *t, const struct place *p)
     return fal_conv_forward_add(&t->mirror, &conv, &pass);
 }
 
+/* After the response to it */
+static fal_status center_noise(fal_trainer *t, const struct place *p)
+{
+    const fal_shape in = p->layer->in;
+    return fal_center_add(&t->mirror, noise_of(t, p),
+                          t->options.batch * in.height * in.width, in.channels);
+}
+
 /* All activations between a hidden layer and where it ends, none behind the output
  * layer; then the means. */
 static fal_status bend(fal_trainer *t, const struct place *p)
@@ -236,9 +245,9 @@ static fal_status bend(fal_trainer *t, const struct place *p)
                                       t->options.batch * fal_layer_units(layer));
         tensor = i + 1;
     }
-    return status
-               ? status
-               : fal_center_add(&t->mirror, y, rows_of(t, layer), layer->outputs);
+    if (!status)
+        status = fal_center_add(&t->mirror, y, rows_of(t, layer), layer->outputs);
+    return status || layer->pad == 0 ? status : center_noise(t, p);
 }
 
 /* What `rows` rows from `first` on teach. */

@@ -93,19 +93,23 @@ class Network:
             stride = math.prod(layer.stride for layer in convolutions)
             words = [convolutions[-1].words[0], "1", "stride", str(stride)]
             self.push("conv", scope + "downsample.0", words, source=begin)
-            self.push("norm", scope + "downsample.1", [])
+            if body[-1].kind == "norm":
+                self.push("norm", scope + "downsample.1", [])
         self.push("join", scope[:-1], [shortcut], beside=beside)
 
+    def readers(self, tensor):
+        return [layer for layer in self.layers if tensor in (layer.source, layer.beside)]
+
     def end(self, layer):
-        """The tensor behind its norm, nonlinearity, dropout and join."""
+        """The tensor behind its norm, nonlinearity, dropout and join, or where ways
+        part."""
         tensor = layer.index + 1
-        for other in self.layers[tensor:]:
-            passes = other.kind in ("norm", "relu", "tanh", "dropout", "join")
-            joined = other.kind == "join" and other.words[0] == "projection"
-            if passes and (other.source == tensor or
-                           (joined and other.beside == tensor)):
-                tensor = other.index + 1
-        return tensor
+        while True:
+            readers = self.readers(tensor)
+            if len(readers) != 1 or readers[0].kind not in (
+                    "norm", "relu", "tanh", "dropout", "join"):
+                return tensor
+            tensor = readers[0].index + 1
 
     def nonlinearity(self, layer):
         """The one that makes its outputs, for the mirror."""

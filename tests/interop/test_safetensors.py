@@ -2,9 +2,10 @@
 
     python3 test_safetensors.py FALIGN_BINARY DATA_FOLDER
 
-Trains a small network for 3 steps, without a norm and with batch norm, evaluates it in
-numpy from model.safetensors and compares with `falign evaluate`. Prints `ok NAME` for
-each check.
+Trains small networks for 3 steps, dense ones without a norm and with batch norm and a
+residual one, evaluates them in numpy from model.safetensors and compares with `falign
+evaluate`; and compares resnet18's tensors with torchvision's. Prints `ok NAME` for each
+check.
 """
 
 import gzip
@@ -33,6 +34,30 @@ NORMS = {
     for what in ("weight", "bias", "running_mean", "running_var")
 }
 FEEDBACK = {"dense2.feedback": (16, 16), "dense3.feedback": (10, 16)}
+
+# A pool that leaves nothing out, a projection with stride 2, means of maps
+RESIDUAL = ("conv 6 3 nobias, norm, relu, pool max 2, block(conv 8 3 stride 2 nobias, "
+            "norm, relu, conv 8 3 nobias, norm; shortcut=projection), relu, "
+            "pool global, dense 10")
+RESIDUAL_WEIGHTS = {
+    "conv1.weight": (6, 1, 3, 3),
+    "block1.conv1.weight": (8, 6, 3, 3),
+    "block1.conv2.weight": (8, 8, 3, 3),
+    "block1.downsample.0.weight": (8, 6, 1, 1),
+    "dense1.weight": (10, 8),
+    "dense1.bias": (10,),
+    **{
+        f"{name}.{what}": (width,)
+        for name, width in (("norm1", 6), ("block1.norm1", 8), ("block1.norm2", 8),
+                            ("block1.downsample.1", 8))
+        for what in ("weight", "bias", "running_mean", "running_var")
+    },
+}
+RESIDUAL_FEEDBACK = {
+    name.replace(".weight", ".feedback"): shape
+    for name, shape in RESIDUAL_WEIGHTS.items()
+    if len(shape) > 1 and name != "conv1.weight"
+}
 METADATA = ("network", "input", "classes", "mean", "deviation", "falign")
 
 failures = 0
@@ -81,25 +106,58 @@ def check_metadata(file, metadata):
     check(f"{file}: metadata", not missing, f"{missing} missing in {metadata}")
 
 
+def normalized(tensors, name, h):
+    """Of rows, or of maps with the channels last."""
+    gain, shift, mean, variance = (
+        tensors[f"{name}.{what}"].astype(float)
+        for what in ("weight", "bias", "running_mean", "running_var")
+    )
+    return gain * (h - mean) / np.sqrt(variance + 1e-5) + shift
+
+
+def convolved(tensors, name, h, stride=1):
+    weight = tensors[name + ".weight"].astype(float)
+    pad = weight.shape[2] // 2
+    h = np.pad(h, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(h, weight.shape[2:], (1, 2))
+    return np.einsum("nyxckl,ockl->nyxo", windows[:, ::stride, ::stride], weight,
+                     optimize=True)
+
+
+def residual_outputs(tensors, h):
+    h = np.maximum(normalized(tensors, "norm1", convolved(tensors, "conv1", h)), 0)
+    h = np.lib.stride_tricks.sliding_window_view(h, (2, 2), (1, 2))[:, ::2, ::2]
+    x = h.max(axis=(4, 5))
+    h = convolved(tensors, "block1.conv1", x, 2)
+    h = np.maximum(normalized(tensors, "block1.norm1", h), 0)
+    h = normalized(tensors, "block1.norm2", convolved(tensors, "block1.conv2", h))
+    beside = convolved(tensors, "block1.downsample.0", x, 2)
+    h = np.maximum(h + normalized(tensors, "block1.downsample.1", beside), 0)
+    weight, bias = tensors["dense1.weight"], tensors["dense1.bias"]
+    return h.mean(axis=(1, 2)) @ weight.astype(float).T + bias.astype(float)
+
+
+def dense_outputs(tensors, h):
+    h = h.reshape(len(h), -1)
+    for layer in LAYERS:
+        weight, bias = tensors[layer + ".weight"], tensors[layer + ".bias"]
+        h = h @ weight.astype(float).T + bias.astype(float)
+        norm = layer.replace("dense", "norm")
+        if norm + ".weight" in tensors:
+            h = normalized(tensors, norm, h)
+        if layer != LAYERS[-1]:
+            h = np.maximum(h, 0)
+    return h
+
+
 def evaluate(tensors, metadata, folder):
     """Loss, correct answers, and how many answers float32 may turn around."""
     mean = np.array(json.loads(metadata["mean"]), float)
     deviation = np.array(json.loads(metadata["deviation"]), float)
     images = read_idx(folder, "t10k-images-idx3-ubyte")
     labels = read_idx(folder, "t10k-labels-idx1-ubyte").astype(int)
-    h = ((images[..., None] / 255.0 - mean) / deviation).reshape(len(images), -1)
-    for layer in LAYERS:
-        weight, bias = tensors[layer + ".weight"], tensors[layer + ".bias"]
-        h = h @ weight.astype(float).T + bias.astype(float)
-        norm = layer.replace("dense", "norm")
-        if norm + ".weight" in tensors:
-            gain, shift, mean, variance = (
-                tensors[f"{norm}.{what}"].astype(float)
-                for what in ("weight", "bias", "running_mean", "running_var")
-            )
-            h = gain * (h - mean) / np.sqrt(variance + 1e-5) + shift
-        if layer != LAYERS[-1]:
-            h = np.maximum(h, 0)
+    outputs = residual_outputs if "conv1.weight" in tensors else dense_outputs
+    h = outputs(tensors, (images[..., None] / 255.0 - mean) / deviation)
     top = np.sort(h, axis=1)
     close = np.count_nonzero(top[:, -1] - top[:, -2] < 1e-5)
     shifted = h - h.max(axis=1, keepdims=True)
@@ -122,13 +180,12 @@ def check_evaluation(falign, out, folder, tensors, metadata):
     check("evaluate: accuracy", relative, (result, accuracy))
 
 
-def check_run(falign, folder, out, norm):
-    run(falign, "train", "--data", folder, "--net", f"mlp-2x{WIDTH}", "--norm", norm,
-        "--rule", "fa", "--steps", "3", "--out", out, "--quiet")
-    weights = {**WEIGHTS, **NORMS} if norm == "batch" else WEIGHTS
+def check_run(falign, folder, out, network, weights, feedback):
+    run(falign, "train", "--data", folder, "--net", *network, "--rule", "fa",
+        "--steps", "3", "--out", out, "--quiet")
     start, start_metadata = read_tensors(os.path.join(out, "start.safetensors"))
     model, metadata = read_tensors(os.path.join(out, "model.safetensors"))
-    check_tensors("start.safetensors", start, {**weights, **FEEDBACK})
+    check_tensors("start.safetensors", start, {**weights, **feedback})
     check_tensors("model.safetensors", model, weights)
     check_metadata("start.safetensors", start_metadata)
     check_metadata("model.safetensors", metadata)
@@ -142,13 +199,50 @@ def check_run(falign, folder, out, norm):
     check_evaluation(falign, out, folder, model, metadata)
 
 
+def torchvisions_resnet18(channels, classes):
+    """Names and shapes of its state_dict, but the counts of batches, which PyTorch does
+    without; the first kernel is 3 wide, not 7."""
+    shapes = {"conv1.weight": (64, channels, 3, 3), "fc.weight": (classes, 512),
+              "fc.bias": (classes,)}
+    norms = {"bn1": 64}
+    for stage in range(1, 5):
+        width = 32 * 2**stage
+        for block in range(2):
+            name = f"layer{stage}.{block}"
+            narrow = width // 2 if stage > 1 and block == 0 else width
+            shapes[f"{name}.conv1.weight"] = (width, narrow, 3, 3)
+            shapes[f"{name}.conv2.weight"] = (width, width, 3, 3)
+            norms[f"{name}.bn1"] = norms[f"{name}.bn2"] = width
+            if narrow < width:
+                shapes[f"{name}.downsample.0.weight"] = (width, narrow, 1, 1)
+                norms[f"{name}.downsample.1"] = width
+    for name, width in norms.items():
+        for what in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{name}.{what}"] = (width,)
+    return shapes
+
+
+def check_resnet18(falign, folder, out):
+    run(falign, "train", "--data", folder, "--net", "resnet18", "--resize", "8x8",
+        "--epochs", "0", "--batch", "2", "--out", out, "--quiet")
+    start, _ = read_tensors(os.path.join(out, "start.safetensors"))
+    check_tensors("resnet18", start, torchvisions_resnet18(1, 10))
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     falign, folder = sys.argv[1:]
     with tempfile.TemporaryDirectory() as temporary:
-        for norm in "none", "batch":
-            check_run(falign, folder, os.path.join(temporary, norm), norm)
+        mlp = f"mlp-2x{WIDTH}"
+        for network, weights, feedback in (
+            ([mlp], WEIGHTS, FEEDBACK),
+            ([mlp, "--norm", "batch"], {**WEIGHTS, **NORMS}, FEEDBACK),
+            ([RESIDUAL], RESIDUAL_WEIGHTS, RESIDUAL_FEEDBACK),
+        ):
+            out = os.path.join(temporary, str(len(weights)))
+            check_run(falign, folder, out, network, weights, feedback)
+        check_resnet18(falign, folder, os.path.join(temporary, "resnet18"))
     sys.exit(1 if failures else 0)
 
 
