@@ -11,7 +11,7 @@ __kernel void activation(int kind, float slope, __global const float *a,
 #if CPU_LIKE
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
     for (ulong i = first; i < end; i += VW)
-        store_lanes(h + i, activate(kind, slope, vloadv(0, a + i)), end - i);
+        store_lanes(h + i, activate(kind, slope, loadv(a + i)), end - i);
 #else
     for (ulong i = get_global_id(0); i < n; i += get_global_size(0))
         h[i] = activate(kind, slope, a[i]);
@@ -26,7 +26,7 @@ __kernel void derivative(int kind, float slope, __global float *delta,
 #if CPU_LIKE
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
     for (ulong i = first; i < end; i += VW) {
-        floatv d = vloadv(0, delta + i), v = vloadv(0, h + i);
+        floatv d = loadv(delta + i), v = loadv(h + i);
         store_lanes(delta + i, derive(kind, slope, d, v), end - i);
     }
 #else

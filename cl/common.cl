@@ -38,11 +38,20 @@ typedef CONCAT(uint, VW) uintv;
 #define ROLL _Pragma("nounroll")
 #define INLINE static inline __attribute__((always_inline))
 
+/* A vector in one piece wherever it lies: of vload16 and vstore16 PoCL makes four or
+ * more, and of what is computed between them */
+typedef floatv __attribute__((aligned(4))) anywhere;
+
+INLINE floatv loadv(__global const float *p)
+{
+    return *(__global const anywhere *)p;
+}
+
 /* The first n lanes, or all of them: for the ends of what a kernel writes */
 INLINE void store_lanes(__global float *p, floatv v, ulong n)
 {
     if (n >= VW) {
-        vstorev(v, 0, p);
+        *(__global anywhere *)p = v;
         return;
     }
     float lanes[VW];
@@ -180,7 +189,7 @@ INLINE floatv derive(int kind, float slope, floatv delta, floatv h)
 /* The same by h where it lies, which is not read if there is nothing to derive */
 INLINE floatv derive_by(int kind, float slope, floatv delta, __global const float *h)
 {
-    return kind == LINEAR ? delta : derive(kind, slope, delta, vloadv(0, h));
+    return kind == LINEAR ? delta : derive(kind, slope, delta, loadv(h));
 }
 
 /* ---- optimizers: what updates and products share ---------------------------- */
@@ -623,3 +632,42 @@ INLINE floatv finish(floatv v, target t, ulong n, int diagonal, epilogue e,
     store_lanes(t.c, v, n);
     return v;
 }
+
+/* ---- norms: what cl/normalize.cl and cl/normalize_maps.cl share ---------------- */
+
+#define EPSILON 1e-5f
+
+/* Bits of `parts`, beside UPDATES: gain and bias; given statistics; what layer norm
+ * keeps; something beside */
+#define AFFINE 1
+#define FIXED 2
+#define KEEPS 4
+#define ADDS 16
+
+/* Gain and bias, or their gradients, and what an update needs */
+typedef struct learner {
+    __global float *w, *m, *v;
+    uint parts;
+    optimizer how;
+    update_step step;
+} learner;
+
+/* The first n of VW gradients g of the parameters from `at` on */
+INLINE void teach(learner l, ulong at, floatv g, ulong n)
+{
+    if (l.parts & UPDATES)
+        improve(l.w + at, l.m + at, l.v + at, 0, g, n, l.how, l.step);
+    else
+        store_lanes(l.w + at, g, n);
+}
+
+#define LEARNER_ARGUMENTS                                                          \
+    optimizer how, update_step step, __global float *target, ulong target_at,      \
+        __global float *moment, ulong moment_at, __global float *squares,          \
+        ulong squares_at, __global const int *halted, ulong halted_at
+#define LEARNER                                                                    \
+    {                                                                              \
+        target + target_at, moment + moment_at, squares + squares_at, parts, how,  \
+            step                                                                   \
+    }
+#define IS_HALTED ((parts & UPDATES) && (how.parts & MAY_HALT) && halted[halted_at])

@@ -32,9 +32,9 @@ __kernel void join(shortcut s, int kind, float slope, __global const float *a,
         __global const float *beside = x + from * s.channels;
         ROLL for (int part = 0; part < 3; part++)
             ROLL for (uint c = edges[part]; c < edges[part + 1]; c += VW) {
-                floatv v = vloadv(0, a + at + c);
+                floatv v = loadv(a + at + c);
                 if (part == 1)
-                    v += vloadv(0, beside + c - s.before);
+                    v += loadv(beside + c - s.before);
                 store_lanes(h + at + c, activate(kind, slope, v),
                             edges[part + 1] - c);
             }
@@ -76,9 +76,9 @@ __kernel void join_backward(shortcut s, int accumulate, __global const float *si
         ROLL for (uint c = 0; c < s.channels; c += VW) {
             floatv v = 0;
             if (from != ~0ul)
-                v = vloadv(0, signal + from * s.out_channels + s.before + c);
+                v = loadv(signal + from * s.out_channels + s.before + c);
             if (accumulate)
-                v += vloadv(0, to + c);
+                v += loadv(to + c);
             store_lanes(to + c, v, s.channels - c);
         }
     }
@@ -107,7 +107,7 @@ __kernel void sum_maps(int kind, float slope, __global const float *from,
     const ulong first = get_global_id(0), end = n, stride = get_global_size(0);
 #endif
     for (ulong i = first; i < end; i += stride) {
-        const floatv v = vloadv(0, into + i) + vloadv(0, from + i);
+        const floatv v = loadv(into + i) + loadv(from + i);
         store_lanes(into + i, derive_by(kind, slope, v, h + i), end - i);
     }
 }
@@ -126,7 +126,7 @@ __kernel void spread(uint positions, uint channels, int kind, float slope,
     for (ulong i = first * positions; i < end * positions; i++)
         ROLL for (uint c = 0; c < channels; c += VW) {
             const ulong at = i * channels + c;
-            const floatv v = vloadv(0, from + i / positions * channels + c);
+            const floatv v = loadv(from + i / positions * channels + c);
             store_lanes(into + at, derive_by(kind, slope, v, h + at), channels - c);
         }
 #else

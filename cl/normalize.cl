@@ -2,9 +2,9 @@
  * x [rows][positions][channels], row by row, both with the activation behind them; and
  * `center`, which only takes off the means of columns:
  *   xhat = (x - mean) / sqrt(variance + EPSILON),  y = phi(gain xhat + bias + beside)
- * where `beside`, with ADDS, is laid out as x; gain and bias, one behind the other, belong to a column or channel; without AFFINE
- * they are 1 and 0. Backward, with n the values that share a mean, sums over them,
- * and signal = dL/d(gain xhat + bias):
+ * where `beside`, with ADDS, is laid out as x; gain and bias, one behind the other,
+ * belong to a column or channel; without AFFINE they are 1 and 0. Backward, with n the
+ * values that share a mean, sums over them, and signal = dL/d(gain xhat + bias):
  *   u = gain signal,  into = dL/dx = (u - sum u / n - xhat sum(u xhat) / n) / sqrt(...)
  *   dgain = sum signal xhat,  dbias = sum signal, over all of a channel
  * These gradients are stored, or with UPDATES they end in the optimizer's step.
@@ -20,43 +20,9 @@
  * over rows in blocks of ROWS; or a span of whole rows.
  * GPU-like: `shares` items share a column; a group shares a row. Barriers stand where
  * every item comes, whatever `parts` say: PoCL miscompiles others. */
-#define EPSILON 1e-5f
 #define STRIP 4
 #define ROWS 128
 #define LARGEST_GROUP 256
-
-/* Bits of `parts`, beside UPDATES */
-#define AFFINE 1
-#define FIXED 2
-#define ADDS 16
-
-/* Gain and bias, or their gradients, and what an update needs */
-typedef struct learner {
-    __global float *w, *m, *v;
-    uint parts;
-    optimizer how;
-    update_step step;
-} learner;
-
-/* The first n of VW gradients g of the parameters from `at` on */
-INLINE void learn(learner l, ulong at, floatv g, ulong n)
-{
-    if (l.parts & UPDATES)
-        improve(l.w + at, l.m + at, l.v + at, 0, g, n, l.how, l.step);
-    else
-        store_lanes(l.w + at, g, n);
-}
-
-#define LEARNER_ARGUMENTS                                                          \
-    optimizer how, update_step step, __global float *target, ulong target_at,      \
-        __global float *moment, ulong moment_at, __global float *squares,          \
-        ulong squares_at, __global const int *halted, ulong halted_at
-#define LEARNER                                                                    \
-    {                                                                              \
-        target + target_at, moment + moment_at, squares + squares_at, parts, how,  \
-            step                                                                   \
-    }
-#define IS_HALTED ((parts & UPDATES) && (how.parts & MAY_HALT) && halted[halted_at])
 
 #if CPU_LIKE
 
@@ -168,8 +134,8 @@ INLINE void batch_strip_backward(const uint width, uint parts, uint rows,
         }
     if (parts & AFFINE)
         ROLL for (uint j = 0; j < width; j++) {
-            learn(l, at + j * VW, weighted[j], left - j * VW);
-            learn(l, at + columns + j * VW, plain[j], left - j * VW);
+            teach(l, at + j * VW, weighted[j], left - j * VW);
+            teach(l, at + columns + j * VW, plain[j], left - j * VW);
         }
 }
 
@@ -391,8 +357,8 @@ __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
         into[at] = scale * (signal[at] - inverse * (plain + xhat * weighted));
     }
     if (share == 0 && n && (parts & AFFINE)) {
-        learn(l, column, weighted, 1);
-        learn(l, columns + column, plain, 1);
+        teach(l, column, weighted, 1);
+        teach(l, columns + column, plain, 1);
     }
 #endif
 }
@@ -400,8 +366,6 @@ __kernel void batch_norm_backward(uint parts, uint rows, uint columns,
 /* ---- layer norm -------------------------------------------------------------- */
 
 /* kept [rows][2]; nothing is kept without KEEPS */
-#define KEEPS 4
-
 __kernel void layer_norm(uint parts, uint rows, uint positions, uint channels,
                          __global const float *x, ulong x_at, __global float *y,
                          ulong y_at, __global const float *beside, ulong beside_at,
@@ -475,8 +439,8 @@ __kernel void layer_norm_gradient(uint parts, uint rows, uint positions,
                         plain, weighted);
         ROLL for (uint j = 0; j < width; j++, i += VW) {
             store_lanes(kept + 2 * rows + i, vloadv(0, weights + i), end - i);
-            learn(l, i, weighted[j], end - i);
-            learn(l, channels + i, plain[j], end - i);
+            teach(l, i, weighted[j], end - i);
+            teach(l, channels + i, plain[j], end - i);
         }
     }
 #else
@@ -495,8 +459,8 @@ __kernel void layer_norm_gradient(uint parts, uint rows, uint positions,
     weighted = column_sum(shared, weighted, wide);
     if (share == 0 && n) {
         kept[2 * rows + column] = weights[column];
-        learn(l, column, weighted, 1);
-        learn(l, channels + column, plain, 1);
+        teach(l, column, weighted, 1);
+        teach(l, channels + column, plain, 1);
     }
 #endif
 }
@@ -604,14 +568,6 @@ __kernel void blend(float momentum, __global const float *batch, ulong batch_at,
                     end - i);
 }
 
-#undef EPSILON
 #undef STRIP
 #undef ROWS
 #undef LARGEST_GROUP
-#undef AFFINE
-#undef FIXED
-#undef ADDS
-#undef KEEPS
-#undef LEARNER_ARGUMENTS
-#undef LEARNER
-#undef IS_HALTED

@@ -19,13 +19,13 @@ typedef struct windows {
 /* Mean or maximum of a window that begins at x, and which of its pixels that is */
 INLINE floatv pooled(windows w, __global const float *x, uintv *which)
 {
-    floatv sum = 0, best = vloadv(0, x);
+    floatv sum = 0, best = loadv(x);
     uintv at = 0;
     uint pixel = 0;
     ROLL for (uint r = 0; r < w.high; r++)
         ROLL for (uint c = 0; c < w.wide; c++, pixel++) {
             const ulong there = (ulong)r * w.width + c;
-            const floatv v = vloadv(0, x + there * w.channels);
+            const floatv v = loadv(x + there * w.channels);
             sum += v;
             const intv larger = (v > best) | (v != v);
             at = larger ? (uintv)pixel : at;
@@ -48,7 +48,7 @@ INLINE void end_pool(windows w, floatv v, __global const float *x,
                      __global float *into, uint left)
 {
     if (w.accumulate)
-        v += vloadv(0, into);
+        v += loadv(into);
     store_lanes(into, derive_by(w.kind, w.slope, v, x), left);
 }
 
@@ -68,7 +68,7 @@ INLINE void unpool_pixel(windows w, __global const float *x,
             if (!w.average)
                 pooled(w, x + ((ulong)y * w.width + z) * w.channels, &which);
             const ulong there = (ulong)i * w.out_width + j;
-            sum += share_of(w, vloadv(0, signal + there * w.channels), which,
+            sum += share_of(w, loadv(signal + there * w.channels), which,
                             (r - y) * w.wide + c - z);
         }
     const ulong at = ((ulong)r * w.width + c) * w.channels;
@@ -105,7 +105,7 @@ INLINE void unpool_cells(windows w, uint line, __global const float *x,
         const uint columns = (ox + 1 < w.out_width ? z + w.stride : w.width) - z;
         ROLL for (uint c = 0; c < w.channels; c += VW)
             unpool_cell(w, x + (ulong)z * w.channels + c,
-                        vloadv(0, signal + (ulong)ox * w.channels + c),
+                        loadv(signal + (ulong)ox * w.channels + c),
                         into + (ulong)z * w.channels + c, rows, columns,
                         w.channels - c);
     }

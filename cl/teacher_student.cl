@@ -71,9 +71,6 @@ INLINE float draw_sample(numbers of, committee c, __global float *x)
     return noise;
 }
 
-/* In one piece: PoCL's vstore16 makes four */
-typedef floatv __attribute__((aligned(4))) anywhere;
-
 INLINE void multiply_rows(__global const float *rows, __global const float *x,
                           uint pitch, float unit, float *fields)
 {

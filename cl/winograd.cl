@@ -166,7 +166,8 @@ typedef struct winograd_size {
 /* What a launch is about: maps and their tiles, and how a group goes about it */
 typedef struct winograd_maps {
     winograd_size in, out;
-    uint pad, padded;         /* columns with those of the last panel */
+    uint points, pad;
+    uint padded;              /* columns with those of the last panel */
     uint down, across, tiles; /* tiles of a map, of all maps */
     uint run, rows, columns;  /* a group's tiles, channels and columns … */
     uint block, wide;         /* … and how many tiles and columns at once */
@@ -336,7 +337,7 @@ INLINE void make_columns(const int A, winograd_maps of, winograd_tile at, uint c
     const size_t v_plane = (of.in.channels + VW - 1) / VW * pitch;
     const size_t plane = of.wide / VW * pitch;
     const size_t u_plane = (size_t)of.in.channels * of.padded;
-    ROLL for (int point = 0; point < A * A; point++)
+    ROLL for (uint point = 0; point < of.points; point++)
         ROLL for (uint n = first; n < end; n += NR)
             ROLL for (uint k = 0; k < of.in.channels; k += DEPTH) {
                 const uint vectors = panel_vectors(n, of.padded);
@@ -365,7 +366,7 @@ INLINE void convolve(const int A, winograd_maps of, epilogue e, readable map,
     const uint right = min(left + of.columns, of.padded);
     const size_t pitch = (of.block + 1) * VW;
     const uint vectors = (of.in.channels + VW - 1) / VW;
-    const writable v = room + vectors * VW, sums = v + A * A * vectors * pitch;
+    const writable v = room + vectors * VW, sums = v + of.points * vectors * pitch;
     ROLL for (uint c = 0; c < vectors; c++) vstorev((floatv)0, c, room);
     e.parts &= ADDS_OLD | ADDS_BIAS | DERIVES | MIXES;
     ROLL for (uint i = begin; i < end; i += of.block) {
@@ -494,7 +495,7 @@ INLINE size_t sum_rows(winograd_maps of)
 
 INLINE size_t sum_size(winograd_maps of)
 {
-    return (16 * sum_rows(of) + 1) * of.padded;
+    return (of.points * sum_rows(of) + 1) * of.padded;
 }
 
 /* Tiles begin ... end, channels from `top` on, columns left ... right */
@@ -506,7 +507,7 @@ INLINE void make_gradient(winograd_maps of, readable map, readable delta, uint b
     const size_t by_tile = (of.rows + VW - 1) / VW * VW + 2 * MR;
     const size_t v_plane = by_tile * of.block, d_plane = (size_t)of.block * of.wide;
     const size_t zeros = max(of.in.channels, of.out.channels) / VW * VW + VW;
-    const writable v = room + zeros, d = v + 16 * v_plane;
+    const writable v = room + zeros, d = v + of.points * v_plane;
     const lifted to = {v, by_tile, VW, v_plane};
     const size_t plane = sum_rows(of) * of.padded;
     ROLL for (uint c = 0; c < zeros; c += VW) vstorev((floatv)0, 0, room + c);
@@ -517,7 +518,7 @@ INLINE void make_gradient(winograd_maps of, readable map, readable delta, uint b
         ROLL for (uint m = left; m < right; m += of.wide) {
             const uint stop = min(m + of.wide, right);
             lift_deltas(of, delta, room, at, count, m, stop, d);
-            ROLL for (int point = 0; point < 16; point++)
+            ROLL for (uint point = 0; point < of.points; point++)
                 ROLL for (uint n = m; n < stop; n += NR)
                     multiply_rows(panel_vectors(n, of.padded), rows,
                                   v + point * v_plane, by_tile,
@@ -525,7 +526,7 @@ INLINE void make_gradient(winograd_maps of, readable map, readable delta, uint b
                                   i > begin, sums + point * plane +
                                       top * (size_t)of.padded + n, of.padded);
             if (top == 0)
-                sum_deltas(of, d, count, m, stop, i > begin, sums + 16 * plane);
+                sum_deltas(of, d, count, m, stop, i > begin, sums + of.points * plane);
         }
     }
 }
@@ -569,6 +570,25 @@ winograd(winograd_maps of, epilogue e, __global const float *map, ulong map_at,
 {
     const target t = {c + c_at, bias + bias_at, other + other_at, 0, 0, 0};
     convolve(4, of, e, map + map_at, room + u_at, t,
+             room + room_at + get_group_id(0) * room_pitch);
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd4_weights(winograd_weights_from from, __global const float *w, ulong w_at,
+                  __global const float *magnitude, ulong magnitude_at,
+                  __global float *u, ulong u_at, ulong n, ulong span)
+{
+    all_weights(6, from, w + w_at, magnitude + magnitude_at, u + u_at, n, span);
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+winograd4(winograd_maps of, epilogue e, __global const float *map, ulong map_at,
+          __global float *c, ulong c_at, __global const float *bias, ulong bias_at,
+          __global const float *other, ulong other_at, __global float *room,
+          ulong u_at, ulong room_at, ulong room_pitch)
+{
+    const target t = {c + c_at, bias + bias_at, other + other_at, 0, 0, 0};
+    convolve(6, of, e, map + map_at, room + u_at, t,
              room + room_at + get_group_id(0) * room_pitch);
 }
 
@@ -616,7 +636,7 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
         const uint row = (uint)(i / across), column = (uint)(i % across) * VW;
         const int is_bias = row == of.in.channels;
         const readable from = sums + sums_at + column +
-                              (is_bias ? 16 * plane : row * (size_t)of.padded);
+                              (is_bias ? of.points * plane : row * (size_t)of.padded);
         floatv g[9];
         lower_gradient(from, splits, is_bias ? 0 : plane, size, g);
         if (is_bias) {

@@ -113,11 +113,17 @@ typedef struct fal_device_options {
     const char *gemm; /* who makes matrix products: "own", "clblast" (those it can,
                        * the others our kernels), or "auto", which is "own" except on
                        * devices where CLBlast was measured to be faster; NULL: auto */
+    const char *conv; /* how 3 x 3 convolutions of stride 1 are made on CPU-like
+                       * devices: "direct" (as products over patches, as all others
+                       * are), "winograd4" (forward and data pass by minimal filtering
+                       * F(4x4, 3x3): off by up to 2e-5 of the largest value), or
+                       * "auto": by F(2x2, 3x3), which is as exact as direct, where
+                       * channels and positions are many; NULL: auto */
 } fal_device_options;
 
 #define FAL_DEVICE_OPTIONS                                                         \
     {                                                                              \
-        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL, 0, NULL             \
+        sizeof(fal_device_options), NULL, NULL, 0, NULL, NULL, 0, NULL, NULL       \
     }
 FAL_API void fal_device_options_init(fal_device_options *options, size_t size);
 
@@ -140,6 +146,7 @@ typedef struct fal_device_info {
     uint64_t local_memory; /* bytes a work-group */
     int double_precision;  /* 1: cl_khr_fp64 */
     const char *gemm; /* "own" or "clblast": in a list, what "auto" would take */
+    const char *conv; /* "auto", "direct" or "winograd4" */
 } fal_device_info;
 
 /* Calls `visit` for every device of every platform, then for every platform without

@@ -1,7 +1,7 @@
 /* Convolutions by Winograd's minimal filtering against plain loops in double: sizes of
  * maps, tiles, channels and panels, epilogues, carriers and updates, at every vector
  * width; the same bits for any number of compute units; errors beside those of the
- * direct form; and which shapes are made so. GPU-like devices have no such kernels. */
+ * direct form, and those of larger tiles; and which shapes are made so. GPU-like devices have no such kernels. */
 #include "device/memory.h"
 #include "ops/conv.h"
 #include "reference/check.h"
@@ -44,12 +44,12 @@ static fal_device *open(const char *kernels, int vector, fal_conv_wish wish)
 static int open_devices(void **state)
 {
     (void)state;
-    fal_device *device = open(NULL, 0, FAL_CONV_AUTO);
+    fal_device *device = open(NULL, 0, FAL_WISH_AUTO);
     int is_cpu = device->facts.type & CL_DEVICE_TYPE_CPU &&
                  device->facts.float_width >= 4;
     fal_device_destroy(device);
     for (int vector = 4; vector <= 16 && is_cpu; vector *= 2)
-        devices[device_count++] = open("cpu", vector, FAL_CONV_WINOGRAD2);
+        devices[device_count++] = open("cpu", vector, FAL_WISH_WINOGRAD2);
     return 0;
 }
 
@@ -156,34 +156,58 @@ static void sizes_around_blocks(void **state)
 
 /* ---- errors -------------------------------------------------------------- */
 
-/* Largest error of a forward pass over the largest result */
-static double error_of(fal_device *device, const fal_conv *conv)
+static size_t inputs(const fal_conv *c)
+{
+    return c->images * c->height * c->width * c->channels;
+}
+
+static size_t outputs(const fal_conv *c)
+{
+    return c->images * c->out_height * c->out_width * c->out_channels;
+}
+
+/* A pass but weight's, from one map to the other; what it should give */
+static void add_pass(fal_checker *c, const fal_conv *conv, fal_conv_pass pass,
+                     fal_view to, fal_reference_total *expected)
+{
+    size_t weights = 9 * conv->channels * conv->out_channels;
+    size_t from = pass == FAL_CONV_DATA ? outputs(conv) : inputs(conv);
+    const float *map = fal_checker_floats(c, from, -1, 1);
+    const float *weight = fal_checker_floats(c, weights, -1, 1);
+    size_t room = fal_conv_room(c->device, conv, pass) + 1;
+    const fal_view map_at = fal_checker_put(c, from, map);
+    const fal_view weight_at = fal_checker_put(c, weights, weight);
+    const fal_view spare = fal_checker_put(c, room, NULL);
+    const fal_conv_forward forward = {
+        .input = map_at, .weight = weight_at, .output = to, .room = spare};
+    const fal_conv_data data = {
+        .delta = map_at, .carrier = weight_at, .signal = to, .room = spare};
+    must(c->status);
+    fal_checker_run(c, pass == FAL_CONV_DATA
+                           ? fal_conv_data_add(&c->launches, conv, &data)
+                           : fal_conv_forward_add(&c->launches, conv, &forward));
+    (pass == FAL_CONV_DATA ? fal_reference_conv_data
+                           : fal_reference_conv)(conv, map, weight, expected);
+}
+
+/* Its largest error over the largest result */
+static double error_of(fal_device *device, const fal_conv *conv, fal_conv_pass pass,
+                       fal_conv_wish wish)
 {
     double worst = 0, largest = 0;
     fal_checker c;
+    device->facts.conv = wish;
     fal_checker_begin(&c, device, &worst);
-    size_t in = conv->images * conv->height * conv->width * conv->channels;
-    size_t out = conv->images * conv->out_height * conv->out_width *
-                 conv->out_channels;
-    size_t weights = 9 * conv->channels * conv->out_channels;
-    const float *input = fal_checker_floats(&c, in, -1, 1);
-    const float *weight = fal_checker_floats(&c, weights, -1, 1);
-    size_t room = fal_conv_room(device, conv, FAL_CONV_FORWARD) + 1;
-    fal_reference_total *expected = fal_checker_room(&c, out, sizeof *expected);
-    const fal_conv_forward pass = {
-        .input = fal_checker_put(&c, in, input),
-        .weight = fal_checker_put(&c, weights, weight),
-        .output = fal_checker_put(&c, out, NULL),
-        .room = fal_checker_put(&c, room, NULL),
-    };
-    must(c.status);
-    fal_checker_run(&c, fal_conv_forward_add(&c.launches, conv, &pass));
-    fal_reference_conv(conv, input, weight, expected);
-    const float *got = fal_checker_get(&c, pass.output);
-    for (size_t i = 0; got && i < out; i++) {
+    size_t count = pass == FAL_CONV_DATA ? inputs(conv) : outputs(conv);
+    fal_reference_total *expected = fal_checker_room(&c, count, sizeof *expected);
+    const fal_view to = fal_checker_put(&c, count, NULL);
+    add_pass(&c, conv, pass, to, expected);
+    const float *got = fal_checker_get(&c, to);
+    for (size_t i = 0; got && i < count; i++) {
         largest = fmax(largest, fabs(expected[i].value));
         fal_checker_note(&c, got[i], expected[i].value, 1);
     }
+    device->facts.conv = FAL_WISH_WINOGRAD2;
     must(fal_checker_end(&c));
     return worst / largest;
 }
@@ -192,18 +216,35 @@ static double error_of(fal_device *device, const fal_conv *conv)
 static void errors_are_no_larger_than_the_direct_forms(void **state)
 {
     static const size_t sizes[][6] = {
-        {2, 16, 16, 64, 1, 32}, {2, 8, 8, 256, 1, 32}, {2, 8, 8, 16, 1, 64}};
+        {2, 16, 16, 64, 1, 64}, {2, 8, 8, 256, 1, 32}, {2, 8, 8, 16, 1, 64}};
     (void)state;
-    for (size_t i = 0; i < COUNT(sizes) && device_count; i++) {
-        const fal_conv conv = conv_of(sizes[i]);
+    for (size_t i = 0; i < 2 * COUNT(sizes) && device_count; i++) {
+        const fal_conv conv = conv_of(sizes[i / 2]);
+        const fal_conv_pass pass = i % 2 ? FAL_CONV_DATA : FAL_CONV_FORWARD;
         fal_device *device = devices[device_count - 1];
-        double filtered = error_of(device, &conv);
-        device->facts.conv = FAL_CONV_DIRECT;
-        double direct = error_of(device, &conv);
-        device->facts.conv = FAL_CONV_WINOGRAD2;
+        double filtered = error_of(device, &conv, pass, FAL_WISH_WINOGRAD2);
+        double direct = error_of(device, &conv, pass, FAL_WISH_DIRECT);
         if (!(filtered <= 1.1 * direct) || !(filtered > 0))
             fail_msg("%zu channels: error %g, of the direct form %g", conv.channels,
                      filtered, direct);
+    }
+}
+
+/* Tiles of 4 x 4: forward and data, within 2e-5 of the largest result */
+static void larger_tiles_err_little(void **state)
+{
+    static const size_t sizes[][6] = {{2, 16, 16, 64, 1, 33}, {33, 4, 4, 17, 2, 8},
+                                      {9, 9, 7, 8, 0, 80},    {13, 8, 8, 300, 1, 8},
+                                      {5, 31, 13, 16, 1, 16}, {2, 8, 8, 8, 1, 512}};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(sizes) * device_count; i++) {
+        const fal_conv conv = conv_of(sizes[i / 2 % COUNT(sizes)]);
+        fal_device *device = devices[i / 2 / COUNT(sizes)];
+        const fal_conv_pass pass = i % 2 ? FAL_CONV_DATA : FAL_CONV_FORWARD;
+        double error = error_of(device, &conv, pass, FAL_WISH_WINOGRAD4);
+        if (!(error <= 2e-5) || !(error > 1e-6))
+            fail_msg("%zu channels, pass %d: error %g", conv.channels, (int)pass,
+                     error);
     }
 }
 
@@ -215,9 +256,7 @@ static float *run(fal_device *device, const fal_conv *conv, size_t *count)
     fal_checker c;
     double worst = 0;
     fal_checker_begin(&c, device, &worst);
-    size_t in = conv->images * conv->height * conv->width * conv->channels;
-    size_t out = conv->images * conv->out_height * conv->out_width *
-                 conv->out_channels;
+    size_t in = inputs(conv), out = outputs(conv);
     size_t rows = 9 * conv->channels + 1, weights = rows * conv->out_channels;
     size_t room = 1;
     for (int pass = FAL_CONV_FORWARD; pass <= FAL_CONV_WEIGHT; pass++)
@@ -263,7 +302,7 @@ static void units_do_not_show(void **state)
         const fal_conv conv = conv_of(sizes[i]);
         float *first = NULL;
         for (size_t u = 0; u < COUNT(units); u++) {
-            fal_device *device = open("cpu", 0, FAL_CONV_WINOGRAD2);
+            fal_device *device = open("cpu", 0, FAL_WISH_WINOGRAD2);
             size_t count = 0;
             device->facts.units = units[u];
             float *bits = run(device, &conv, &count);
@@ -295,14 +334,21 @@ static void shapes_choose(void **state)
     static const size_t thin[] = {48, 32, 32, 3, 1, 64};
     static const size_t single[] = {1, 4, 4, 512, 1, 512};
     (void)state;
-    fal_device *device = open(NULL, 0, FAL_CONV_AUTO);
+    fal_device *device = open(NULL, 0, FAL_WISH_AUTO);
     int is_cpu = device->facts.family == FAL_FAMILY_CPU;
     form_is(device, usual, 1, is_cpu ? "winograd" : "patches");
     form_is(device, usual, 2, "patches");
     form_is(device, thin, 1, "patches");
     form_is(device, single, 1, "patches");
-    device->facts.conv = FAL_CONV_DIRECT;
+    device->facts.conv = FAL_WISH_DIRECT;
     form_is(device, usual, 1, "patches");
+    device->facts.conv = FAL_WISH_WINOGRAD4;
+    form_is(device, single, 1, "patches");
+    const fal_conv large = conv_of(usual);
+    assert_string_equal(fal_conv_form(device, &large, FAL_CONV_DATA),
+                        is_cpu ? "winograd4" : "patches");
+    assert_string_equal(fal_conv_form(device, &large, FAL_CONV_WEIGHT),
+                        is_cpu ? "winograd" : "patches");
     fal_device_destroy(device);
 }
 
@@ -312,6 +358,7 @@ int main(void)
         cmocka_unit_test(small_maps),
         cmocka_unit_test(sizes_around_blocks),
         cmocka_unit_test(errors_are_no_larger_than_the_direct_forms),
+        cmocka_unit_test(larger_tiles_err_little),
         cmocka_unit_test(units_do_not_show),
         cmocka_unit_test(shapes_choose),
     };

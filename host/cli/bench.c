@@ -146,7 +146,8 @@ static int takes(const struct bench *bench, cli_id id)
     for (size_t i = 0; bench->takes[i] != CLI_OPTIONS; i++)
         if (bench->takes[i] == id)
             return 1;
-    return id == CLI_DEVICE || id == CLI_GEMM || id == CLI_JSON || id == CLI_QUIET;
+    return id == CLI_DEVICE || id == CLI_GEMM || id == CLI_CONV || id == CLI_JSON ||
+           id == CLI_QUIET;
 }
 
 static fal_status check(const struct bench *bench, const cli_options *options)

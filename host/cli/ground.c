@@ -114,6 +114,7 @@ fal_status cli_device_open(fal_device **device, const cli_options *options)
     fal_status status = fal_vendor_gemm(&unknown, given.gemm);
     if (status)
         return cli_fail_in_file(status, options, CLI_GEMM);
+    given.conv = cli_text(options, CLI_CONV);
     given.name = cli_text(options, CLI_DEVICE);
     given.profile = cli_flag(options, CLI_PROFILE);
     if (!cli_flag(options, CLI_QUIET))

@@ -126,6 +126,7 @@ typedef enum cli_id {
     CLI_DRY_RUN,
     CLI_DEVICE,
     CLI_GEMM,
+    CLI_CONV,
     CLI_JOBS,
     CLI_CHECK,
     CLI_M,

@@ -298,6 +298,13 @@ const cli_option cli_table[CLI_OPTIONS] = {
          device, RECORDED,
          "who makes matrix products: our kernels, CLBlast those it can, or "
          "what was measured to be faster on the device"},
+    [CLI_CONV] =
+        {"conv", "auto|direct|winograd4", "auto", CLI_CHOICE, NULL,
+         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE | CLI_BENCH |
+             CLI_DEVICES | CLI_REPRODUCE,
+         device, RECORDED,
+         "3 x 3 convolutions of stride 1: by Winograd's F(2x2, 3x3) where that is "
+         "faster and as exact, never, or by the less exact F(4x4, 3x3)"},
     [CLI_JOBS] = {"jobs", "N", NULL, CLI_COUNT, &processes, CLI_REPRODUCE, device,
                   0,
                   "parts at a time, at most 64, each in a process of its own (the "

@@ -55,6 +55,7 @@ static void fill_info(const fal_facts *facts, fal_device_info *info)
         .local_memory = facts->local_memory,
         .double_precision = facts->double_precision,
         .gemm = facts->gemm == FAL_GEMM_CLBLAST ? "clblast" : "own",
+        .conv = fal_vendor_conv_name(facts),
     };
     memcpy(info, &full, info->size < sizeof full ? info->size : sizeof full);
 }
@@ -116,6 +117,8 @@ fal_status fal_device_open(fal_device **opened, const fal_device_options *given)
         status = fal_facts_choose(list, count, options.name, &chosen);
     if (!status)
         status = fal_vendor_gemm(&list[chosen], options.gemm);
+    if (!status)
+        status = fal_vendor_conv(&list[chosen], options.conv);
     if (!status)
         status = fal_vendor_ready(&list[chosen]);
     fal_device *device = status ? NULL : fal_allocate(1, sizeof *device);

@@ -19,10 +19,10 @@ typedef enum fal_gemm { FAL_GEMM_OWN = 0, FAL_GEMM_CLBLAST = 1 } fal_gemm;
  * by filtering, forward and data by F(4x4, 3x3); the last is for tests: by F(2x2, 3x3)
  * wherever that can be. */
 typedef enum fal_conv_wish {
-    FAL_CONV_AUTO = 0,
-    FAL_CONV_DIRECT = 1,
-    FAL_CONV_WINOGRAD4 = 2,
-    FAL_CONV_WINOGRAD2 = 3
+    FAL_WISH_AUTO = 0,
+    FAL_WISH_DIRECT = 1,
+    FAL_WISH_WINOGRAD4 = 2,
+    FAL_WISH_WINOGRAD2 = 3
 } fal_conv_wish;
 
 /* Facts of a device as OpenCL tells them, and what falign makes of them. */

@@ -119,17 +119,24 @@ void fal_launch_work(fal_launches *list, const char *work, double flops,
     snprintf(share->work, sizeof share->work, "%s", work);
 }
 
-void fal_launch_table(fal_launches *list, size_t bytes, const void *values)
+cl_mem fal_launch_room(fal_launches *list, size_t bytes)
 {
-    cl_mem table = NULL;
+    cl_mem room = NULL;
     if (!list->status)
         list->status = fal_buffer_create(list->device, bytes, "tables of launches",
-                                         &table);
+                                         &room);
     if (list->status)
-        return;
-    list->items[list->count].table = table;
-    list->status = fal_write(list->device, table, 0, bytes, values);
-    fal_launch_buffer(list, table);
+        return NULL;
+    list->items[list->count].table = room;
+    fal_launch_buffer(list, room);
+    return room;
+}
+
+void fal_launch_table(fal_launches *list, size_t bytes, const void *values)
+{
+    cl_mem table = fal_launch_room(list, bytes);
+    if (table && !list->status)
+        list->status = fal_write(list->device, table, 0, bytes, values);
 }
 
 void fal_launch_step(fal_launches *list, size_t bytes)

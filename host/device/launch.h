@@ -31,7 +31,7 @@ typedef struct fal_launch {
     fal_share *shares;
     size_t share_count;
     size_t global[3], local[3];
-    cl_mem table;  /* its own constants; or none */
+    cl_mem table;  /* its own constants or room; or none */
     unsigned step; /* index of the argument of fal_launch_step; 0: none */
 } fal_launch;
 
@@ -68,6 +68,9 @@ void fal_launch_local(fal_launches *list, size_t bytes);
 /* Notes what the launch does for list->layer; it may do several things. */
 void fal_launch_work(fal_launches *list, const char *work, double flops,
                      double bytes);
+
+/* Room that the launch keeps, for itself and those behind it; NULL after a failure. */
+cl_mem fal_launch_room(fal_launches *list, size_t bytes);
 
 /* Constants that the launch keeps in a buffer of its own. */
 void fal_launch_table(fal_launches *list, size_t bytes, const void *values);

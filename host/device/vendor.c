@@ -78,6 +78,26 @@ fal_status fal_vendor_gemm(fal_facts *facts, const char *asked)
     return FAL_OK;
 }
 
+static const char *const WISHES[] = {[FAL_WISH_AUTO] = "auto",
+                                     [FAL_WISH_DIRECT] = "direct",
+                                     [FAL_WISH_WINOGRAD4] = "winograd4"};
+
+fal_status fal_vendor_conv(fal_facts *facts, const char *asked)
+{
+    size_t wish = FAL_WISH_AUTO;
+    while (asked && wish <= FAL_WISH_WINOGRAD4 && strcmp(asked, WISHES[wish]) != 0)
+        wish++;
+    if (wish > FAL_WISH_WINOGRAD4)
+        return fal_fail_unknown("conv", asked, WISHES, FAL_WISH_WINOGRAD4 + 1);
+    facts->conv = (fal_conv_wish)wish;
+    return FAL_OK;
+}
+
+const char *fal_vendor_conv_name(const fal_facts *facts)
+{
+    return facts->conv > FAL_WISH_WINOGRAD4 ? "auto" : WISHES[facts->conv];
+}
+
 fal_status fal_vendor_missing(void)
 {
     const char *vendors = fal_environment("OCL_ICD_VENDORS");

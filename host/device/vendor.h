@@ -14,6 +14,11 @@ fal_status fal_vendor_family(fal_facts *facts, const char *kernels, int vector);
  * Errors: ARGUMENT (another name; CLBlast in a build without it). */
 fal_status fal_vendor_gemm(fal_facts *facts, const char *asked);
 
+/* Sets facts->conv: asked "auto" (also NULL), "direct" or "winograd4".
+ * Errors: ARGUMENT (another name). */
+fal_status fal_vendor_conv(fal_facts *facts, const char *asked);
+const char *fal_vendor_conv_name(const fal_facts *facts);
+
 /* No platform at all: DEVICE, with what may be the reason. */
 fal_status fal_vendor_missing(void);
 

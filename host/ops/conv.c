@@ -76,7 +76,9 @@ uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
 {
     switch (fal_conv_choose(device, conv, pass)) {
     case FAL_CONV_WINOGRAD:
-        return fal_winograd_room(device, conv, pass);
+        return fal_winograd_room(device, conv, pass, 2);
+    case FAL_CONV_WINOGRAD4:
+        return fal_winograd_room(device, conv, pass, 4);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -91,7 +93,9 @@ fal_status fal_conv_forward_add(fal_launches *list, const fal_conv *conv,
         return status;
     switch (fal_conv_choose(list->device, conv, FAL_CONV_FORWARD)) {
     case FAL_CONV_WINOGRAD:
-        return fal_winograd_forward_add(list, conv, pass);
+        return fal_winograd_forward_add(list, conv, pass, 2);
+    case FAL_CONV_WINOGRAD4:
+        return fal_winograd_forward_add(list, conv, pass, 4);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -110,7 +114,9 @@ fal_status fal_conv_data_add(fal_launches *list, const fal_conv *conv,
                       "before");
     switch (fal_conv_choose(list->device, conv, FAL_CONV_DATA)) {
     case FAL_CONV_WINOGRAD:
-        return fal_winograd_data_add(list, conv, pass);
+        return fal_winograd_data_add(list, conv, pass, 2);
+    case FAL_CONV_WINOGRAD4:
+        return fal_winograd_data_add(list, conv, pass, 4);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -126,6 +132,7 @@ fal_status fal_conv_weight_add(fal_launches *list, const fal_conv *conv,
     switch (fal_conv_choose(list->device, conv, FAL_CONV_WEIGHT)) {
     case FAL_CONV_WINOGRAD:
         return fal_winograd_weight_add(list, conv, pass);
+    case FAL_CONV_WINOGRAD4:
     case FAL_CONV_PATCHES:
         break;
     }

@@ -20,16 +20,19 @@ fal_conv_kind fal_conv_choose(const fal_device *device, const fal_conv *conv,
                               fal_conv_pass pass)
 {
     fal_conv_wish wish = device->facts.conv;
-    (void)pass;
-    if (wish == FAL_CONV_DIRECT || !fal_winograd_suits(device, conv))
+    if (wish == FAL_WISH_DIRECT || !fal_winograd_suits(device, conv))
         return FAL_CONV_PATCHES;
-    return wish != FAL_CONV_AUTO || wants_winograd(conv) ? FAL_CONV_WINOGRAD
-                                                         : FAL_CONV_PATCHES;
+    if (wish != FAL_WISH_WINOGRAD2 && !wants_winograd(conv))
+        return FAL_CONV_PATCHES;
+    return wish == FAL_WISH_WINOGRAD4 && pass != FAL_CONV_WEIGHT
+               ? FAL_CONV_WINOGRAD4
+               : FAL_CONV_WINOGRAD;
 }
 
 const char *fal_conv_kind_name(fal_conv_kind kind)
 {
-    static const char *const names[] = {
-        [FAL_CONV_PATCHES] = "patches", [FAL_CONV_WINOGRAD] = "winograd"};
+    static const char *const names[] = {[FAL_CONV_PATCHES] = "patches",
+                                        [FAL_CONV_WINOGRAD] = "winograd",
+                                        [FAL_CONV_WINOGRAD4] = "winograd4"};
     return names[kind];
 }

@@ -50,3 +50,14 @@ fal_status fal_end_elements(fal_launches *list, size_t n)
     return fal_launch_end(list, (const size_t[3]){groups * FAL_GROUP, 1, 1},
                           (const size_t[3]){FAL_GROUP, 1, 1});
 }
+
+fal_status fal_end_lines(fal_launches *list, size_t lines, size_t floats,
+                         size_t elements)
+{
+    if (!fal_is_cpu_like(list))
+        return fal_end_elements(list, elements);
+    size_t span = fal_span(list->device, lines, floats, 1);
+    fal_launch_ulong(list, lines);
+    fal_launch_ulong(list, span);
+    return fal_end_spans(list, lines, span);
+}

@@ -19,6 +19,12 @@ fal_status fal_end_spans(fal_launches *list, size_t items, size_t span);
 /* Ends the launch of a kernel that needs one group. */
 fal_status fal_end_group(fal_launches *list);
 
+/* Adds the arguments (ulong n, ulong span) and ends the launch of a kernel that goes
+ * through `lines`, `floats` floats of work each, on CPU-like devices, and through
+ * `elements` on others. */
+fal_status fal_end_lines(fal_launches *list, size_t lines, size_t floats,
+                         size_t elements);
+
 /* Adds the arguments (ulong n, ulong span) and ends the launch of an elementwise
  * kernel, in either family. */
 fal_status fal_end_elements(fal_launches *list, size_t n);

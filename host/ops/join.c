@@ -40,17 +40,6 @@ static kernel_shortcut describe(const fal_shortcut *s)
                              (cl_uint)((s->out_channels - s->channels) / 2)};
 }
 
-/* A line is a group's least on CPU-like devices; `floats` are in it. */
-static fal_status end(fal_launches *list, size_t lines, size_t floats)
-{
-    if (!fal_is_cpu_like(list))
-        return fal_end_elements(list, lines * floats);
-    size_t span = fal_span(list->device, lines, floats, 1);
-    fal_launch_ulong(list, lines);
-    fal_launch_ulong(list, span);
-    return fal_end_spans(list, lines, span);
-}
-
 static void add_activation(fal_launches *list, fal_activation activation)
 {
     fal_launch_int(list, (int32_t)activation.phi);
@@ -87,7 +76,7 @@ fal_status fal_join_add(fal_launches *list, const fal_shortcut *shortcut,
     fal_launch_view(list, a);
     fal_launch_view(list, x);
     fal_launch_view(list, h);
-    return end(list, lines, floats);
+    return fal_end_lines(list, lines, floats, lines * floats);
 }
 
 fal_status fal_join_backward_add(fal_launches *list, const fal_shortcut *shortcut,
@@ -105,7 +94,7 @@ fal_status fal_join_backward_add(fal_launches *list, const fal_shortcut *shortcu
     fal_launch_int(list, accumulate != 0);
     fal_launch_view(list, signal);
     fal_launch_view(list, into);
-    return end(list, lines, floats);
+    return fal_end_lines(list, lines, floats, lines * floats);
 }
 
 fal_status fal_sum_add(fal_launches *list, fal_view from, fal_view into,
@@ -138,5 +127,5 @@ fal_status fal_spread_add(fal_launches *list, fal_view from, size_t rows,
     fal_launch_view(list, from);
     fal_launch_view(list, h);
     fal_launch_view(list, into);
-    return end(list, rows, floats);
+    return fal_end_lines(list, rows, floats, rows * floats);
 }

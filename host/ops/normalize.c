@@ -16,7 +16,15 @@ enum {
 enum { SHARES = 4, MANY_ROWS = 8192, MANY_SHARES = 32, MANY_GROUP = 256 };
 enum { MOST_TURNS = 32000, LOOPS = 3 };
 
+/* cl/normalize_maps.cl: rows of constants; what a piece of a map has, in floats and in
+ * lines, and the most pieces that all loops of an item may go through */
+enum { CONSTANTS = 4, PIECE = 32768, FEWEST_LINES = 16, MOST_LINES = 8192 };
+enum { MOST_PIECES = MOST_TURNS / 2 };
+
 static const float MOMENTUM = .1f;
+
+static const char TOO_MANY[] = "more than this device's kernels add up; use a "
+                               "smaller batch or layer";
 
 static fal_status refuse(const fal_norm *n, const char *why)
 {
@@ -36,8 +44,7 @@ static fal_status check(const fal_launches *list, const fal_norm *n, size_t colu
     if (!fal_is_cpu_like(list) &&
         (column > (size_t)MOST_TURNS / LOOPS * MANY_SHARES ||
          row > (size_t)MOST_TURNS / LOOPS * FAL_GROUP))
-        return refuse(n, "more than this device's kernels add up; use a smaller "
-                         "batch or layer");
+        return refuse(n, TOO_MANY);
     return FAL_OK;
 }
 
@@ -104,21 +111,180 @@ static void add_learner(fal_launches *list, const fal_norm *n)
         list->status = status;
 }
 
-/* ---- batch norm ---------------------------------------------------------- */
+/* ---- batch norm of maps -------------------------------------------------- */
 
-static fal_status begin_batch(fal_launches *list, const char *kernel,
-                              const fal_norm *n, fal_view second, fal_view third)
+/* Lines of a piece, by the shape alone, so that sums keep their order. */
+static size_t piece_of(const fal_norm *n)
 {
-    size_t lines = n->rows * n->positions;
-    fal_status status = check(list, n, lines, 0);
-    if (!status && !n->fixed && lines < 2)
-        status = refuse(n, "batch norm needs two values a channel at least; use a "
-                           "larger batch");
-    if (status)
-        return status;
+    size_t lines = PIECE / n->channels;
+    lines = lines < FEWEST_LINES ? FEWEST_LINES : lines;
+    return lines > MOST_LINES ? MOST_LINES : lines;
+}
+
+static size_t lines_of(const fal_norm *n)
+{
+    return n->rows * n->positions;
+}
+
+/* Where a map has many pieces; others go by columns, in one launch. */
+static int goes_by_pieces(const fal_norm *n)
+{
+    return n->positions > 1 && lines_of(n) > piece_of(n);
+}
+
+static size_t pieces_of(const fal_norm *n)
+{
+    return (lines_of(n) - 1) / piece_of(n) + 1;
+}
+
+static size_t room_of(const fal_norm *n)
+{
+    return (CONSTANTS + 2 * pieces_of(n)) * n->channels * sizeof(float);
+}
+
+/* The last argument and the grid of a kernel that goes through pieces. */
+static fal_status end_pieces(fal_launches *list, const fal_norm *n)
+{
+    size_t pieces = pieces_of(n), wide = 1;
+    if (fal_is_cpu_like(list)) {
+        size_t span = fal_span(list->device, pieces, piece_of(n) * n->channels, 1);
+        fal_launch_uint(list, (uint32_t)span);
+        return fal_end_spans(list, pieces, span);
+    }
+    while (wide < n->channels && wide < FAL_GROUP)
+        wide *= 2;
+    fal_launch_uint(list, (uint32_t)wide);
+    size_t across = (n->channels - 1) / wide + 1;
+    return fal_launch_end(list, (const size_t[3]){pieces * FAL_GROUP, across, 1},
+                          (const size_t[3]){FAL_GROUP, 1, 1});
+}
+
+/* The same of a kernel that goes through all pieces of a channel. */
+static fal_status end_channels(fal_launches *list, const fal_norm *n)
+{
+    size_t span = fal_span(list->device, n->channels, 2 * pieces_of(n), 16);
+    fal_launch_uint(list, (uint32_t)span);
+    if (fal_is_cpu_like(list))
+        return fal_end_spans(list, n->channels, span);
+    size_t groups = (n->channels - 1) / FAL_GROUP + 1;
+    return fal_launch_end(list, (const size_t[3]){groups * FAL_GROUP, 1, 1},
+                          (const size_t[3]){FAL_GROUP, 1, 1});
+}
+
+static fal_status end_map(fal_launches *list, const fal_norm *n)
+{
+    size_t lines = lines_of(n);
+    return fal_end_lines(list, lines, n->channels, lines * n->channels);
+}
+
+static void begin_map(fal_launches *list, const char *kernel, const fal_norm *n)
+{
     fal_launch_begin(list, kernel);
     fal_launch_uint(list, parts_of(n));
-    fal_launch_uint(list, (uint32_t)lines);
+    fal_launch_uint(list, (uint32_t)lines_of(n));
+    fal_launch_uint(list, (uint32_t)n->channels);
+    fal_launch_uint(list, (uint32_t)piece_of(n));
+}
+
+/* Adds the room that the launches of a pass share, which the first of them keeps. */
+static void add_room(fal_launches *list, const fal_norm *n, cl_mem *room)
+{
+    if (*room)
+        fal_launch_buffer(list, *room);
+    else
+        *room = fal_launch_room(list, room_of(n));
+}
+
+static fal_status map_statistics(fal_launches *list, const fal_norm *n,
+                                 cl_mem *room)
+{
+    fal_status status = FAL_OK;
+    if (!n->fixed) {
+        begin_map(list, "map_statistics", n);
+        fal_launch_view(list, n->input);
+        add_room(list, n, room);
+        status = end_pieces(list, n);
+    }
+    if (status)
+        return status;
+    begin_map(list, "map_statistics_end", n);
+    fal_launch_view(list, n->weights);
+    fal_launch_view(list, n->mean);
+    fal_launch_view(list, n->variance);
+    add_room(list, n, room);
+    return end_channels(list, n);
+}
+
+static fal_status map_norm(fal_launches *list, const fal_norm *n)
+{
+    cl_mem room = NULL;
+    fal_status status = map_statistics(list, n, &room);
+    if (status)
+        return status;
+    begin_map(list, "map_norm", n);
+    fal_launch_view(list, n->input);
+    fal_launch_view(list, n->output);
+    fal_launch_view(list, n->beside);
+    add_room(list, n, &room);
+    add_activation(list, n->activation);
+    return end_map(list, n);
+}
+
+static fal_status map_sums(fal_launches *list, const fal_norm *n, cl_mem *room)
+{
+    begin_map(list, "map_sums", n);
+    fal_launch_view(list, n->input);
+    fal_launch_view(list, n->signal);
+    fal_launch_view(list, n->mean);
+    add_room(list, n, room);
+    fal_status status = end_pieces(list, n);
+    if (status)
+        return status;
+    begin_map(list, "map_sums_end", n);
+    fal_launch_view(list, n->weights);
+    fal_launch_view(list, n->mean);
+    fal_launch_view(list, n->variance);
+    add_room(list, n, room);
+    add_learner(list, n);
+    return end_channels(list, n);
+}
+
+static fal_status map_norm_backward(fal_launches *list, const fal_norm *n)
+{
+    cl_mem room = NULL;
+    fal_status status = map_sums(list, n, &room);
+    if (status)
+        return status;
+    begin_map(list, "map_norm_backward", n);
+    fal_launch_view(list, n->input);
+    fal_launch_view(list, n->signal);
+    fal_launch_view(list, into(n));
+    add_room(list, n, &room);
+    return end_map(list, n);
+}
+
+/* ---- batch norm ---------------------------------------------------------- */
+
+static fal_status check_batch(const fal_launches *list, const fal_norm *n)
+{
+    size_t lines = lines_of(n);
+    if (!n->fixed && n->rows > 0 && n->positions > 0 && lines < 2)
+        return refuse(n, "batch norm needs two values a channel at least; use a "
+                         "larger batch");
+    int by_pieces = n->channels > 0 && goes_by_pieces(n);
+    fal_status status = check(list, n, by_pieces ? 0 : lines, 0);
+    if (!status && by_pieces && !fal_is_cpu_like(list) &&
+        pieces_of(n) > MOST_PIECES)
+        return refuse(n, TOO_MANY);
+    return status;
+}
+
+static void begin_batch(fal_launches *list, const char *kernel, const fal_norm *n,
+                        fal_view second, fal_view third)
+{
+    fal_launch_begin(list, kernel);
+    fal_launch_uint(list, parts_of(n));
+    fal_launch_uint(list, (uint32_t)lines_of(n));
     fal_launch_uint(list, (uint32_t)n->channels);
     fal_launch_view(list, n->input);
     fal_launch_view(list, second);
@@ -126,27 +292,30 @@ static fal_status begin_batch(fal_launches *list, const char *kernel,
     fal_launch_view(list, n->weights);
     fal_launch_view(list, n->mean);
     fal_launch_view(list, n->variance);
-    return FAL_OK;
 }
 
 fal_status fal_batch_norm_add(fal_launches *list, const fal_norm *norm)
 {
-    fal_status status = begin_batch(list, "batch_norm", norm, norm->output,
-                                    norm->beside);
+    fal_status status = check_batch(list, norm);
     if (status)
         return status;
+    if (goes_by_pieces(norm))
+        return map_norm(list, norm);
+    begin_batch(list, "batch_norm", norm, norm->output, norm->beside);
     add_activation(list, norm->activation);
-    return end_columns(list, norm->channels, norm->rows * norm->positions);
+    return end_columns(list, norm->channels, lines_of(norm));
 }
 
 fal_status fal_batch_norm_backward_add(fal_launches *list, const fal_norm *norm)
 {
-    fal_status status = begin_batch(list, "batch_norm_backward", norm, norm->signal,
-                                    into(norm));
+    fal_status status = check_batch(list, norm);
     if (status)
         return status;
+    if (goes_by_pieces(norm))
+        return map_norm_backward(list, norm);
+    begin_batch(list, "batch_norm_backward", norm, norm->signal, into(norm));
     add_learner(list, norm);
-    return end_columns(list, norm->channels, norm->rows * norm->positions);
+    return end_columns(list, norm->channels, lines_of(norm));
 }
 
 /* ---- layer norm ---------------------------------------------------------- */

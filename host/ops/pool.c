@@ -68,19 +68,6 @@ static void add_windows(fal_launches *list, const fal_pool *p)
     fal_launch_bytes(list, sizeof windows, &windows);
 }
 
-/* Lines of a map for CPU-like devices, `floats` of work each; or elements. */
-static fal_status end(fal_launches *list, const fal_pool *p, size_t lines,
-                      size_t floats, size_t elements)
-{
-    if (!fal_is_cpu_like(list))
-        return fal_end_elements(list, p->images * elements);
-    lines *= p->images;
-    size_t span = fal_span(list->device, lines, floats, 1);
-    fal_launch_ulong(list, lines);
-    fal_launch_ulong(list, span);
-    return fal_end_spans(list, lines, span);
-}
-
 fal_status fal_pool_add(fal_launches *list, const fal_pool *pool)
 {
     const fal_pool *p = pool;
@@ -95,8 +82,8 @@ fal_status fal_pool_add(fal_launches *list, const fal_pool *pool)
     add_windows(list, p);
     fal_launch_view(list, p->input);
     fal_launch_view(list, p->output);
-    return end(list, p, p->out_height, p->out_width * p->channels * window,
-               elements);
+    return fal_end_lines(list, p->images * p->out_height,
+                         p->out_width * p->channels * window, p->images * elements);
 }
 
 fal_status fal_pool_backward_add(fal_launches *list, const fal_pool *pool)
@@ -113,5 +100,6 @@ fal_status fal_pool_backward_add(fal_launches *list, const fal_pool *pool)
     fal_launch_view(list, p->input);
     fal_launch_view(list, p->signal);
     fal_launch_view(list, p->into);
-    return end(list, p, lines, elements / lines, elements);
+    return fal_end_lines(list, p->images * lines, elements / lines,
+                         p->images * elements);
 }

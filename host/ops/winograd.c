@@ -4,10 +4,9 @@
 #include "ops/epilogue.h"
 #include "ops/grid.h"
 
-/* cl/winograd.cl: twice MR, and M and A of F(2x2, 3x3); the others are sizes measured
- * best: of tiles, so that the transformed weights are read from memory seldom enough
+/* cl/winograd.cl: twice MR; the others are sizes measured best: of tiles, so that the transformed weights are read from memory seldom enough
  * and a point of a block stays in the L2 cache, of columns likewise. */
-enum { ROWS = 12, M = 2, A = M + 2, BLOCK = 96, WIDE = 512 };
+enum { ROWS = 12, BLOCK = 96, WIDE = 512 };
 
 /* Parts of the weight gradient's sums, and the fewest tiles of one */
 enum { MOST_PARTS = 4, TILES_A_PART = 1024 };
@@ -25,7 +24,7 @@ typedef struct kernel_size {
 
 typedef struct kernel_maps {
     kernel_size in, out;
-    cl_uint pad, padded;
+    cl_uint points, pad, padded;
     cl_uint down, across, tiles;
     cl_uint run, rows, columns;
     cl_uint block, wide;
@@ -102,10 +101,13 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     return divided(tiles, run) * divided(maps->padded, columns);
 }
 
-static kernel_maps describe(const fal_device *device, const fal_conv *c)
+static kernel_maps describe(const fal_device *device, const fal_conv *c,
+                            size_t side)
 {
-    size_t down = divided(c->out_height, M), across = divided(c->out_width, M);
+    size_t down = divided(c->out_height, side),
+           across = divided(c->out_width, side);
     return (kernel_maps){
+        .points = (cl_uint)((side + 2) * (side + 2)),
         .in = {(cl_uint)c->height, (cl_uint)c->width, (cl_uint)c->channels},
         .out = {(cl_uint)c->out_height, (cl_uint)c->out_width,
                 (cl_uint)c->out_channels},
@@ -120,27 +122,29 @@ static kernel_maps describe(const fal_device *device, const fal_conv *c)
 /* Floats of the transformed weights, and of a group's zeros, windows and sums */
 static uint64_t weights_room(const kernel_maps *maps)
 {
-    return (uint64_t)A * A * maps->in.channels * maps->padded;
+    return (uint64_t)maps->points * maps->in.channels * maps->padded;
 }
 
 static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
 {
     size_t channels = rounded(maps->in.channels, (size_t)device->facts.vector);
     size_t columns = rounded(maps->wide, panel(device));
-    return channels + (uint64_t)A * A * (maps->block + 1) * (channels + columns);
+    return channels +
+           (uint64_t)maps->points * (maps->block + 1) * (channels + columns);
 }
 
-/* The weight gradient: the parts that its sums are cut into, by shape alone, so that
- * adding them up costs little; and how they, and what each group makes of a part, are
- * shared. Returns the number of shares. */
+/* Parts that the weight gradient's sums are cut into: by shape alone, so that adding
+ * them up costs little */
 static size_t split(const kernel_maps *maps)
 {
     size_t parts = 1;
     while (parts < MOST_PARTS && maps->tiles >= 2 * parts * TILES_A_PART)
         parts *= 2;
-    return divided(maps->tiles, rounded(divided(maps->tiles, parts), ROWS));
+    return parts;
 }
 
+/* How the compute units share those parts, and where they are few their channels, then
+ * their columns. Returns the number of shares. */
 static size_t share_gradient(const fal_device *device, kernel_maps *maps)
 {
     size_t units = device->facts.units, parts = split(maps);
@@ -163,7 +167,8 @@ static size_t share_gradient(const fal_device *device, kernel_maps *maps)
 /* Of one part's sums: channels, rounded, at each point, and the bias's row */
 static uint64_t sums_room(const kernel_maps *maps)
 {
-    return ((uint64_t)A * A * rounded(maps->in.channels, ROWS) + 1) * maps->padded;
+    return ((uint64_t)maps->points * rounded(maps->in.channels, ROWS) + 1) *
+           maps->padded;
 }
 
 static uint64_t gradient_group_room(const fal_device *device,
@@ -174,7 +179,7 @@ static uint64_t gradient_group_room(const fal_device *device,
                                                           : maps->out.channels;
     size_t rows = rounded(maps->rows, vector) + ROWS;
     return rounded(zeros + 1, vector) +
-           (uint64_t)A * A * maps->block * (rows + maps->wide);
+           (uint64_t)maps->points * maps->block * (rows + maps->wide);
 }
 
 static size_t groups_of(const fal_device *device, size_t shares)
@@ -190,10 +195,10 @@ static uint64_t gradient_room(const fal_device *device, kernel_maps *maps)
 }
 
 uint64_t fal_winograd_room(const fal_device *device, const fal_conv *conv,
-                           fal_conv_pass pass)
+                           fal_conv_pass pass, size_t side)
 {
     fal_conv as = pass == FAL_CONV_DATA ? turned(conv) : *conv;
-    kernel_maps maps = describe(device, &as);
+    kernel_maps maps = describe(device, &as, pass == FAL_CONV_WEIGHT ? 2 : side);
     if (pass == FAL_CONV_WEIGHT)
         return gradient_room(device, &maps);
     size_t groups = share(device, &maps);
@@ -205,6 +210,7 @@ uint64_t fal_winograd_room(const fal_device *device, const fal_conv *conv,
 /* What is convolved with what, and what becomes of it */
 struct pass {
     fal_conv conv;
+    size_t side;
     int is_turned;
     fal_values values;
     fal_view map, weight, output, bias, other, room;
@@ -221,13 +227,15 @@ static fal_status add_weights(fal_launches *list, const struct pass *p,
     size_t vector = (size_t)list->device->facts.vector;
     size_t blocks = divided(maps->in.channels, vector) *
                     divided(maps->out.channels, vector);
-    size_t span = fal_span(list->device, blocks, (9 + A * A) * vector * vector, 1);
+    size_t span = fal_span(list->device, blocks,
+                           (9 + maps->points) * vector * vector, 1);
     const kernel_weights from = {maps->in.channels,     maps->out.channels,
                                  maps->padded,          p->is_turned,
                                  kinds[p->values.kind], p->values.scale};
     double count = (double)maps->in.channels * (double)maps->out.channels;
-    fal_launch_begin(list, "winograd_weights");
-    fal_launch_work(list, p->work ? p->work : "", 0, 4. * (9 + A * A) * count);
+    fal_launch_begin(list, p->side == 2 ? "winograd_weights" : "winograd4_weights");
+    fal_launch_work(list, p->work ? p->work : "", 0,
+                    4. * (9 + maps->points) * count);
     fal_launch_bytes(list, sizeof from, &from);
     fal_launch_view(list, p->weight);
     fal_launch_view(list, p->values.magnitude);
@@ -238,20 +246,21 @@ static fal_status add_weights(fal_launches *list, const struct pass *p,
 }
 
 /* The arithmetic that is noted is the convolution's, however it is made. */
-static void note_work(fal_launches *list, const fal_conv *c, const char *work)
+static void note_work(fal_launches *list, const fal_conv *c, const char *work,
+                      const kernel_maps *maps)
 {
     double pixels = (double)c->images * (double)c->height * (double)c->width;
     double outs = (double)c->images * (double)c->out_height * (double)c->out_width;
     double in = (double)c->channels, out = (double)c->out_channels;
     fal_launch_work(list, work ? work : "", 18 * outs * in * out,
-                    4 * (pixels * in + outs * out + A * A * in * out));
+                    4 * (pixels * in + outs * out + maps->points * in * out));
 }
 
 static fal_status add_maps(fal_launches *list, const struct pass *p,
                            const kernel_maps *maps, size_t groups)
 {
-    fal_launch_begin(list, "winograd");
-    note_work(list, &p->conv, p->work);
+    fal_launch_begin(list, p->side == 2 ? "winograd" : "winograd4");
+    note_work(list, &p->conv, p->work, maps);
     fal_launch_bytes(list, sizeof *maps, maps);
     fal_launch_bytes(list, sizeof p->epilogue, &p->epilogue);
     fal_launch_view(list, p->map);
@@ -266,7 +275,7 @@ static fal_status add_maps(fal_launches *list, const struct pass *p,
 
 static fal_status add(fal_launches *list, const struct pass *p)
 {
-    kernel_maps maps = describe(list->device, &p->conv);
+    kernel_maps maps = describe(list->device, &p->conv, p->side);
     size_t groups = share(list->device, &maps);
     const char *layer = list->layer;
     if (p->layer)
@@ -279,10 +288,11 @@ static fal_status add(fal_launches *list, const struct pass *p)
 }
 
 fal_status fal_winograd_forward_add(fal_launches *list, const fal_conv *conv,
-                                    const fal_conv_forward *pass)
+                                    const fal_conv_forward *pass, size_t side)
 {
     const struct pass p = {
         .conv = *conv,
+        .side = side,
         .map = pass->input,
         .weight = pass->weight,
         .output = pass->output,
@@ -302,10 +312,11 @@ fal_status fal_winograd_forward_add(fal_launches *list, const fal_conv *conv,
 }
 
 fal_status fal_winograd_data_add(fal_launches *list, const fal_conv *conv,
-                                 const fal_conv_data *pass)
+                                 const fal_conv_data *pass, size_t side)
 {
     const struct pass p = {
         .conv = turned(conv),
+        .side = side,
         .is_turned = 1,
         .values = pass->values,
         .map = pass->delta,
@@ -331,7 +342,7 @@ static fal_status add_sums(fal_launches *list, const fal_conv *conv,
 {
     size_t groups = groups_of(list->device, shares);
     fal_launch_begin(list, "winograd_gradient");
-    note_work(list, conv, pass->work);
+    note_work(list, conv, pass->work, maps);
     fal_launch_bytes(list, sizeof *maps, maps);
     fal_launch_uint(list, (uint32_t)shares);
     fal_launch_view(list, pass->input);
@@ -358,10 +369,10 @@ static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
                              (size_t)list->device->facts.vector);
     size_t rows = maps->in.channels + (pass->has_bias != 0), parts = split(maps);
     size_t span = fal_span(list->device, rows * vectors,
-                           A * A * (size_t)list->device->facts.vector, 1);
+                           maps->points * (size_t)list->device->facts.vector, 1);
     fal_launch_begin(list, "winograd_gradient_end");
     fal_launch_work(list, pass->work ? pass->work : "", 0,
-                    4. * (9 + A * A * (double)parts) * (double)rows *
+                    4. * (9 + maps->points * (double)parts) * (double)rows *
                         (double)maps->out.channels);
     fal_launch_bytes(list, sizeof *maps, maps);
     fal_launch_uint(list, (uint32_t)parts);
@@ -381,7 +392,7 @@ static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
 fal_status fal_winograd_weight_add(fal_launches *list, const fal_conv *conv,
                                    const fal_conv_weight *pass)
 {
-    kernel_maps maps = describe(list->device, conv);
+    kernel_maps maps = describe(list->device, conv, 2);
     size_t shares = share_gradient(list->device, &maps);
     const char *layer = list->layer;
     if (pass->layer)

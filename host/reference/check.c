@@ -98,8 +98,8 @@ static fal_status update(fal_device *device, double *worst)
 static fal_status check_norms(fal_device *device, int by_sample, double *worst)
 {
     /* Rows, positions, channels */
-    static const size_t shapes[][3] = {
-        {2, 1, 1}, {3, 1, 17}, {128, 1, 131}, {5, 9, 67}, {1009, 1, 5}};
+    static const size_t shapes[][3] = {{2, 1, 1},  {3, 1, 17},   {128, 1, 131},
+                                       {5, 9, 67}, {1009, 1, 5}, {7, 150, 35}};
     fal_status status = FAL_OK;
     *worst = 0;
     for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
@@ -421,10 +421,10 @@ static fal_status winograd(fal_device *device, double *worst)
                                       {30, 5, 3, 8, 2, 48}};
     const fal_conv_wish wish = device->facts.conv;
     fal_status status = FAL_OK;
-    device->facts.conv = FAL_CONV_WINOGRAD2;
     *worst = 0;
-    for (size_t i = 0; i < 3 * COUNT(sizes) && !status; i++) {
-        const size_t *s = sizes[i / 3];
+    for (size_t i = 0; i < 4 * COUNT(sizes) && !status; i++) {
+        const size_t *s = sizes[i / 4];
+        device->facts.conv = i % 4 == 3 ? FAL_WISH_WINOGRAD4 : FAL_WISH_WINOGRAD2;
         fal_check_conv_shape shape = conv_shape(i);
         shape.conv = (fal_conv){s[0],
                                 s[1],

@@ -65,7 +65,7 @@ static void share_bounds(const fal_checker *c, const fal_conv *conv,
                          size_t count)
 {
     fal_reference_total most = {0, 0, 0};
-    if (strcmp(fal_conv_form(c->device, conv, pass), "winograd") != 0)
+    if (strncmp(fal_conv_form(c->device, conv, pass), "winograd", 8) != 0)
         return;
     for (size_t i = 0; i < count; i++) {
         most.magnitude = fmax(most.magnitude, totals[i].magnitude);
