@@ -205,26 +205,53 @@ static fal_status spread(fal_plan_build *build, const fal_hand *hand)
                           to.output, to.into);
 }
 
-/* ---- convolutions -------------------------------------------------------- */
+/* ---- drawn before they are read ------------------------------------------ */
 
-/* A random matrix that is not stored is drawn before it is read. */
-static fal_status draw(fal_plan_build *build, const fal_layer *layer,
-                       fal_carrying *carrier)
+static int is_random(const fal_values *values)
+{
+    return values->kind == FAL_VALUES_RANDOM ||
+           values->kind == FAL_VALUES_RANDOM_SIGN;
+}
+
+/* A random matrix [rows][columns] that is not stored: it, or its magnitudes, then are. */
+static fal_status draw(fal_plan_build *build, size_t rows, size_t columns,
+                       int turned, fal_view *matrix, fal_values *values)
 {
     const fal_workspace *w = build->workspace;
-    const fal_values_kind kind = carrier->values.kind;
-    int signs = kind == FAL_VALUES_RANDOM_SIGN;
-    if (kind != FAL_VALUES_RANDOM && !signs)
-        return FAL_OK;
     const fal_view into = fal_arena_view(&w->arena, w->drawn);
-    const fal_random random = carrier->values.random;
-    carrier->values.kind = signs ? FAL_VALUES_MAGNITUDE_SIGN : FAL_VALUES_STORED;
-    carrier->values.magnitude = into;
-    if (!signs)
-        carrier->matrix = into;
-    return (carrier->values.redrawn ? fal_random_redraw_add : fal_random_add)(
-        build->list, &random, into, layer->inputs, layer->outputs, 1);
+    const fal_random random = values->random;
+    if (values->kind == FAL_VALUES_RANDOM)
+        *matrix = into;
+    values->kind = values->kind == FAL_VALUES_RANDOM ? FAL_VALUES_STORED
+                                                     : FAL_VALUES_MAGNITUDE_SIGN;
+    values->magnitude = into;
+    return (values->redrawn ? fal_random_redraw_add : fal_random_add)(
+        build->list, &random, into, rows, columns, turned);
 }
+
+/* A product draws what it reads in the order in which it lies, which is not that of the
+ * numbers of a map. */
+static int reads_drawn(const fal_product *product)
+{
+    size_t channels = product->values.random.channels;
+    return is_random(&product->values) && channels > 1 && channels < product->n;
+}
+
+static fal_status hand_drawn(fal_plan_build *build, const fal_hand *hand)
+{
+    fal_product p;
+    int turned = !hand->direct;
+    hand_product(build, hand, &p);
+    if (!reads_drawn(&p))
+        return FAL_OK;
+    p.b.source = turned ? FAL_SOURCE_COLUMNS : FAL_SOURCE_ROWS;
+    build->list->layer = p.layer;
+    fal_status status = draw(build, turned ? p.n : p.k, turned ? p.k : p.n, turned,
+                             &p.b.data, &p.values);
+    return status ? status : fal_gemm_add(build->list, &p, 1);
+}
+
+/* ---- convolutions -------------------------------------------------------- */
 
 static fal_status carry(fal_plan_build *build, const fal_hand *hand)
 {
@@ -234,7 +261,10 @@ static fal_status carry(fal_plan_build *build, const fal_hand *hand)
     read_layer(build, layer, &product);
     fal_carrying carrier = {product.b.data, product.values};
     build->list->layer = name_of(build, hand->tensor);
-    fal_status status = draw(build, layer, &carrier);
+    fal_status status = FAL_OK;
+    if (is_random(&carrier.values))
+        status = draw(build, layer->inputs, layer->outputs, 1, &carrier.matrix,
+                      &carrier.values);
     return status
                ? status
                : layer->kind->carry(build, fal_network_index(build->network, layer),
@@ -369,8 +399,10 @@ static size_t collect(const fal_plan_build *build, size_t wave, const backward *
     for (size_t i = build->network->count; i-- > 0;) {
         const fal_hand *hands = fal_flow_hands(&b->flow, i + 1);
         for (size_t h = 0; h < b->flow.hand_count[i + 1]; h++)
-            if (hands[h].wave == wave && is_product(&hands[h]))
-                hand_product(build, &hands[h], &b->products[count++]);
+            if (hands[h].wave == wave && is_product(&hands[h])) {
+                hand_product(build, &hands[h], &b->products[count]);
+                count += reads_drawn(&b->products[count]) ? 0 : 1;
+            }
         if (layers[i].kind->gradient && has_gradient(build, &b->flow, i, wave)) {
             gradient_product(build, i, &b->products[count], &b->updates[count]);
             count++;
@@ -389,8 +421,9 @@ static fal_status add_others(fal_plan_build *build, size_t wave, const backward 
             continue;
         if (spreads(build, hand))
             status = spread(build, hand);
-        else if (!is_product(hand))
-            status = carry(build, hand);
+        else
+            status = is_product(hand) ? hand_drawn(build, hand)
+                                      : carry(build, hand);
     }
     for (size_t i = build->network->count; i-- > 0 && !status;) {
         const fal_layer *layer = &build->network->layers[i];

@@ -40,11 +40,22 @@ static fal_status place_outputs(fal_workspace *w, const fal_network *network)
 
 /* ---- convolutions -------------------------------------------------------- */
 
-static int draws(const fal_route *route)
+/* Of a random matrix that is not stored, and is drawn before it is read, since the
+ * order of its numbers is that of a map: see backward.c. */
+static uint64_t drawn_floats(const fal_network *network, const fal_route *routes,
+                             const fal_layer *layer)
 {
-    return route->rule->path == FAL_PATH_LAYERS &&
-           fal_rule_has_matrix(route->rule) &&
-           (!route->feedback.buffer || !fal_rule_keeps_matrix(route->rule));
+    const fal_route *route = &routes[layer->number - 1];
+    int reads_map = layer->in.channels < layer->inputs;
+    if (!fal_rule_has_matrix(route->rule) ||
+        (route->feedback.buffer && fal_rule_keeps_matrix(route->rule)))
+        return 0;
+    if (route->rule->path == FAL_PATH_LAYERS)
+        return reads_map || layer->kernel ? (uint64_t)layer->inputs * layer->outputs
+                                          : 0;
+    return layer->kernel && !route->spreads
+               ? (uint64_t)network->outputs * fal_layer_units(layer)
+               : 0;
 }
 
 /* For the largest; launches of a queue in order take turns. */
@@ -55,14 +66,14 @@ static fal_status place_room(fal_workspace *w, const fal_network *network,
     uint64_t room = 0, drawn = 0;
     for (size_t i = 0; i < network->count; i++) {
         const fal_layer *layer = &network->layers[i];
+        if (routes && layer->number)
+            drawn = larger(drawn, drawn_floats(network, routes, layer));
         if (layer->kind != &fal_conv_kind)
             continue;
         const fal_conv conv = fal_layer_conv(layer, w->rows);
         for (int pass = FAL_CONV_FORWARD; pass <= (int)last; pass++)
             room = larger(
                 room, fal_conv_room(w->arena.device, &conv, (fal_conv_pass)pass));
-        if (routes && draws(&routes[layer->number - 1]))
-            drawn = larger(drawn, (uint64_t)layer->inputs * layer->outputs);
     }
     fal_status status = FAL_OK;
     if (room)
