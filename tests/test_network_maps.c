@@ -1,6 +1,8 @@
 /* Networks of convolutions, pools, dropout and residual blocks: texts and back, names,
  * shapes by PyTorch's formulas, what is computed together, where matrices end, and every
  * refusal. No device. */
+#include "data/random.h"
+#include "device/memory.h"
 #include "net/layer.h"
 
 #include <setjmp.h>
@@ -558,6 +560,83 @@ static void wrong_names_in_blocks_are_refused(void **state)
            "item 1 'conv 3 3'", "1 to 47");
 }
 
+/* ---- mutations ----------------------------------------------------------- */
+
+static const char *const pieces[] = {"block(",
+                                     ")",
+                                     ";",
+                                     "; shortcut=identity), ",
+                                     ", ",
+                                     "=",
+                                     "dense 4, ",
+                                     "; shortcut=projection), ",
+                                     "conv 4 1, ",
+                                     "relu, ",
+                                     "a.b=",
+                                     "; shortcut=zeropad), ",
+                                     "flatten, ",
+                                     "zeropad",
+                                     "stride 2 ",
+                                     "pool max 2, ",
+                                     "input 4x4x2, ",
+                                     "rule=fa ",
+                                     "nobias ",
+                                     "dropout .5, ",
+                                     "norm, ",
+                                     "x=relu, ",
+                                     "tanh, ",
+                                     "block(relu; shortcut=identity), "};
+
+static size_t pick(uint32_t *random, size_t below)
+{
+    return fal_random_word(1, 0, 0, 0, (*random)++) % below;
+}
+
+/* Puts a piece behind a blank or a parenthesis, now and then elsewhere and in the place
+ * of some letters. */
+static void mutate(char *text, size_t size, uint32_t *random)
+{
+    char rest[1024];
+    size_t length = strlen(text), at = pick(random, length + 1), gone = 0;
+    const char *piece = pieces[pick(random, sizeof pieces / sizeof *pieces)];
+    if (pick(random, 4) == 0)
+        gone = pick(random, length - at + 1) % 12;
+    else
+        while (at > 0 && !strchr(" (", text[at - 1]))
+            at--;
+    strcpy(rest, text + at + gone);
+    snprintf(text + at, size - at, "%s%s", piece, rest);
+}
+
+/* Whatever stands there: it is refused with a message, or means what its complete text
+ * means. */
+static void any_text_is_refused_or_complete(void **state)
+{
+    enum { TEXTS = 20000 };
+    uint32_t random = 0;
+    size_t taken = 0;
+    char text[1024] = "";
+    (void)state;
+    for (size_t i = 0; i < TEXTS; i++) {
+        fal_network network;
+        if (i % 3 == 0)
+            strcpy(text, "conv 4 3, relu, block(conv 4 3, norm, relu, b=block("
+                         "conv 4 3; shortcut=identity), conv 8 3 stride 2, norm; "
+                         "shortcut=projection), relu, flatten, dense 3");
+        mutate(text, sizeof text, &random);
+        if (fal_network_parse(&network, text, defaults_of(text))) {
+            assert_true(fal_error_message()[0]);
+            continue;
+        }
+        taken++;
+        char *complete = fal_copy_text(network.text);
+        fal_network_release(&network);
+        expect_text(text, complete);
+        fal_release(complete);
+    }
+    assert_true(taken > TEXTS / 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +658,7 @@ int main(void)
         cmocka_unit_test(wrong_blocks_are_refused),
         cmocka_unit_test(parentheses_are_counted),
         cmocka_unit_test(wrong_names_in_blocks_are_refused),
+        cmocka_unit_test(any_text_is_refused_or_complete),
     };
     return cmocka_run_group_tests_name("network_maps", tests, NULL, NULL);
 }
