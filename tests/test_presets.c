@@ -154,6 +154,19 @@ static size_t count_kind(const fal_network *network, const fal_layer_kind *kind)
     return count;
 }
 
+static void expect_map(const fal_network *network, const char *name, size_t size,
+                       size_t channels)
+{
+    const fal_shape expected = {size, size, channels};
+    for (size_t i = 0; i < network->count; i++)
+        if (strcmp(network->layers[i].name, name) == 0) {
+            assert_memory_equal(&network->layers[i].out, &expected,
+                                sizeof expected);
+            return;
+        }
+    fail_msg("no layer is called %s", name);
+}
+
 static void residual_networks_are_filled(void **state)
 {
     fal_network_defaults defaults = colours;
@@ -164,6 +177,9 @@ static void residual_networks_are_filled(void **state)
     assert_int_equal(count_kind(&n, &fal_relu_kind), 19);
     assert_int_equal(count_kind(&n, &fal_join_kind), 9);
     assert_int_equal(n.layers[n.count - 1].has_bias, 1);
+    expect_map(&n, "layer1.2", 32, 16);
+    expect_map(&n, "layer2.0", 16, 32);
+    expect_map(&n, "layer3.2", 8, 64);
     fal_network_release(&n);
     defaults = (fal_network_defaults){.input = {32, 32, 3},
                                       .outputs = 10,
@@ -173,6 +189,8 @@ static void residual_networks_are_filled(void **state)
     must_parse(&n, "resnet18", &defaults);
     assert_int_equal(count_kind(&n, &fal_norm_kind), 0);
     assert_int_equal(count_kind(&n, &fal_leaky_kind), 17);
+    expect_map(&n, "layer2.1", 16, 128);
+    expect_map(&n, "layer4.0", 4, 512);
     for (size_t i = 0; i < n.count; i++)
         assert_int_equal(n.layers[i].has_bias, 0);
     fal_network_release(&n);
