@@ -1,7 +1,8 @@
-/* Networks with blocks: what their signals share in memory changes no bit, each way of a
- * block gets its own, and gradients are those of finite differences in the loss, which
+/* Networks with blocks: what shares memory changes nothing, each way of a block gets its
+ * own signal, and gradients are those of finite differences in the loss, which
  * knows nothing of how they were made. */
 #include "learning.h"
+#include "net/packing.h"
 #include "train/trainer.h"
 
 enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 6 };
@@ -132,6 +133,43 @@ static void shared_memory_changes_nothing(void **state)
         }
 }
 
+static void what_is_packed_never_meets(void **state)
+{
+    enum { ITEMS = 40, TURNS = 200 };
+    (void)state;
+    for (int turn = 0; turn < TURNS; turn++) {
+        fal_packed items[ITEMS];
+        uint64_t floats = 0, busiest = 0;
+        for (size_t i = 0; i < ITEMS; i++) {
+            size_t first = (size_t)(50 * (uniform() + 1));
+            items[i] = (fal_packed){.floats = 1 + (uint64_t)(500 * (uniform() + 1)),
+                                    .first = first,
+                                    .last = first + (size_t)(9 * (uniform() + 1))};
+        }
+        must(fal_pack(items, ITEMS, &floats));
+        for (size_t time = 0; time < 120; time++) {
+            uint64_t busy = 0;
+            for (size_t i = 0; i < ITEMS; i++) {
+                const fal_packed *a = &items[i];
+                int lives = a->first <= time && time <= a->last;
+                busy += lives ? a->floats : 0;
+                for (size_t j = 0; j < i && lives; j++) {
+                    const fal_packed *b = &items[j];
+                    if (b->first <= time && time <= b->last &&
+                        a->offset < b->offset + b->floats &&
+                        b->offset < a->offset + a->floats)
+                        fail_msg("things %zu and %zu meet at %zu", i, j, time);
+                }
+                assert_true(a->offset % 16 == 0 && a->offset + a->floats <= floats);
+            }
+            busiest = busy > busiest ? busy : busiest;
+        }
+        if (floats > busiest * 3 / 2 + 16 * ITEMS)
+            fail_msg("%zu floats for at most %zu at a time", (size_t)floats,
+                     (size_t)busiest);
+    }
+}
+
 /* ---- finite differences -------------------------------------------------- */
 
 static const double STEP = .002;
@@ -219,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_memory_changes_nothing),
+        cmocka_unit_test(what_is_packed_never_meets),
         cmocka_unit_test(gradients_are_those_of_the_loss),
     };
     return cmocka_run_group_tests_name("residual", tests, open_device,

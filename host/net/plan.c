@@ -174,6 +174,13 @@ fal_status fal_plan_run(const fal_plan *plan, size_t slot)
     return status ? status : fal_launches_run(&plan->launches);
 }
 
+fal_status fal_plan_run_forward(const fal_plan *plan)
+{
+    fal_launches forward = plan->launches;
+    forward.count = plan->loss_launch;
+    return fal_launches_run(&forward);
+}
+
 void fal_plan_release(fal_plan *plan)
 {
     fal_launches_release(&plan->launches);

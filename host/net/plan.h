@@ -24,7 +24,7 @@ typedef struct fal_workspace {
     fal_arena arena;
     fal_mode mode;
     size_t rows;                      /* at most */
-    int keeps;                        /* deltas, until the step ends */
+    int keeps;                        /* all until the step ends */
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer */
     fal_slot *deltas; /* the signal at each layer's output: of one with weights its
@@ -61,17 +61,12 @@ typedef struct fal_route {
 } fal_route;
 
 /* `routes`: by weight layer number − 1, they say what a step needs; NULL in
- * evaluation. `keeps`: deltas stay until the step ends; else their memory is used again
- * once nothing of the step reads them. */
+ * evaluation. `keeps`: what training makes stays until the step ends; else memory is
+ * used again once nothing of the step reads what lies there. */
 fal_status fal_workspace_make(fal_workspace *workspace, fal_device *device,
                               const fal_network *network, const fal_route *routes,
                               fal_mode mode, size_t rows, fal_loss loss,
                               size_t slots, int keeps);
-/* host/net/signals.c: places the signals of a pass into the workspace's arena, of each
- * layer's output in `slots`. */
-fal_status fal_signals_place(fal_workspace *workspace, const fal_network *network,
-                             const fal_route *routes, int keeps, fal_slot *slots);
-
 void fal_workspace_release(fal_workspace *workspace);
 
 /* host/net/routes.c: every layer learns by its own rule, else by `rule`; `routes` has
@@ -143,6 +138,9 @@ typedef struct fal_plan {
  * weights; in measuring, down to both deltas. */
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
+
+/* The same up to the loss, which is left out. */
+fal_status fal_plan_run_forward(const fal_plan *plan);
 void fal_plan_release(fal_plan *plan);
 
 /* Of some plans the one for batches like this; else the next to give way, released:

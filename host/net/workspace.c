@@ -1,8 +1,9 @@
 /* The arena of a batch on its way through a network: which tensors and signals have a
  * place of their own, and which share one. */
 #include "device/memory.h"
-#include "net/flow.h"
 #include "net/layer.h"
+#include "net/packing.h"
+#include "net/signals.h"
 #include "ops/conv.h"
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -31,9 +32,6 @@ static fal_status place_outputs(fal_workspace *w, const fal_network *network)
         else
             status = fal_arena_place(&w->arena, w->rows * fal_layer_units(layer),
                                      &w->outputs[i]);
-        if (layer->kind->kept && !status)
-            status = fal_arena_place(&w->arena, layer->kind->kept(layer, w->rows),
-                                     &w->kept[i]);
     }
     return status;
 }
@@ -98,12 +96,152 @@ static fal_status place_spreads(fal_workspace *w, const fal_network *network,
     return status;
 }
 
+/* A place for each signal. */
+static fal_status place_signals(fal_workspace *w, const fal_network *network,
+                                const fal_route *routes, fal_slot *slots)
+{
+    fal_signals signals;
+    fal_status status = fal_signals_make(&signals, network, routes);
+    if (status)
+        return status;
+    for (size_t t = 1; t <= network->count && !status; t++) {
+        size_t place = fal_signals_place(&signals, t);
+        if (place < t)
+            slots[t - 1] = slots[place - 1];
+        else if (fal_signals_uses(&signals, t))
+            status = fal_arena_place(
+                &w->arena, w->rows * fal_layer_units(&network->layers[t - 1]),
+                &slots[t - 1]);
+    }
+    fal_signals_release(&signals);
+    return status;
+}
+
+/* ---- memory that is used again ------------------------------------------- */
+
+static void stretch(size_t *last, size_t time)
+{
+    *last = time > *last ? time : *last;
+}
+
+/* The last time at which a tensor is read: in the forward pass times are layers, then
+ * comes the loss, then the waves of the backward pass. */
+static void outlive_readers(const fal_network *network, const fal_flow *flow,
+                            size_t tensor, size_t *last)
+{
+    size_t loss = network->count;
+    if (tensor == network->count)
+        stretch(last, loss);
+    if (flow->hand_count[tensor])
+        stretch(last, loss + flow->ready[tensor]);
+    for (size_t i = tensor; i < network->count; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (!fal_layer_reads(layer, tensor))
+            continue;
+        stretch(last, i);
+        stretch(last, loss + flow->gradient[i]);
+        for (size_t h = 0; h < flow->count; h++)
+            if (flow->hands[h].layer == layer && !flow->hands[h].direct)
+                stretch(last, loss + flow->hands[h].wave);
+    }
+}
+
+/* Of each layer the number of the thing that its output, then its signal, is. */
+static size_t list_lives(const fal_workspace *w, const fal_signals *signals,
+                         fal_packed *items, size_t *output, size_t *signal)
+{
+    const fal_network *network = signals->network;
+    size_t count = 0;
+    for (size_t i = 0; i < network->count; i++) {
+        if (!shares_slot(&network->layers[i], i))
+            items[count++] = (fal_packed){
+                .floats = w->rows * fal_layer_units(&network->layers[i]),
+                .first = i};
+        output[i] = count - 1;
+        outlive_readers(network, &signals->flow, i + 1, &items[count - 1].last);
+    }
+    for (size_t i = 0; i < network->count; i++) {
+        size_t place = fal_signals_place(signals, i + 1);
+        signal[i] = SIZE_MAX;
+        if (place < i + 1)
+            signal[i] = signal[place - 1];
+        else if (fal_signals_uses(signals, place)) {
+            fal_packed *item = &items[signal[i] = count++];
+            item->floats = w->rows * fal_layer_units(&network->layers[i]);
+            fal_signals_life(signals, place, &item->first, &item->last);
+            item->first += network->count, item->last += network->count;
+        }
+    }
+    return count;
+}
+
+static fal_slot part_of(fal_slot whole, const fal_packed *item)
+{
+    return (fal_slot){whole.buffer, whole.offset + item->offset, item->floats};
+}
+
+/* *packed: 0 where all that does not fit into one buffer. */
+static fal_status pack(fal_workspace *w, const fal_signals *signals,
+                       fal_packed *items, size_t *output, size_t *signal,
+                       int *packed)
+{
+    uint64_t floats = 0;
+    fal_slot whole;
+    size_t layers = signals->network->count;
+    size_t count = list_lives(w, signals, items, output, signal);
+    fal_status status = fal_pack(items, count, &floats);
+    *packed = !status && floats <= w->arena.limit;
+    if (!*packed)
+        return status;
+    status = fal_arena_place(&w->arena, floats, &whole);
+    for (size_t i = 0; i < layers && !status; i++) {
+        w->outputs[i] = part_of(whole, &items[output[i]]);
+        if (signal[i] != SIZE_MAX)
+            w->deltas[i] = part_of(whole, &items[signal[i]]);
+    }
+    return status;
+}
+
+static fal_status place_packed(fal_workspace *w, const fal_network *network,
+                               const fal_route *routes, int *packed)
+{
+    fal_signals signals;
+    fal_packed *items = fal_allocate(2 * network->count, sizeof *items);
+    size_t *numbers = fal_allocate(2 * network->count, sizeof *numbers);
+    fal_status status = fal_signals_make(&signals, network, routes);
+    if (!status)
+        status = items && numbers ? pack(w, &signals, items, numbers,
+                                         numbers + network->count, packed)
+                                  : FAL_ERROR_MEMORY;
+    fal_signals_release(&signals);
+    fal_release(items);
+    fal_release(numbers);
+    return status;
+}
+
+static fal_status place_kept(fal_workspace *w, const fal_network *network)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < network->count && !status; i++) {
+        const fal_layer *layer = &network->layers[i];
+        if (layer->kind->kept)
+            status = fal_arena_place(&w->arena, layer->kind->kept(layer, w->rows),
+                                     &w->kept[i]);
+    }
+    return status;
+}
+
 static fal_status place_training(fal_workspace *w, const fal_network *network,
                                  const fal_route *routes)
 {
-    fal_status status = place_outputs(w, network);
-    if (!status)
-        status = fal_signals_place(w, network, routes, w->keeps, w->deltas);
+    int packed = 0;
+    fal_status status = place_kept(w, network);
+    if (!status && !w->keeps)
+        status = place_packed(w, network, routes, &packed);
+    if (!status && !packed)
+        status = place_outputs(w, network);
+    if (!status && !packed)
+        status = place_signals(w, network, routes, w->deltas);
     if (!status)
         status = place_spreads(w, network, routes);
     return status ? status : fal_arena_place(&w->arena, 1, &w->halted);
@@ -158,7 +296,7 @@ static fal_status place_measuring(fal_workspace *w, const fal_network *network,
     fal_status status = reference ? place_training(w, network, routes)
                                   : FAL_ERROR_MEMORY;
     if (!status)
-        status = fal_signals_place(w, network, reference, 1, w->references);
+        status = place_signals(w, network, reference, w->references);
     for (size_t i = 0; i < network->count; i++)
         if (network->layers[i].number == network->weights)
             w->references[i] = w->deltas[i];

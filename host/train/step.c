@@ -148,8 +148,11 @@ static fal_status run_again(fal_trainer *t, fal_feed *feed, uint64_t step,
     fal_status status = find_plan(t, rows, feed->data.targets != NULL, &plan);
     if (!status)
         status = fal_feed_batch(feed, start, rows);
+    const fal_update_step now = {.draw = (uint32_t)step};
     if (!status)
-        status = fal_plan_run(plan, 0);
+        status = fal_launches_step(&plan->launches, sizeof now, &now);
+    if (!status)
+        status = fal_plan_run_forward(plan);
     return status ? status : find_culprit(t, rows, layer);
 }
 
