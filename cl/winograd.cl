@@ -256,7 +256,8 @@ INLINE void lift_block(const int A, winograd_maps of, readable map, readable zer
 /* ---- products ----------------------------------------------------------------- */
 
 /* Sums of R tiles and V vectors of columns at one point, added to those that are there
- * or not; vectors of channels, and of columns, lie `pitch` floats apart */
+ * or not; vectors of channels, and of columns, lie `pitch` floats apart. One loop: after
+ * an inner one the compiler puts all sums into memory. */
 INLINE void multiply_tiles(const int R, const int V, readable restrict v,
                            readable restrict u, uint K, size_t pitch, int adds,
                            writable sums)
@@ -264,15 +265,13 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
     floatv sum[2 * MR][NV];
     ALL for (int i = 0; i < R; i++)
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
-    ROLL for (uint c = 0; c < K; c += VW, v += pitch) {
-        const uint end = min(K - c, (uint)VW);
-        ROLL for (uint k = 0; k < end; k++, u += V * VW) {
-            floatv b[NV];
-            ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, u);
-            ALL for (int i = 0; i < R; i++)
-                ALL for (int j = 0; j < V; j++)
-                    sum[i][j] = fma((floatv)(v[i * VW + k]), b[j], sum[i][j]);
-        }
+    ROLL for (uint k = 0; k < K; k++, u += V * VW) {
+        floatv b[NV];
+        ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, u);
+        ALL for (int i = 0; i < R; i++)
+            ALL for (int j = 0; j < V; j++)
+                sum[i][j] = fma((floatv)(v[i * VW]), b[j], sum[i][j]);
+        v += (k + 1) % VW == 0 ? pitch - VW + 1 : 1;
     }
     ALL for (int i = 0; i < R; i++)
         ALL for (int j = 0; j < V; j++) {
