@@ -55,8 +55,12 @@ INLINE void store_lanes(__global float *p, floatv v, ulong n)
         return;
     }
     float lanes[VW];
+    uint j = 0;
     vstorev(v, 0, lanes);
-    ROLL for (uint j = 0; j < n; j++) p[j] = lanes[j];
+#if VW > 4
+    ROLL for (; j + 4 <= n; j += 4) vstore4(vload4(0, lanes + j), 0, p + j);
+#endif
+    ROLL for (; j < n; j++) p[j] = lanes[j];
 }
 
 /* Lane numbers; vectors of half as many lanes, twice as wide, and SPREAD (below) */

@@ -9,12 +9,10 @@ typedef struct shortcut {
     uint height, width, channels, stride, out_height, out_width, out_channels, before;
 } shortcut;
 
-/* Pixel of x that becomes pixel (row, column) of the result, rows counted over all
- * images */
-INLINE ulong source_pixel(shortcut s, ulong row, ulong column)
+/* Row of x that becomes `row` of the result, rows counted over all images */
+INLINE ulong source_row(shortcut s, ulong row)
 {
-    const ulong image = row / s.out_height, y = row % s.out_height;
-    return (image * s.height + y * s.stride) * s.width + column * s.stride;
+    return row / s.out_height * s.height + row % s.out_height * s.stride;
 }
 
 /* h <- phi(a + shortcut(x)); n: lines of h, or elements */
@@ -26,39 +24,48 @@ __kernel void join(shortcut s, int kind, float slope, __global const float *a,
 #if CPU_LIKE
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
     const uint edges[4] = {0, s.before, s.before + s.channels, s.out_channels};
-    for (ulong i = first * s.out_width; i < end * s.out_width; i++) {
-        const ulong at = i * s.out_channels;
-        const ulong from = source_pixel(s, i / s.out_width, i % s.out_width);
-        __global const float *beside = x + from * s.channels;
-        ROLL for (int part = 0; part < 3; part++)
-            ROLL for (uint c = edges[part]; c < edges[part + 1]; c += VW) {
-                floatv v = loadv(a + at + c);
-                if (part == 1)
-                    v += loadv(beside + c - s.before);
-                store_lanes(h + at + c, activate(kind, slope, v),
-                            edges[part + 1] - c);
-            }
-    }
+    for (ulong row = first; row < end; row++)
+        ROLL for (uint column = 0; column < s.out_width; column++) {
+            const ulong at = (row * s.out_width + column) * s.out_channels;
+            const ulong from = source_row(s, row) * s.width + column * s.stride;
+            __global const float *beside = x + from * s.channels;
+            ROLL for (int part = 0; part < 3; part++)
+                ROLL for (uint c = edges[part]; c < edges[part + 1]; c += VW) {
+                    floatv v = loadv(a + at + c);
+                    if (part == 1)
+                        v += loadv(beside + c - s.before);
+                    store_lanes(h + at + c, activate(kind, slope, v),
+                                edges[part + 1] - c);
+                }
+        }
 #else
     for (ulong i = get_global_id(0); i < n; i += get_global_size(0)) {
         const uint c = i % s.out_channels;
         const ulong pixel = i / s.out_channels;
+        const ulong from = source_row(s, pixel / s.out_width) * s.width +
+                           pixel % s.out_width * s.stride;
         float v = a[i];
         if (c >= s.before && c - s.before < s.channels)
-            v += x[source_pixel(s, pixel / s.out_width, pixel % s.out_width) *
-                       s.channels + c - s.before];
+            v += x[from * s.channels + c - s.before];
         h[i] = activate(kind, slope, v);
     }
 #endif
 }
 
-/* The pixel of the result that pixel (row, column) of x becomes, or all ones */
-INLINE ulong target_pixel(shortcut s, ulong row, ulong column)
+/* Row of the result that `row` of x becomes; NOWHERE: none */
+#define NOWHERE (~0ul)
+INLINE ulong target_row(shortcut s, ulong row)
 {
-    const ulong image = row / s.height, y = row % s.height;
-    if (y % s.stride || column % s.stride)
-        return ~0ul;
-    return (image * s.out_height + y / s.stride) * s.out_width + column / s.stride;
+    const ulong y = row % s.height;
+    return y % s.stride ? NOWHERE : row / s.height * s.out_height + y / s.stride;
+}
+
+/* Number of the floats in the result that pixel `column` of such a row becomes */
+INLINE ulong place_of(shortcut s, ulong row, uint column)
+{
+    if (row == NOWHERE || column % s.stride)
+        return NOWHERE;
+    return (row * s.out_width + column / s.stride) * s.out_channels + s.before;
 }
 
 /* into <- the signal at h carried back to x, + the old `into`; n: lines of x, or
@@ -70,29 +77,35 @@ __kernel void join_backward(shortcut s, int accumulate, __global const float *si
     signal += signal_at, into += into_at;
 #if CPU_LIKE
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
-    for (ulong i = first * s.width; i < end * s.width; i++) {
-        const ulong from = target_pixel(s, i / s.width, i % s.width);
-        __global float *to = into + i * s.channels;
-        ROLL for (uint c = 0; c < s.channels; c += VW) {
-            floatv v = 0;
-            if (from != ~0ul)
-                v = loadv(signal + from * s.out_channels + s.before + c);
-            if (accumulate)
-                v += loadv(to + c);
-            store_lanes(to + c, v, s.channels - c);
+    for (ulong row = first; row < end; row++) {
+        const ulong there = target_row(s, row);
+        ROLL for (uint column = 0; column < s.width; column++) {
+            const ulong from = place_of(s, there, column);
+            __global float *to = into + (row * s.width + column) * s.channels;
+            ROLL for (uint c = 0; c < s.channels; c += VW) {
+                floatv v = 0;
+                if (from != NOWHERE)
+                    v = loadv(signal + from + c);
+                if (accumulate)
+                    v += loadv(to + c);
+                store_lanes(to + c, v, s.channels - c);
+            }
         }
     }
 #else
     for (ulong i = get_global_id(0); i < n; i += get_global_size(0)) {
         const ulong pixel = i / s.channels;
-        const ulong from = target_pixel(s, pixel / s.width, pixel % s.width);
+        const ulong from = place_of(s, target_row(s, pixel / s.width),
+                                  pixel % s.width);
         float v = 0;
-        if (from != ~0ul)
-            v = signal[from * s.out_channels + s.before + i % s.channels];
+        if (from != NOWHERE)
+            v = signal[from + i % s.channels];
         into[i] = accumulate ? v + into[i] : v;
     }
 #endif
 }
+
+#undef NOWHERE
 
 /* into <- (into + from) * phi'(h), n floats each */
 __kernel void sum_maps(int kind, float slope, __global const float *from,
@@ -123,12 +136,14 @@ __kernel void spread(uint positions, uint channels, int kind, float slope,
     from += from_at, h += h_at, into += into_at;
 #if CPU_LIKE
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
-    for (ulong i = first * positions; i < end * positions; i++)
-        ROLL for (uint c = 0; c < channels; c += VW) {
-            const ulong at = i * channels + c;
-            const floatv v = loadv(from + i / positions * channels + c);
-            store_lanes(into + at, derive_by(kind, slope, v, h + at), channels - c);
-        }
+    for (ulong row = first; row < end; row++)
+        ROLL for (uint p = 0; p < positions; p++)
+            ROLL for (uint c = 0; c < channels; c += VW) {
+                const ulong at = row * size + (ulong)p * channels + c;
+                const floatv v = loadv(from + row * channels + c);
+                store_lanes(into + at, derive_by(kind, slope, v, h + at),
+                            channels - c);
+            }
 #else
     for (ulong i = get_global_id(0); i < n; i += get_global_size(0))
         into[i] = derive_by(kind, slope, from[i / size * channels + i % channels],

@@ -16,22 +16,33 @@ typedef struct windows {
     float slope;
 } windows;
 
-/* Mean or maximum of a window that begins at x, and which of its pixels that is */
+/* Takes in pixel number `pixel` of a window, v: its sum, its maximum and which that is */
+INLINE void take_in(floatv v, uint pixel, floatv *sum, floatv *best, uintv *which)
+{
+    const intv larger = (v > *best) | (v != v);
+    *sum += v;
+    *which = larger ? (uintv)pixel : *which;
+    *best = larger ? v : *best;
+}
+
+/* Mean or maximum of a window that begins at x, and which of its pixels that is. Those
+ * of 2 x 2, as most are, without loops */
 INLINE floatv pooled(windows w, __global const float *x, uintv *which)
 {
-    floatv sum = 0, best = loadv(x);
-    uintv at = 0;
+    const ulong row = (ulong)w.width * w.channels;
+    floatv best = loadv(x), sum = best;
+    *which = 0;
+    if (w.high == 2 && w.wide == 2) {
+        take_in(loadv(x + w.channels), 1, &sum, &best, which);
+        take_in(loadv(x + row), 2, &sum, &best, which);
+        take_in(loadv(x + row + w.channels), 3, &sum, &best, which);
+        return w.average ? sum * 0.25f : best;
+    }
+    sum = 0;
     uint pixel = 0;
     ROLL for (uint r = 0; r < w.high; r++)
-        ROLL for (uint c = 0; c < w.wide; c++, pixel++) {
-            const ulong there = (ulong)r * w.width + c;
-            const floatv v = loadv(x + there * w.channels);
-            sum += v;
-            const intv larger = (v > best) | (v != v);
-            at = larger ? (uintv)pixel : at;
-            best = larger ? v : best;
-        }
-    *which = at;
+        ROLL for (uint c = 0; c < w.wide; c++, pixel++)
+            take_in(loadv(x + r * row + c * w.channels), pixel, &sum, &best, which);
     return w.average ? sum / (floatv)(w.high * w.wide) : best;
 }
 
@@ -80,14 +91,24 @@ INLINE void unpool_pixel(windows w, __global const float *x,
 INLINE void unpool_cell(windows w, __global const float *x, floatv s,
                         __global float *into, uint rows, uint columns, uint left)
 {
+    const ulong row = (ulong)w.width * w.channels;
     uintv which = 0;
     if (!w.average)
         pooled(w, x, &which);
+    if (rows * columns == 4 && w.high == 2 && w.wide == 2) {
+        ALL for (uint i = 0; i < 4; i++) {
+            const ulong at = i / 2 * row + i % 2 * w.channels;
+            end_pool(w, share_of(w, s, which, i), x + at, into + at, left);
+        }
+        return;
+    }
     ROLL for (uint r = 0; r < rows; r++)
         ROLL for (uint c = 0; c < columns; c++) {
-            const ulong at = ((ulong)r * w.width + c) * w.channels;
+            const ulong at = r * row + c * w.channels;
             const int inside = r < w.high && c < w.wide;
-            const floatv v = inside ? share_of(w, s, which, r * w.wide + c) : (floatv)0;
+            floatv v = 0;
+            if (inside)
+                v = share_of(w, s, which, r * w.wide + c);
             end_pool(w, v, x + at, into + at, left);
         }
 }
