@@ -34,11 +34,19 @@ static void note_feedback(const fal_trainer *t, fal_notes *notes)
         fal_law_print(law, t->feedback_law);
     fal_notes_text(notes, "feedback_law", law);
     fal_notes_text(notes, "feedback", t->regenerates ? "regenerated" : "stored");
-    for (size_t i = 0; i < t->model->network.weights; i++)
-        if (t->routes[i].spreads) {
-            fal_notes_text(notes, "dfa_conv", "channel");
-            return;
-        }
+}
+
+/* Of a convolution that has its error directly; all have it alike. */
+static void note_dfa_conv(const fal_trainer *t, fal_notes *notes)
+{
+    const fal_network *network = &t->model->network;
+    unsigned l = 1;
+    while (l < network->weights && !(fal_network_weight_layer(network, l)->kernel &&
+                                     fal_trainer_is_direct(t, l)))
+        l++;
+    if (l < network->weights)
+        fal_notes_text(notes, "dfa_conv",
+                       t->routes[l - 1].spreads ? "channel" : "map");
 }
 
 /* "30,60"; "" of other schedules. */
@@ -98,6 +106,7 @@ void fal_checkpoint_describe(const fal_trainer *t, fal_notes *notes)
     const fal_trainer_options *o = &t->options;
     fal_notes_text(notes, "rule", t->rule->name);
     note_feedback(t, notes);
+    note_dfa_conv(t, notes);
     note_mirror(t, notes);
     fal_notes_text(notes, "loss", fal_loss_name((int)t->loss));
     fal_notes_text(notes, "loss_reduction", fal_reduction_name(t->sums_loss));
