@@ -61,6 +61,13 @@ static const problem problems[] = {
      "tanh, conv 4 3; shortcut=identity), tanh, dense 6, tanh, "
      "block(dense 6, tanh, dense 6; shortcut=identity), tanh, dense 3",
      6, 7, 2, 3e-4},
+    /* blocks that end in blocks, and begin with what is no matrix */
+    {"conv 4 3, block(conv 4 3, block(conv 4 3; shortcut=identity); "
+     "shortcut=identity), block(conv 5 3 stride 2, norm, block(conv 5 1, tanh, "
+     "block(conv 6 3; shortcut=zeropad); shortcut=zeropad); shortcut=projection), "
+     "block(tanh, conv 6 3, block(conv 6 1; shortcut=projection); "
+     "shortcut=projection), pool global, dense 3",
+     8, 7, 2, 3e-4},
 };
 enum { PROBLEMS = sizeof problems / sizeof *problems };
 

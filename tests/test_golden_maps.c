@@ -3,7 +3,7 @@
  * gradients norms and products with vectors of signs are recorded. */
 #include "golden.h"
 
-enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 6 };
+enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 9 };
 enum { RUNS = 2 * RULES * NETWORKS + MORE };
 
 static const char *const rules[RULES] = {"bp", "fa", "usf", "dfa", "kp", "wm"};
@@ -19,6 +19,9 @@ static const golden_run more[MORE] = {
     {"wm", "sgd", "zeropad", NULL, "batches-zeropad", STEPS, ""},
     {"dfa", "sgd", "zeropad", NULL, "batches-zeropad", STEPS, ""},
     {"dfa", "sgd", "zeropad-channel", "channel", "batches-zeropad", STEPS, ""},
+    {"bp", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
+    {"fa", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
+    {"dfa", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
 };
 
 static void list_runs(golden_run all[RUNS])

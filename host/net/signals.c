@@ -26,9 +26,22 @@ static int is_weight(const fal_signals *s, size_t tensor)
     return tensor > 0 && s->network->layers[tensor - 1].number > 0;
 }
 
+/* Whether a tensor's signal changes in its place before all else has read it: that of an
+ * inner block's join goes on to grow as the signal of its input. */
+static int is_joins(const fal_signals *s, size_t tensor)
+{
+    return tensor > 0 && s->network->layers[tensor - 1].is_join;
+}
+
+static int is_projection(const fal_signals *s, const fal_layer *join)
+{
+    return s->network->layers[join->beside].from != join->beside;
+}
+
 /* A join that keeps the shape hands both its ways the signal that it gets itself. What
  * comes from a block's input goes on to grow in that place, once the way through the
- * body has read it; so a body that ends in a layer with weights needs a delta apart. */
+ * body has read it; so a body that ends in a layer with weights needs a delta apart, and
+ * one that ends in a block a signal. */
 static void share_join(fal_signals *s, const fal_layer *join)
 {
     size_t tensor = fal_network_index(s->network, join) + 1;
@@ -38,9 +51,11 @@ static void share_join(fal_signals *s, const fal_layer *join)
                                       : s->network->input;
     int same = fal_shape_takes(in, join->out);
     int grows = other && s->flow.hand_count[join->beside] > 1;
-    if (body && !(grows && same && is_weight(s, join->from)))
+    int apart = (grows && is_weight(s, join->from)) || is_joins(s, join->from);
+    if (body && !(other && same && apart))
         share(s, tensor, join->from);
-    if (other && same && other->first)
+    if (other && same && other->first &&
+        !(is_projection(s, join) && is_joins(s, join->beside)))
         share(s, tensor, join->beside);
 }
 
@@ -71,7 +86,8 @@ static void share_places(fal_signals *s)
         const fal_layer *layer = &s->network->layers[i];
         if (!layer->number && !layer->is_join && layer->from > 0 &&
             fal_shape_size(layer->in) == fal_layer_units(layer) &&
-            s->flow.hand_count[layer->from] <= 1 && !is_read_twice(s, i + 1))
+            s->flow.hand_count[layer->from] == 1 &&
+            fal_flow_find(&s->flow, layer, layer->from) && !is_read_twice(s, i + 1))
             share(s, i + 1, layer->from);
     }
 }

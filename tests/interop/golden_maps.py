@@ -43,8 +43,15 @@ NETWORKS = {
                "block(conv 8 3 stride 2 nobias, norm, tanh, conv 8 3 nobias, norm; "
                "shortcut=zeropad), tanh, pool average 3 stride 2, dense 9, tanh, "
                "dropout .5, dense 5",
+    # Blocks that end in blocks; ways that part before a nonlinearity
+    "nested": "input 8x9x2, conv 4 3, "
+              "block(tanh, conv 4 3, block(conv 4 3; shortcut=identity); "
+              "shortcut=identity), "
+              "block(tanh, conv 5 3 stride 2 nobias, norm, block(conv 5 1, tanh, "
+              "conv 5 3; shortcut=identity); shortcut=projection), "
+              "pool global, dense 5",
 }
-BATCH = {"lenet": 5, "cnn4": 6, "residual": 7, "zeropad": 5}
+BATCH = {"lenet": 5, "cnn4": 6, "residual": 7, "zeropad": 5, "nested": 6}
 
 # Rule, optimizer and the form of a direct rule's feedback, by network
 RUNS = {name: [(rule, optimizer, "map") for rule in RULES
@@ -52,6 +59,7 @@ RUNS = {name: [(rule, optimizer, "map") for rule in RULES
 RUNS["residual"].append(("dfa", "sgd", "channel"))
 RUNS["zeropad"] = [("bp", "sgd", "map"), ("fa", "muon", "map"), ("wm", "sgd", "map"),
                    ("dfa", "sgd", "map"), ("dfa", "sgd", "channel")]
+RUNS["nested"] = [("bp", "sgd", "map"), ("fa", "sgd", "map"), ("dfa", "sgd", "map")]
 
 # Of the weights, by network and rule; 1 is the default. As in golden.py: no unit may
 # have output weights of one sign under usf.
