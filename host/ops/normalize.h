@@ -39,7 +39,8 @@ typedef struct fal_norm {
 
 size_t fal_layer_norm_kept(size_t rows, size_t channels);
 
-/* Batch norm that finds its statistics needs two values a channel. */
+/* Batch norm that finds its statistics needs two values a channel. Of large maps each
+ * way is three launches, which share a room of their own; else one. */
 fal_status fal_batch_norm_add(fal_launches *list, const fal_norm *norm);
 fal_status fal_batch_norm_backward_add(fal_launches *list, const fal_norm *norm);
 fal_status fal_layer_norm_add(fal_launches *list, const fal_norm *norm);

@@ -11,9 +11,10 @@ typedef struct fal_pool {
     size_t images, height, width, channels;
     size_t high, wide, stride; /* of a window */
     size_t out_height, out_width;
-    int average;    /* else the maximum, of equal ones the first in reading order */
-    fal_view input; /* backward of the maximum reads it too, and … */
-    fal_view output; /* … the output */
+    int average; /* else the maximum: of equal ones the first in reading order counts,
+                     * and a NaN before any number */
+    fal_view input; /* backward too: of the maximum, or for the derivative */
+    fal_view output;
 
     /* Backward: `into` <- (dL/d(input) from the signal dL/d(output), + the old `into` if
      * accumulate)·phi'(input) */
