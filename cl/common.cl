@@ -513,7 +513,7 @@ INLINE floatv give_sign(floatv m, floatv w)
     return w > (floatv)0 ? m : w < (floatv)0 ? -m : w;
 }
 
-/* Bits of `parts`: what there is beside the sum (host/ops/gemm.c: PART_...) */
+/* Bits of `parts`: what there is beside the sum (host/ops/epilogue.h) */
 #define ADDS_OLD 1
 #define ADDS_BIAS 2
 #define DERIVES 4

@@ -3,6 +3,7 @@
  * alone. */
 #include "ops/gemm.h"
 #include "device/memory.h"
+#include "ops/epilogue.h"
 #include "ops/gemm_clblast.h"
 #include "ops/grid.h"
 
@@ -28,8 +29,7 @@ enum {
     SPLIT_ROWS = 300 /* fewer rows of A: groups share them and split the columns */
 };
 
-/* `place`, `operand`, `patches`, `lattice`, `values`, `epilogue` and `job` of
- * cl/common.cl */
+/* `place`, `operand`, `patches`, `lattice`, `values` and `job` of cl/common.cl */
 typedef struct kernel_place {
     cl_ulong at;
     cl_uint buffer, pitch;
@@ -57,16 +57,6 @@ typedef struct kernel_values {
     kernel_place magnitude;
 } kernel_values;
 
-typedef struct kernel_epilogue {
-    cl_int parts, activation;
-    cl_float slope;
-    cl_int derivative;
-    cl_float derivative_slope;
-    cl_float alpha, beta, identity;
-    fal_kernel_optimizer update;
-    cl_uint pitch;
-} kernel_epilogue;
-
 typedef struct kernel_job {
     cl_uint m, n, k, first, groups;
     cl_uint top, rows, columns, kc, mc, nb;
@@ -75,18 +65,8 @@ typedef struct kernel_job {
     kernel_lattice lattice;
     kernel_values values;
     kernel_place c, bias, other, scale, moment, squares, feedback, halted;
-    kernel_epilogue epilogue;
+    fal_kernel_epilogue epilogue;
 } kernel_job;
-
-enum {
-    PART_ACCUMULATE = 1,
-    PART_BIAS = 2,
-    PART_OUTPUT = 4,
-    PART_UPDATE = 8,
-    PART_SYMMETRIC = 16,
-    PART_MIX = 32,
-    PART_SCALE = 64
-};
 
 /* An operand's `source` */
 enum { FROM_ROWS = 0, FROM_COLUMNS = 1, FROM_PATCHES = 2, FROM_TURNED = 3 };
@@ -344,23 +324,25 @@ static int mixes(const fal_product *p)
     return p->alpha != 0 || p->scale.buffer || p->other.buffer || p->identity != 0;
 }
 
-static kernel_epilogue epilogue(const fal_product *p,
-                                fal_kernel_optimizer optimizer)
+static fal_kernel_epilogue epilogue(const fal_product *p,
+                                    fal_kernel_optimizer optimizer)
 {
-    return (kernel_epilogue){
-        (p->accumulate ? PART_ACCUMULATE : 0) | (p->bias.buffer ? PART_BIAS : 0) |
-            (p->output.buffer ? PART_OUTPUT : 0) | (p->update ? PART_UPDATE : 0) |
-            (p->symmetric ? PART_SYMMETRIC : 0) | (mixes(p) ? PART_MIX : 0) |
-            (p->scale.buffer ? PART_SCALE : 0),
-        (cl_int)p->activation.phi,
-        p->activation.slope,
-        (cl_int)p->derivative.phi,
-        p->derivative.slope,
-        p->alpha == 0 ? 1 : p->alpha,
-        p->beta,
-        p->identity,
-        optimizer,
-        (cl_uint)p->pitch};
+    return (fal_kernel_epilogue){(p->accumulate ? FAL_PART_ACCUMULATE : 0) |
+                                     (p->bias.buffer ? FAL_PART_BIAS : 0) |
+                                     (p->output.buffer ? FAL_PART_OUTPUT : 0) |
+                                     (p->update ? FAL_PART_UPDATE : 0) |
+                                     (p->symmetric ? FAL_PART_SYMMETRIC : 0) |
+                                     (mixes(p) ? FAL_PART_MIX : 0) |
+                                     (p->scale.buffer ? FAL_PART_SCALE : 0),
+                                 (cl_int)p->activation.phi,
+                                 p->activation.slope,
+                                 (cl_int)p->derivative.phi,
+                                 p->derivative.slope,
+                                 p->alpha == 0 ? 1 : p->alpha,
+                                 p->beta,
+                                 p->identity,
+                                 optimizer,
+                                 (cl_uint)p->pitch};
 }
 
 /* Describes a product by one job or more. */
@@ -558,7 +540,7 @@ static int suits_clblast(const fal_product *p)
 
 static fal_status add_end(fal_launches *list, const fal_product *p)
 {
-    const kernel_epilogue e = epilogue(p, (fal_kernel_optimizer){0});
+    const fal_kernel_epilogue e = epilogue(p, (fal_kernel_optimizer){0});
     if (!p->bias.buffer && !p->output.buffer && p->activation.phi == FAL_LINEAR)
         return FAL_OK;
     fal_launch_begin(list, "gemm_end");
