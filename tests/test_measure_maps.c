@@ -2,9 +2,9 @@
  * network's definition, by loops, with singular values of the matrices themselves; and
  * what is told of which layer.
  *
- * Tried: updates without the second sample, deltas in the order they are stored in
- * compared by position, the projection's feedback in place of the body's under dfa, and
- * dead units of the next layer's input, tests here fail. */
+ * Tried: updates without the last sample, one update for both, a row of delta for each
+ * sample where positions are meant, dead units a tensor too far, tensors in the order in
+ * which they lie, and random numbers of maps drawn in that order, tests here fail. */
 #include "map_net.h"
 #include "values.h"
 
