@@ -481,11 +481,26 @@ typedef struct operand {
 /* Patches of maps [images][height][width][channels]: row m is pixel (image, y, x) of
  * a grid, tall x wide an image, column k a tap and a channel, and the element
  * map[image][y * stride + top + tap / across][x * stride + left + tap % across]
- * [channel], 0 outside the map. */
+ * [channel], 0 outside the map. Rows go image by image or, where `images` says how
+ * many, pixel by pixel, each of all images. */
 typedef struct patches {
     uint height, width, channels, tall, wide, across, stride;
     int top, left;
+    uint images;
 } patches;
+
+typedef struct pixel {
+    uint image, y, x;
+} pixel;
+
+INLINE pixel find_pixel(patches map, uint m)
+{
+    const uint outer = map.images ? m / map.images : m;
+    const uint line = outer / map.wide;
+    const pixel by_image = {line / map.tall, line % map.tall, outer % map.wide};
+    const pixel by_pixel = {m - outer * map.images, line, outer % map.wide};
+    return map.images ? by_pixel : by_image;
+}
 
 /* Pixel (image, y, x) of that grid is row image * by_image + y * by_line + x * step
  * of C; step 0: row m is row m */
@@ -581,14 +596,10 @@ INLINE int is_halted(buffers in, const job *j)
     return (j->e.update.parts & MAY_HALT) && as_int(*find(in, j->halted)) != 0;
 }
 
-/* Where row m of C lies */
-INLINE size_t row_of(const job *j, uint m)
+/* Where a pixel's row of C lies */
+INLINE size_t find_row(lattice to, pixel p)
 {
-    if (j->to.step == 0)
-        return m;
-    const uint line = m / j->map.wide;
-    return line / j->map.tall * (size_t)j->to.by_image +
-           line % j->map.tall * j->to.by_line + m % j->map.wide * j->to.step;
+    return p.image * (size_t)to.by_image + p.y * to.by_line + p.x * to.step;
 }
 
 /* A job's epilogue, with the factor that lies on the device */

@@ -95,36 +95,51 @@ INLINE void copy(writable d, int pitch, readable s, size_t ld, int rows,
                 vstorev(vloadv(0, s + j), 0, d + j);
 }
 
-/* d[pixel][k] <- patches from pixel `pixel` and column k on. A row of taps is one run
- * of floats in the map, but for what lies left and right of it; each run is written
- * by whole vectors, and the next over what that wrote too much. */
-INLINE void gather_patches(writable d, int pitch, readable from, patches map, uint pixel,
-                           int pixels, uint k, int kn)
+/* The pixel behind p */
+INLINE pixel next_pixel(patches map, pixel p)
+{
+    if (map.images && ++p.image < map.images)
+        return p;
+    p.image = map.images ? 0 : p.image;
+    if (++p.x < map.wide)
+        return p;
+    p.x = 0;
+    if (++p.y < map.tall)
+        return p;
+    p.y = 0, p.image++;
+    return p;
+}
+
+INLINE void put_zeros(writable d, int begin, int end)
+{
+    ROLL for (int i = begin; i < end; i += VW) vstorev((floatv)0, 0, d + i);
+}
+
+/* d[row][column] <- patches of the map from [row][column] on. A line of taps is one
+ * run of floats in it, but for what lies left and right; each run is written by whole
+ * vectors, and the next over what that wrote too much. */
+INLINE void copy_patches(writable d, int pitch, readable from, patches map, uint row, int rows,
+                   uint column, int columns)
 {
     const int run = map.across * map.channels;
-    int x = pixel % map.wide, y = pixel / map.wide % map.tall;
-    uint image = pixel / map.wide / map.tall;
-    ROLL for (int i = 0; i < pixels; i++, d += pitch) {
-        const int left = x * map.stride + map.left, top = y * map.stride + map.top;
+    const size_t line = (size_t)map.width * map.channels;
+    const int tap = column / run, skip = column % run;
+    pixel p = find_pixel(map, row);
+    ROLL for (int i = 0; i < rows; i++, d += pitch, p = next_pixel(map, p)) {
+        const int left = p.x * map.stride + map.left;
         const int first = clamp(-left, 0, (int)map.across) * map.channels;
         const int end = clamp((int)map.width - left, 0, (int)map.across) * map.channels;
-        int line = top + k / run, j = k % run;
-        ROLL for (int at = 0; at < kn; line++, j = 0) {
-            const int n = min(run - j, kn - at), inside = (uint)line < map.height;
-            const long row = (long)image * map.height + line;
-            const readable s = from + (row * map.width + left) * map.channels + j;
+        int y = p.y * map.stride + map.top + tap, j = skip;
+        long at = ((long)p.image * map.height + y) * line + (long)left * map.channels;
+        ROLL for (int k = 0; k < columns; y++, at += line, j = 0) {
+            const int n = min(run - j, columns - k), inside = (uint)y < map.height;
             const int begin = inside ? clamp(first - j, 0, n) : n;
             const int stop = inside ? clamp(end - j, 0, n) : n;
-            ROLL for (int l = 0; l < begin; l += VW) vstorev((floatv)0, 0, d + at + l);
+            put_zeros(d + k, 0, begin);
             ROLL for (int l = begin; l < stop; l += VW)
-                vstorev(vloadv(0, s + l), 0, d + at + l);
-            ROLL for (int l = stop; l < n; l += VW) vstorev((floatv)0, 0, d + at + l);
-            at += n;
-        }
-        if (++x == map.wide) {
-            x = 0;
-            if (++y == map.tall)
-                y = 0, image++;
+                vstorev(vloadv(0, from + (at + j + l)), 0, d + k + l);
+            put_zeros(d + k, stop, n);
+            k += n;
         }
     }
 }
@@ -183,7 +198,7 @@ INLINE void fill(part p)
 {
     const size_t ld = p.of.in.pitch;
     if (p.of.source == FROM_PATCHES)
-        gather_patches(p.to, p.pitch, p.from, p.map, p.row, p.rows, p.column, p.columns);
+        copy_patches(p.to, p.pitch, p.from, p.map, p.row, p.rows, p.column, p.columns);
     else if (p.of.source == FROM_COLUMNS)
         turn(p.to, p.pitch, p.from + p.column * ld + p.row, ld, p.columns, p.rows);
     else if (p.is.kind != RANDOM)
@@ -264,6 +279,19 @@ INLINE int end_of(spot s, int row)
     return min(s.columns, s.diagonal + row + 1);
 }
 
+/* Where a tile's rows of C lie */
+INLINE void find_rows(const job *j, uint first, size_t row[MR])
+{
+    pixel p;
+    if (j->to.step)
+        p = find_pixel(j->map, first);
+    ROLL for (int i = 0; i < MR; i++) {
+        row[i] = j->to.step ? find_row(j->to, p) : first + i;
+        if (j->to.step)
+            p = next_pixel(j->map, p);
+    }
+}
+
 /* Turns 4 x 4 floats */
 INLINE void turn_four(writable d, size_t pitch, const float *s)
 {
@@ -310,7 +338,7 @@ INLINE void product(const job *j, tile a, readable b, uint kn, target t, spot s,
     floatv done[MR * NV];
     size_t row[MR];
     const target from = move(t, 0, s.column, e.pitch);
-    ROLL for (int i = 0; i < s.rows; i++) row[i] = row_of(j, s.row + i);
+    find_rows(j, s.row, row);
     want(from, row, s.rows, e);
     if (s.columns <= VW)
         multiply(1, a.from, a.by_row, a.by_k, b, kn, done);
@@ -367,6 +395,21 @@ INLINE tile tile_in_place(const job *j, readable A, uint r, uint k)
     return j->a.source == FROM_COLUMNS ? columns : rows;
 }
 
+/* Whether a tile's rows are one pixel of several images, and all its taps of a block of
+ * k outside of the map */
+INLINE int is_outside(const job *j, uint row, uint k, uint kn)
+{
+    const patches map = j->map;
+    if (map.images == 0 || row % map.images + MR > map.images)
+        return 0;
+    const pixel p = find_pixel(map, row);
+    for (uint tap = k / map.channels; tap * map.channels < k + kn; tap++)
+        if (p.y * map.stride + map.top + tap / map.across < map.height &&
+            p.x * map.stride + map.left + tap % map.across < map.width)
+            return 0;
+    return 1;
+}
+
 /* Floats between the rows of a block that lies as it is stored: k after k. An odd
  * number of cache lines, so that a tile's do not share a set of the cache */
 INLINE uint turned_pitch(const job *j)
@@ -418,11 +461,15 @@ INLINE void work(const job *j, uint share, buffers in, update_step step, writabl
                     const tile from = r < m + placed ? tile_in_place(j, A, r, k)
                                       : deep         ? columns
                                                      : rows;
+                    const int outside = is_outside(j, r, k, kn);
+                    if (outside && k > 0 && k + kn < j->K)
+                        continue;
                     for (uint c = n; c < end_at(j, r + MR, nend); c += NR) {
                         const spot at = {r, c, min(mend - r, (uint)MR),
                                          min(nend - c, (uint)NR),
                                          symmetric ? (int)(r - c) : NR};
-                        product(j, from, b + (c - n) * KC, kn, whole, at, e, step);
+                        product(j, from, b + (c - n) * KC, outside ? 0 : kn, whole, at, e,
+                                step);
                     }
                 }
             }

@@ -51,16 +51,15 @@ INLINE float4 load(operand of, readable from, uint row, uint rows, uint column,
     return lane == of.ones ? (float4)1 : v;
 }
 
-/* Element [pixel (image, y, x)][column] of a map's patches */
-INLINE float load_tap(patches map, readable from, uint image, uint y, uint x,
-                      uint column)
+/* Element [pixel][column] of a map's patches */
+INLINE float load_tap(patches map, readable from, pixel p, uint column)
 {
     const uint tap = column / map.channels;
-    const uint line = y * map.stride + map.top + tap / map.across;
-    const uint at = x * map.stride + map.left + tap % map.across;
+    const uint line = p.y * map.stride + map.top + tap / map.across;
+    const uint at = p.x * map.stride + map.left + tap % map.across;
     if (line >= map.height || at >= map.width)
         return 0;
-    return from[((image * (size_t)map.height + line) * map.width + at) * map.channels +
+    return from[((p.image * (size_t)map.height + line) * map.width + at) * map.channels +
                 column % map.channels];
 }
 
@@ -70,13 +69,12 @@ INLINE float4 load_patch(operand of, patches map, readable from, uint row, uint 
 {
     if (row >= rows || column >= columns)
         return 0;
-    const uint x = row % map.wide, y = row / map.wide % map.tall;
-    const uint image = row / map.wide / map.tall;
+    const pixel p = find_pixel(map, row);
     const uint4 lane = column + (uint4)(0, 1, 2, 3);
-    float4 v = (float4)(load_tap(map, from, image, y, x, lane.s0),
-                        load_tap(map, from, image, y, x, lane.s1),
-                        load_tap(map, from, image, y, x, lane.s2),
-                        load_tap(map, from, image, y, x, lane.s3));
+    float4 v = (float4)(load_tap(map, from, p, lane.s0),
+                        load_tap(map, from, p, lane.s1),
+                        load_tap(map, from, p, lane.s2),
+                        load_tap(map, from, p, lane.s3));
     v = lane < columns ? v : (float4)0;
     return lane == of.ones ? (float4)1 : v;
 }
@@ -252,8 +250,9 @@ INLINE void finish_block(const uint side, __global const job *of, uint m, uint n
             const uint row = m + i / (4 * side) * 4 + r, column = n + i % (4 * side);
             if (row >= j.M || column >= (symmetric ? row + 1 : j.N))
                 continue;
+            const size_t at = j.to.step ? find_row(j.to, find_pixel(j.map, row)) : row;
             const float v = finish(((__local float *)rows)[i],
-                                   move(whole, row_of(&j, row), column, e.pitch), 1,
+                                   move(whole, at, column, e.pitch), 1,
                                    (int)(row - column), e, step);
             if (symmetric)
                 whole.c[column * (size_t)e.pitch + row] = v;

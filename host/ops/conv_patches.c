@@ -27,9 +27,15 @@ static size_t weight_rows(const fal_conv *c)
 static fal_patches input_patches(const fal_conv *c)
 {
     ptrdiff_t begin = -(ptrdiff_t)c->pad;
-    return (fal_patches){c->height,     c->width,     c->channels,
-                         c->out_height, c->out_width, c->kernel,
-                         c->stride,     begin,        begin};
+    return (fal_patches){.height = c->height,
+                         .width = c->width,
+                         .channels = c->channels,
+                         .tall = c->out_height,
+                         .wide = c->out_width,
+                         .across = c->kernel,
+                         .stride = c->stride,
+                         .top = begin,
+                         .left = begin};
 }
 
 static fal_operand rows(fal_view data, size_t pitch)
@@ -37,12 +43,29 @@ static fal_operand rows(fal_view data, size_t pitch)
     return (fal_operand){FAL_SOURCE_ROWS, data, pitch};
 }
 
+/* Small maps of many channels lose more to taps outside than to short blocks of k.
+ * Tiles of pixels of several images: there must be some. */
+enum { FEWEST_CHANNELS = 128, FEWEST_IMAGES = 24 };
+
+static void sort_pixels(const fal_device *device, const fal_conv *c, fal_product *p)
+{
+    const fal_patches *of = &p->patches;
+    int is_small = of->channels >= FEWEST_CHANNELS && of->channels % 16 == 0 &&
+                   of->tall * of->wide <= of->channels;
+    if (device->facts.family == FAL_FAMILY_GPU || of->top >= 0 || !is_small ||
+        c->images < FEWEST_IMAGES)
+        return;
+    p->patches.images = c->images;
+    if (p->lattice.step == 0)
+        p->lattice = (fal_lattice){of->tall * of->wide, of->wide, 1};
+}
+
 /* ---- forward ------------------------------------------------------------- */
 
 fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
                                    const fal_conv_forward *pass)
 {
-    const fal_product product = {
+    fal_product product = {
         .m = c->images * c->out_height * c->out_width,
         .n = c->out_channels,
         .k = weight_rows(c),
@@ -58,6 +81,7 @@ fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
         .layer = pass->layer,
         .work = pass->work,
     };
+    sort_pixels(list->device, c, &product);
     return fal_gemm_add(list, &product, 1);
 }
 
@@ -101,7 +125,7 @@ static fal_product class_product(const fal_conv *c, const fal_conv_data *pass,
         .k = y.taps * x.taps * out,
         .a = {FAL_SOURCE_PATCHES, pass->delta, 0},
         .patches = {c->out_height, c->out_width, out, y.pixels, x.pixels,
-                    x.taps ? x.taps : 1, 1, y.begin, x.begin},
+                    x.taps ? x.taps : 1, 1, y.begin, x.begin, 0},
         .b = rows(moved(pass->room, taps * in * out), in),
         .c = moved(pass->signal, first),
         .pitch = in,
@@ -170,6 +194,8 @@ fal_status fal_patches_data_add(fal_launches *list, const fal_conv *c,
         for (size_t x = 0; x < across; x++)
             products[count++] = class_product(c, pass, find_class(c, c->height, y),
                                               find_class(c, c->width, x));
+    for (size_t i = 0; i < count; i++)
+        sort_pixels(list->device, c, &products[i]);
     share_flops(c, products, count);
     fal_status status = add_turned(list, c, pass);
     if (!status)

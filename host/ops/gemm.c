@@ -44,6 +44,7 @@ typedef struct kernel_operand {
 typedef struct kernel_patches {
     cl_uint height, width, channels, tall, wide, across, stride;
     cl_int top, left;
+    cl_uint images;
 } kernel_patches;
 
 typedef struct kernel_lattice {
@@ -151,13 +152,20 @@ static size_t strip_begin(size_t rows, const tile *t, size_t strip, size_t strip
     return strip == strips ? rows : smaller(tiles * t->rows, rows);
 }
 
+/* Of a block of k: of k in equal blocks or, where taps may be left out, of channels. */
+static size_t depth(const kernel_job *job)
+{
+    size_t whole = job->patches.images ? job->patches.channels : job->k;
+    return whole ? evenly(whole, DEPTH, 16) : 16;
+}
+
 /* What a compute unit makes of a job from row job->top to job->m: a rectangle of
  * job->rows x job->columns through blocks of these sizes. */
 static void share_cpu(const fal_device *device, cl_uint *taken, kernel_job *job)
 {
     const tile *t = tile_of(device);
     size_t width = t->vectors * t->vector;
-    job->kc = (cl_uint)(job->k ? evenly(job->k, DEPTH, 16) : 16);
+    job->kc = (cl_uint)depth(job);
     job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
     job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
     job->first = *taken % device->facts.units;
@@ -293,10 +301,11 @@ static kernel_operand operand(struct jobs *jobs, const fal_operand *of,
 
 static kernel_patches patches(const fal_patches *of)
 {
-    return (kernel_patches){
-        (cl_uint)of->height, (cl_uint)of->width, (cl_uint)of->channels,
-        (cl_uint)of->tall,   (cl_uint)of->wide,  (cl_uint)of->across,
-        (cl_uint)of->stride, (cl_int)of->top,    (cl_int)of->left};
+    return (kernel_patches){(cl_uint)of->height,   (cl_uint)of->width,
+                            (cl_uint)of->channels, (cl_uint)of->tall,
+                            (cl_uint)of->wide,     (cl_uint)of->across,
+                            (cl_uint)of->stride,   (cl_int)of->top,
+                            (cl_int)of->left,      (cl_uint)of->images};
 }
 
 static kernel_lattice lattice(const fal_lattice *of)

@@ -30,11 +30,16 @@ typedef struct fal_operand {
 /* Patches of maps [images][height][width][channels]: their row number (image, y, x) of
  * a grid, tall x wide an image, is what lies under a kernel at [y·stride + top]
  * [x·stride + left], a column (tap, channel), 0 outside the map. Taps go from left to
- * right, `across` of them a line; k (turned: m) says how many there are. */
+ * right, `across` of them a line; k (turned: m) says how many there are.
+ *
+ * Where `images` says how many there are, a row's number is (y, x, image): pixels of
+ * many small maps, whose taps outside are outside together, and are left out where the
+ * channels fill blocks of k. */
 typedef struct fal_patches {
     size_t height, width, channels;
     size_t tall, wide, across, stride;
     ptrdiff_t top, left;
+    size_t images; /* or 0 */
 } fal_patches;
 
 /* Pixel (image, y, x) of the patches' grid is row image·by_image + y·by_line + x·step
