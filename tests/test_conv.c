@@ -1,4 +1,4 @@
-/* Convolutions against plain loops in double: shapes, epilogues, carriers, updates, for
+/* Convolutions as products over patches against plain loops in double: shapes, epilogues, carriers, updates, for
  * every tile width and both kernel families; the same bits for any number of compute
  * units; and what is refused. `test_conv EVERY` takes only every so manieth shape, for
  * devices on which a launch takes long. */
@@ -36,6 +36,7 @@ static fal_device *open(const char *kernels, int vector)
     options.vector = vector;
     options.gemm = "own";
     must(fal_device_open(&device, &options));
+    device->facts.conv = FAL_WISH_DIRECT;
     return device;
 }
 
@@ -186,9 +187,25 @@ static void sizes_around_blocks(void **state)
         {600, 1, 1, 1, 1, 1, 0, 1},   {1, 40, 41, 4, 4, 3, 2, 65},
         {64, 4, 4, 24, 2, 2, 0, 13},  {4, 1, 60, 18, 1, 1, 0, 31}};
     (void)state;
-    for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
-        const size_t *s = sizes[i / 2];
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const size_t *s = sizes[i];
         check_shape(conv_of(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]));
+    }
+}
+
+/* FEWEST_CHANNELS and FEWEST_IMAGES of host/ops/conv_patches.c: tiles of one pixel of
+ * several images, their taps outside left out, in blocks of k of 128 and 144 */
+static void pixels_of_many_small_maps(void **state)
+{
+    static const size_t sizes[][8] = {
+        {25, 3, 2, 128, 3, 1, 1, 7},  {24, 4, 4, 144, 3, 2, 1, 33},
+        {31, 1, 1, 128, 3, 1, 1, 17}, {24, 5, 4, 9, 3, 2, 1, 128},
+        {26, 3, 3, 5, 5, 1, 2, 272},  {24, 2, 3, 4, 3, 3, 0, 160}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const size_t *s = sizes[i];
+        const size_t pad = s[1] + 2 * s[6] < s[4] ? 1 : s[6];
+        check_shape(conv_of(s[0], s[1], s[2], s[3], s[4], s[5], pad, s[7]));
     }
 }
 
@@ -382,6 +399,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_maps),
         cmocka_unit_test(sizes_around_blocks),
+        cmocka_unit_test(pixels_of_many_small_maps),
         cmocka_unit_test(units_do_not_show),
         cmocka_unit_test(bad_shapes_are_refused),
         cmocka_unit_test(missing_room_and_random_carriers_are_refused),

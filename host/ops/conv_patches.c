@@ -43,6 +43,12 @@ static fal_operand rows(fal_view data, size_t pitch)
     return (fal_operand){FAL_SOURCE_ROWS, data, pitch};
 }
 
+/* Where nothing but a pixel lies under the kernel, patches are the map. */
+static int is_plain(const fal_conv *c)
+{
+    return c->kernel == 1 && c->stride == 1 && c->pad == 0;
+}
+
 /* Small maps of many channels lose more to taps outside than to short blocks of k.
  * Tiles of pixels of several images: there must be some. */
 enum { FEWEST_CHANNELS = 128, FEWEST_IMAGES = 24 };
@@ -81,6 +87,8 @@ fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
         .layer = pass->layer,
         .work = pass->work,
     };
+    if (is_plain(c))
+        product.a = rows(pass->input, c->channels);
     sort_pixels(list->device, c, &product);
     return fal_gemm_add(list, &product, 1);
 }
@@ -194,6 +202,8 @@ fal_status fal_patches_data_add(fal_launches *list, const fal_conv *c,
         for (size_t x = 0; x < across; x++)
             products[count++] = class_product(c, pass, find_class(c, c->height, y),
                                               find_class(c, c->width, x));
+    if (is_plain(c))
+        products[0].a = rows(pass->delta, c->out_channels);
     for (size_t i = 0; i < count; i++)
         sort_pixels(list->device, c, &products[i]);
     share_flops(c, products, count);
@@ -236,6 +246,15 @@ static int is_direct(const fal_device *device, const fal_conv *c,
            (is_short || (!pass->update && pass->beta == 0));
 }
 
+/* As the product reads the input; a bias adds a row of ones. */
+static fal_operand turned_input(const fal_conv *c, fal_view input, int has_bias)
+{
+    static const fal_source sources[2][2] = {
+        {FAL_SOURCE_PATCHES_TURNED, FAL_SOURCE_PATCHES_TURNED_ONES},
+        {FAL_SOURCE_COLUMNS, FAL_SOURCE_COLUMNS_ONES}};
+    return (fal_operand){sources[is_plain(c)][has_bias != 0], input, c->channels};
+}
+
 static fal_product piece_product(const fal_conv *c, const fal_conv_weight *pass,
                                  size_t image, size_t images)
 {
@@ -244,9 +263,9 @@ static fal_product piece_product(const fal_conv *c, const fal_conv_weight *pass,
         .m = weight_rows(c) + (pass->has_bias ? 1 : 0),
         .n = c->out_channels,
         .k = images * outs,
-        .a = {pass->has_bias ? FAL_SOURCE_PATCHES_TURNED_ONES
-                             : FAL_SOURCE_PATCHES_TURNED,
-              moved(pass->input, image * c->height * c->width * c->channels), 0},
+        .a = turned_input(
+            c, moved(pass->input, image * c->height * c->width * c->channels),
+            pass->has_bias),
         .patches = input_patches(c),
         .b = rows(moved(pass->delta, image * outs * c->out_channels),
                   c->out_channels),
