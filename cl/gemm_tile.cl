@@ -51,16 +51,29 @@ INLINE float4 load(operand of, readable from, uint row, uint rows, uint column,
     return lane == of.ones ? (float4)1 : v;
 }
 
-/* Element [pixel][column] of a map's patches */
-INLINE float load_tap(patches map, readable from, pixel p, uint column)
+/* Where element [pixel][column] of a map's patches lies; outside the map: -1 */
+INLINE long find_tap(patches map, pixel p, uint column)
 {
     const uint tap = column / map.channels;
     const uint line = p.y * map.stride + map.top + tap / map.across;
     const uint at = p.x * map.stride + map.left + tap % map.across;
     if (line >= map.height || at >= map.width)
-        return 0;
-    return from[((p.image * (size_t)map.height + line) * map.width + at) * map.channels +
-                column % map.channels];
+        return -1;
+    return ((p.image * (long)map.height + line) * map.width + at) * map.channels +
+           column % map.channels;
+}
+
+INLINE float load_tap(patches map, readable from, pixel p, uint column)
+{
+    const long at = find_tap(map, p, column);
+    return at < 0 ? 0 : from[at];
+}
+
+/* Four channels of a tap */
+INLINE float4 load_channels(patches map, readable from, pixel p, uint column)
+{
+    const long at = find_tap(map, p, column);
+    return at < 0 ? (float4)0 : vload4(0, from + at);
 }
 
 /* Four neighbours of a pixel's row of them, 0 outside `rows` and `columns` */
@@ -71,10 +84,12 @@ INLINE float4 load_patch(operand of, patches map, readable from, uint row, uint 
         return 0;
     const pixel p = find_pixel(map, row);
     const uint4 lane = column + (uint4)(0, 1, 2, 3);
-    float4 v = (float4)(load_tap(map, from, p, lane.s0),
-                        load_tap(map, from, p, lane.s1),
-                        load_tap(map, from, p, lane.s2),
-                        load_tap(map, from, p, lane.s3));
+    float4 v;
+    if (column % map.channels + 4 <= map.channels)
+        v = load_channels(map, from, p, column);
+    else
+        v = (float4)(load_tap(map, from, p, lane.s0), load_tap(map, from, p, lane.s1),
+                     load_tap(map, from, p, lane.s2), load_tap(map, from, p, lane.s3));
     v = lane < columns ? v : (float4)0;
     return lane == of.ones ? (float4)1 : v;
 }

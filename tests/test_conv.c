@@ -139,6 +139,8 @@ static void check_shape(fal_conv conv)
         return;
     for (size_t i = 0; i < device_count; i++) {
         double worst = 0;
+        if (i == turn % 2 && conv.images * conv.height * conv.width > 400)
+            continue; /* long on GPU-like kernels: one form of them is enough */
         fal_status status = fal_check_conv(devices[i], &s, &worst);
         expect(&s, names[i], "forward", status, worst);
         status = fal_check_conv_data(devices[i], &s, &worst);
@@ -293,7 +295,7 @@ static void same_bits(fal_device *const on[UNITS], const fal_conv *c)
 
 static void units_do_not_show(void **state)
 {
-    static const size_t sizes[][8] = {{64, 8, 8, 16, 3, 1, 1, 16},
+    static const size_t sizes[][8] = {{20, 16, 16, 16, 3, 1, 1, 16},
                                       {5, 33, 20, 3, 3, 2, 1, 40},
                                       {3, 12, 12, 40, 3, 1, 1, 70}};
     static const unsigned units[UNITS] = {1, 2, 3, 8};

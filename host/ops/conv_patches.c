@@ -107,7 +107,7 @@ typedef struct class
 static class find_class(const fal_conv *c, size_t size, size_t of)
 {
     size_t s = c->stride, tap = (of + c->pad) % s;
-    class found = {.of = of, .pixels = of < size ? divided(size - of, s) : 0};
+    class found = {.of = of, .pixels = divided(size - of, s)};
     found.taps = tap < c->kernel ? divided(c->kernel - tap, s) : 0;
     found.before = tap * (c->kernel / s) + smaller(tap, c->kernel % s);
     found.begin = (ptrdiff_t)((of + c->pad - tap) / s) + 1 - (ptrdiff_t)found.taps;
