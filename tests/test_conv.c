@@ -357,6 +357,30 @@ static void missing_room_and_random_carriers_are_refused(void **state)
     fal_launches_release(&list);
 }
 
+/* The last batch of an epoch has fewer images, and the room of a full one. */
+static void room_is_enough_for_fewer_images(void **state)
+{
+    const fal_conv shapes[] = {
+        conv_of(130, 8, 8, 3, 3, 1, 1, 8), conv_of(130, 4, 4, 16, 3, 1, 1, 16),
+        conv_of(130, 5, 5, 64, 3, 2, 1, 64), conv_of(130, 9, 9, 2, 5, 1, 0, 6)};
+    (void)state;
+    for (size_t d = 0; d < sizeof devices / sizeof *devices && devices[d]; d++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            for (int pass = FAL_CONV_FORWARD; pass <= FAL_CONV_WEIGHT; pass++) {
+                fal_conv some = shapes[i];
+                uint64_t fewer = 0;
+                for (some.images = 1; some.images <= 130; some.images++) {
+                    uint64_t room = fal_conv_room(devices[d], &some,
+                                                  (fal_conv_pass)pass);
+                    if (room < fewer)
+                        fail_msg("shape %zu, pass %d: %zu images need less than "
+                                 "fewer",
+                                 i, pass, some.images);
+                    fewer = room;
+                }
+            }
+}
+
 /* ---- profiles ------------------------------------------------------------ */
 
 static double noted_flops(const fal_launches *list)
@@ -405,6 +429,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(units_do_not_show),
         cmocka_unit_test(bad_shapes_are_refused),
         cmocka_unit_test(missing_room_and_random_carriers_are_refused),
+        cmocka_unit_test(room_is_enough_for_fewer_images),
         cmocka_unit_test(every_pass_notes_its_arithmetic),
     };
     every = argc > 1 ? (unsigned)atoi(argv[1]) : 1;

@@ -5,7 +5,7 @@
 #include "net/packing.h"
 #include "train/trainer.h"
 
-enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 6 };
+enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 12 };
 enum { INPUTS = HEIGHT * WIDTH * CHANNELS };
 
 /* Blocks one behind the other, in each other, that begin or end with anything. */
@@ -37,7 +37,19 @@ static const char *const networks[NETWORKS] = {
     "dense 6, tanh, "
     "block(dense 6, tanh, dense 6; shortcut=identity), tanh, "
     "block(dense 4, norm layer; shortcut=projection), tanh, "
-    "dense 3"};
+    "dense 3",
+    "conv 4 3, tanh, block(block(conv 4 3, tanh, conv 4 3; shortcut=identity); "
+    "shortcut=identity), dense 3",
+    "conv 4 3, tanh, block(conv 5 3 stride 2, block(conv 5 3, norm layer; "
+    "shortcut=identity); shortcut=projection), dense 3",
+    "conv 4 3, tanh, block(tanh, block(tanh, conv 4 3; shortcut=identity), tanh; "
+    "shortcut=identity), dense 3",
+    "conv 4 3, tanh, block(norm layer; shortcut=identity), tanh, dense 3",
+    "conv 4 3, block(block(conv 6 3 stride 2, norm layer; shortcut=zeropad); "
+    "shortcut=projection), dense 3",
+    "conv 4 3, block(conv 4 3; shortcut=identity), block(block(tanh; "
+    "shortcut=identity), block(conv 4 3; shortcut=identity); shortcut=identity), "
+    "block(conv 4 3, tanh; shortcut=projection), dense 3"};
 
 static float inputs[ROWS * INPUTS];
 static int32_t labels[ROWS];
@@ -170,6 +182,28 @@ static void what_is_packed_never_meets(void **state)
     }
 }
 
+/* Behind a pool, which no direct signal enters, nobody waits for an error: what would
+ * carry one there, behind a convolution that writes turned weights, is left out. */
+static void direct_rules_carry_nothing_in_vain(void **state)
+{
+    static const char *const rules[] = {"bp", "dfa"};
+    (void)state;
+    for (size_t r = 0; r < 2; r++) {
+        const fal_arrays batch = make_batch();
+        size_t carried = 0;
+        fal_model *model = make_model(
+            "conv 4 3, tanh, pool max 2, conv 4 3, tanh, pool max 2, dense 3");
+        fal_trainer *trainer = make_trainer(model, rules[r], 0);
+        must(fal_trainer_step(trainer, &batch, NULL));
+        const fal_launches *launches = &trainer->plans[0].launches;
+        for (size_t i = 0; i < launches->count; i++)
+            carried += strcmp(launches->items[i].name, "turn_weights") == 0;
+        assert_int_equal(carried, r == 0);
+        fal_trainer_destroy(trainer);
+        fal_model_destroy(model);
+    }
+}
+
 /* ---- finite differences -------------------------------------------------- */
 
 static const double STEP = .002;
@@ -258,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_memory_changes_nothing),
         cmocka_unit_test(what_is_packed_never_meets),
+        cmocka_unit_test(direct_rules_carry_nothing_in_vain),
         cmocka_unit_test(gradients_are_those_of_the_loss),
     };
     return cmocka_run_group_tests_name("residual", tests, open_device,

@@ -37,16 +37,26 @@ static size_t output_of(const fal_network *network)
 
 /* ---- which tensors need a signal ----------------------------------------- */
 
-/* Those that have a layer which learns below them. */
+/* Whether a signal at a tensor is read by what makes it; not where a direct rule brings
+ * another. */
+static int is_asked(const fal_network *network, const fal_route *routes,
+                    const char *wanted, size_t tensor)
+{
+    return wanted[tensor] && !fal_flow_is_direct(network, routes, tensor);
+}
+
+/* Those from which a layer below learns, or the norm that makes them. */
 static void find_wanted(const fal_network *network, const fal_route *routes,
                         char *wanted)
 {
     for (size_t i = 0; i < network->count; i++) {
         const fal_layer *layer = &network->layers[i];
-        wanted[i + 1] = layer->number
-                            ? !routes[layer->number - 1].frozen
-                            : wanted[layer->from] ||
-                                  (layer->is_join && wanted[layer->beside]);
+        int learns = layer->has_weight && !routes[layer->block - 1].frozen;
+        wanted[i + 1] = learns ||
+                        (!layer->number &&
+                         (is_asked(network, routes, wanted, layer->from) ||
+                          (layer->is_join &&
+                           is_asked(network, routes, wanted, layer->beside))));
     }
 }
 

@@ -41,7 +41,7 @@ static int is_projection(const fal_signals *s, const fal_layer *join)
 /* A join that keeps the shape hands both its ways the signal that it gets itself. What
  * comes from a block's input goes on to grow in that place, once the way through the
  * body has read it; so a body that ends in a layer with weights needs a delta apart, and
- * one that ends in a block a signal. */
+ * one that ends in a block, or is a single layer without weights, a signal. */
 static void share_join(fal_signals *s, const fal_layer *join)
 {
     size_t tensor = fal_network_index(s->network, join) + 1;
@@ -50,8 +50,9 @@ static void share_join(fal_signals *s, const fal_layer *join)
     const fal_shape in = join->beside ? s->network->layers[join->beside - 1].out
                                       : s->network->input;
     int same = fal_shape_takes(in, join->out);
-    int grows = other && s->flow.hand_count[join->beside] > 1;
-    int apart = (grows && is_weight(s, join->from)) || is_joins(s, join->from);
+    int apart = is_joins(s, join->from) ||
+                (is_weight(s, join->from) && !is_projection(s, join)) ||
+                s->network->layers[join->from - 1].from == join->beside;
     if (body && !(other && same && apart))
         share(s, tensor, join->from);
     if (other && same && other->first &&

@@ -61,18 +61,8 @@ static fal_status check(const fal_conv *c)
     return FAL_OK;
 }
 
-/* Does nothing with a room that is not there; whoever needs one asks for it. */
-static fal_status check_room(const fal_launches *list, const fal_conv *c,
-                             fal_conv_pass pass, fal_view room)
-{
-    fal_status status = check(c);
-    if (!status && !room.buffer && fal_conv_room(list->device, c, pass) > 0)
-        return refuse(c, "needs room for what it keeps meanwhile");
-    return status;
-}
-
-uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
-                       fal_conv_pass pass)
+static uint64_t room_of(const fal_device *device, const fal_conv *conv,
+                        fal_conv_pass pass)
 {
     switch (fal_conv_choose(device, conv, pass)) {
     case FAL_CONV_WINOGRAD:
@@ -83,6 +73,29 @@ uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
         break;
     }
     return fal_patches_room(device, conv, pass);
+}
+
+/* Does nothing with a room that is not there; whoever needs one asks for it. */
+static fal_status check_room(const fal_launches *list, const fal_conv *c,
+                             fal_conv_pass pass, fal_view room)
+{
+    fal_status status = check(c);
+    if (!status && !room.buffer && room_of(list->device, c, pass) > 0)
+        return refuse(c, "needs room for what it keeps meanwhile");
+    return status;
+}
+
+/* Shares are rounded, so that fewer images may need more. */
+uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
+                       fal_conv_pass pass)
+{
+    fal_conv some = *conv;
+    uint64_t most = 0;
+    for (some.images = 1; some.images <= conv->images; some.images++) {
+        uint64_t room = room_of(device, &some, pass);
+        most = room > most ? room : most;
+    }
+    return most;
 }
 
 fal_status fal_conv_forward_add(fal_launches *list, const fal_conv *conv,

@@ -64,7 +64,8 @@ typedef struct fal_conv_weight {
     const char *layer, *work;
 } fal_conv_weight;
 
-/* Floats of room that a pass may need on this device, whatever is fused with it. */
+/* Floats of room that a pass of so many images, or of fewer, may need on this device,
+ * whatever is fused with it. */
 uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
                        fal_conv_pass pass);
 
