@@ -155,5 +155,5 @@ fal_status fal_conv_weight_add(fal_launches *list, const fal_conv *conv,
 const char *fal_conv_form(const fal_device *device, const fal_conv *conv,
                           fal_conv_pass pass)
 {
-    return fal_conv_kind_name(fal_conv_choose(device, conv, pass));
+    return fal_conv_method_name(fal_conv_choose(device, conv, pass));
 }

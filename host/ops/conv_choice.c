@@ -16,8 +16,8 @@ static int wants_winograd(const fal_conv *conv)
            conv->out_channels >= FEWEST_CHANNELS && tiles >= FEWEST_TILES;
 }
 
-fal_conv_kind fal_conv_choose(const fal_device *device, const fal_conv *conv,
-                              fal_conv_pass pass)
+fal_conv_method fal_conv_choose(const fal_device *device, const fal_conv *conv,
+                                fal_conv_pass pass)
 {
     fal_conv_wish wish = device->facts.conv;
     if (wish == FAL_WISH_DIRECT || !fal_winograd_suits(device, conv))
@@ -29,7 +29,7 @@ fal_conv_kind fal_conv_choose(const fal_device *device, const fal_conv *conv,
                : FAL_CONV_WINOGRAD;
 }
 
-const char *fal_conv_kind_name(fal_conv_kind kind)
+const char *fal_conv_method_name(fal_conv_method kind)
 {
     static const char *const names[] = {[FAL_CONV_PATCHES] = "patches",
                                         [FAL_CONV_WINOGRAD] = "winograd",
