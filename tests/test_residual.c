@@ -5,7 +5,7 @@
 #include "net/packing.h"
 #include "train/trainer.h"
 
-enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 12 };
+enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 13 };
 enum { INPUTS = HEIGHT * WIDTH * CHANNELS };
 
 /* Blocks one behind the other, in each other, that begin or end with anything. */
@@ -49,7 +49,9 @@ static const char *const networks[NETWORKS] = {
     "shortcut=projection), dense 3",
     "conv 4 3, block(conv 4 3; shortcut=identity), block(block(tanh; "
     "shortcut=identity), block(conv 4 3; shortcut=identity); shortcut=identity), "
-    "block(conv 4 3, tanh; shortcut=projection), dense 3"};
+    "block(conv 4 3, tanh; shortcut=projection), dense 3",
+    "conv 4 3, norm layer, block(block(sigmoid; shortcut=projection), "
+    "block(norm layer, tanh; shortcut=projection); shortcut=projection), dense 3"};
 
 static float inputs[ROWS * INPUTS];
 static int32_t labels[ROWS];

@@ -26,22 +26,26 @@ static int is_weight(const fal_signals *s, size_t tensor)
     return tensor > 0 && s->network->layers[tensor - 1].number > 0;
 }
 
-/* Whether a tensor's signal changes in its place before all else has read it: that of an
- * inner block's join goes on to grow as the signal of its input. */
-static int is_joins(const fal_signals *s, size_t tensor)
-{
-    return tensor > 0 && s->network->layers[tensor - 1].is_join;
-}
-
 static int is_projection(const fal_signals *s, const fal_layer *join)
 {
     return s->network->layers[join->beside].from != join->beside;
 }
 
+/* Whether the signal of the end of a block's body changes in its place before all else
+ * has read it: that of an inner block's join goes on to grow as the signal of its input;
+ * and what adds to the block's own input, a single layer, works where it stands. */
+static int changes(const fal_signals *s, const fal_layer *join, size_t tensor)
+{
+    const fal_layer *layers = s->network->layers, *end = &layers[tensor - 1];
+    size_t input = is_projection(s, join) ? layers[join->beside].from
+                                          : join->beside;
+    return end->is_join || (!end->number && end->from == input);
+}
+
 /* A join that keeps the shape hands both its ways the signal that it gets itself. What
  * comes from a block's input goes on to grow in that place, once the way through the
  * body has read it; so a body that ends in a layer with weights needs a delta apart, and
- * one that ends in a block, or is a single layer without weights, a signal. */
+ * one whose signal changes that signal. */
 static void share_join(fal_signals *s, const fal_layer *join)
 {
     size_t tensor = fal_network_index(s->network, join) + 1;
@@ -49,14 +53,13 @@ static void share_join(fal_signals *s, const fal_layer *join)
     const fal_hand *other = fal_flow_find(&s->flow, join, join->beside);
     const fal_shape in = join->beside ? s->network->layers[join->beside - 1].out
                                       : s->network->input;
-    int same = fal_shape_takes(in, join->out);
-    int apart = is_joins(s, join->from) ||
-                (is_weight(s, join->from) && !is_projection(s, join)) ||
-                s->network->layers[join->from - 1].from == join->beside;
+    int same = fal_shape_takes(in, join->out), projects = is_projection(s, join);
+    int apart = !projects &&
+                (is_weight(s, join->from) || changes(s, join, join->from));
     if (body && !(other && same && apart))
         share(s, tensor, join->from);
     if (other && same && other->first &&
-        !(is_projection(s, join) && is_joins(s, join->beside)))
+        !(projects && changes(s, join, join->beside)))
         share(s, tensor, join->beside);
 }
 

@@ -1,7 +1,8 @@
 /* Muon: the weights of hidden layers are updated as matrices, by launches that come
- * after all gradients; those of a convolution as the flattened one, [out][in·k·k]. A matrix is mixed with its momentum into the place where adamw
- * keeps squares of the other parameters, and orthogonalized between there and the
- * place of its gradient, or a spare one where gradients are kept. */
+ * after all gradients; those of a convolution as the flattened one, [out][in·k·k]. A
+ * matrix is mixed with its momentum into the place where adamw keeps squares of the
+ * other parameters, and orthogonalized between there and the place of its gradient, or
+ * a spare one where gradients are kept. */
 #include "device/memory.h"
 #include "ops/newton_schulz.h"
 #include "train/trainer.h"
