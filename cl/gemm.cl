@@ -118,8 +118,8 @@ INLINE void put_zeros(writable d, int begin, int end)
 /* d[row][column] <- patches of the map from [row][column] on. A line of taps is one
  * run of floats in it, but for what lies left and right; each run is written by whole
  * vectors, and the next over what that wrote too much. */
-INLINE void copy_patches(writable d, int pitch, readable from, patches map, uint row, int rows,
-                   uint column, int columns)
+INLINE void copy_patches(writable d, int pitch, readable from, patches map, uint row,
+                         int rows, uint column, int columns)
 {
     const int run = map.across * map.channels;
     const size_t line = (size_t)map.width * map.channels;

@@ -487,8 +487,8 @@ static fal_status add_own(fal_launches *list, const fal_product *products,
 
 /* ---- CLBlast ------------------------------------------------------------- */
 
-/* It reads no row of ones, no patches and no B but a stored one, and knows only C <- A B and
- * C <- C + A B; one kernel of ours may follow. */
+/* It reads no row of ones, no patches and no B but a stored one, and knows only
+ * C <- A B and C <- C + A B; one kernel of ours may follow. */
 static int suits_clblast(const fal_product *p)
 {
     return p->a.source < FAL_SOURCE_COLUMNS_ONES &&

@@ -4,8 +4,9 @@
 #include "ops/epilogue.h"
 #include "ops/grid.h"
 
-/* cl/winograd.cl: twice MR; the others are sizes measured best: of tiles, so that the transformed weights are read from memory seldom enough
- * and a point of a block stays in the L2 cache, of columns likewise. */
+/* cl/winograd.cl: twice MR; the others are sizes measured best: of tiles, so that the
+ * transformed weights are read from memory seldom enough and a point of a block stays
+ * in the L2 cache, of columns likewise. */
 enum { ROWS = 12, BLOCK = 96, WIDE = 512 };
 
 /* Parts of the weight gradient's sums, and the fewest tiles of one */
