@@ -3,7 +3,8 @@
     python3 test_docs.py FALIGN_BINARY DATA_FOLDER
 
 Goes through each page of docs/ from top to bottom, in an empty folder of its own, with
-DATA_FOLDER standing in for the data set fashion-mnist: runs every block marked sh or
+DATA_FOLDER standing in for the data set fashion-mnist, and noise for CIFAR-10 and
+CIFAR-100: runs every block marked sh or
 python, and every command of a console block, whose output must be the one shown; a yaml
 block becomes the file run.yaml. Prints `ok PAGE:LINE` for each block.
 """
@@ -17,6 +18,27 @@ import tempfile
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(sh|python|console|yaml)\n(.*?)^```$", re.M | re.S)
+
+
+RECORDS, PIXELS = 160, 3072
+
+
+def write_records(path, label_bytes):
+    """A CIFAR file of noise, every label byte below ten."""
+    with open(path, "wb") as file:
+        for i in range(RECORDS):
+            file.write(bytes([i % 10] * label_bytes) + os.urandom(PIXELS))
+
+
+def make_cifar(folder):
+    ten = pathlib.Path(folder, "cifar-10-batches-bin")
+    hundred = pathlib.Path(folder, "cifar-100-binary")
+    ten.mkdir()
+    hundred.mkdir()
+    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        write_records(ten / f"{name}.bin", 1)
+    for name in "train", "test":
+        write_records(hundred / f"{name}.bin", 2)
 
 
 def blocks(page):
@@ -71,6 +93,7 @@ def main():
     for page in sorted(DOCS.glob("*.md")):
         with tempfile.TemporaryDirectory() as folder:
             os.symlink(data, os.path.join(folder, "fashion-mnist"))
+            make_cifar(folder)
             os.mkdir(os.path.join(folder, "place"))
             os.chdir(os.path.join(folder, "place"))
             path = os.path.dirname(falign) + os.pathsep + os.environ["PATH"]
