@@ -17,13 +17,13 @@ enum { MOST_FAMILIES = 4 };
 static fal_device *families[MOST_FAMILIES];
 static size_t family_count;
 
-static void must(fal_status status)
+static inline void must(fal_status status)
 {
     if (status)
         fail_msg("%s", fal_error_message());
 }
 
-static fal_device *open_family(const char *kernels, int vector)
+static inline fal_device *open_family(const char *kernels, int vector)
 {
     fal_device *device = NULL;
     fal_device_options options = FAL_DEVICE_OPTIONS;
@@ -35,7 +35,7 @@ static fal_device *open_family(const char *kernels, int vector)
 }
 
 /* CPU-like kernels only where they are the device's own: they crawl elsewhere. */
-static int open_families(void **state)
+static inline int open_families(void **state)
 {
     (void)state;
     fal_device *device = open_family(NULL, 0);
@@ -48,7 +48,7 @@ static int open_families(void **state)
     return 0;
 }
 
-static int close_families(void **state)
+static inline int close_families(void **state)
 {
     (void)state;
     for (size_t i = 0; i < family_count; i++)
@@ -57,8 +57,9 @@ static int close_families(void **state)
 }
 
 /* Passes if the comparison ran, was close enough and freed what it made. */
-static void judge(const fal_device *on, uint64_t allocated, fal_status status,
-                  double worst, const char *what, size_t shape)
+static inline void judge(const fal_device *on, uint64_t allocated,
+                         fal_status status, double worst, const char *what,
+                         size_t shape)
 {
     must(status);
     if (!(worst <= 1))
@@ -68,7 +69,7 @@ static void judge(const fal_device *on, uint64_t allocated, fal_status status,
     assert_int_equal(on->allocated, allocated);
 }
 
-static void expect_refusal(fal_status status, const char *part)
+static inline void expect_refusal(fal_status status, const char *part)
 {
     assert_int_equal(status, FAL_ERROR_ARGUMENT);
     if (!strstr(fal_error_message(), part))

@@ -1,18 +1,12 @@
-/* Convolutions as products over patches against plain loops in double: shapes, epilogues, carriers, updates, for
- * every tile width and both kernel families; the same bits for any number of compute
- * units; and what is refused. `test_conv EVERY` takes only every so manieth shape, for
- * devices on which a launch takes long. */
+/* Convolutions as products over patches against plain loops in double: shapes,
+ * epilogues, carriers, updates, for every tile width and both kernel families; the
+ * same bits for any number of compute units; and what is refused. `test_conv EVERY`
+ * takes only every so manieth shape, for devices on which a launch takes long. */
+#include "families.h"
 #include "device/memory.h"
 #include "ops/conv.h"
 #include "reference/check.h"
 #include "reference/checker.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 enum { DEVICES = 5 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -22,20 +16,9 @@ static const char *names[DEVICES];
 static size_t device_count;
 static unsigned every = 1;
 
-static void must(fal_status status)
-{
-    if (status)
-        fail_msg("%s", fal_error_message());
-}
-
 static fal_device *open(const char *kernels, int vector)
 {
-    fal_device *device = NULL;
-    fal_device_options options = FAL_DEVICE_OPTIONS;
-    options.kernels = kernels;
-    options.vector = vector;
-    options.gemm = "own";
-    must(fal_device_open(&device, &options));
+    fal_device *device = open_family(kernels, vector);
     device->facts.conv = FAL_WISH_DIRECT;
     return device;
 }
@@ -319,12 +302,6 @@ static void units_do_not_show(void **state)
 }
 
 /* ---- refusals ------------------------------------------------------------ */
-
-static void expect_refusal(fal_status status, const char *part)
-{
-    assert_int_equal(status, FAL_ERROR_ARGUMENT);
-    assert_non_null(strstr(fal_error_message(), part));
-}
 
 static void bad_shapes_are_refused(void **state)
 {

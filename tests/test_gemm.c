@@ -1,6 +1,7 @@
 /* The product against the reference: shapes, sources, epilogues, pitches, offsets,
  * for every tile width and both kernel families. `test_gemm EVERY` takes only every
  * so manieth shape, for devices on which a launch takes long. */
+#include "families.h"
 #include "device/memory.h"
 #include "ops/gemm.h"
 #include "reference/check.h"
@@ -23,23 +24,6 @@ static fal_device *devices[DEVICES];
 static const char *names[DEVICES];
 static size_t device_count;
 
-static void must(fal_status status)
-{
-    if (status)
-        fail_msg("%s", fal_error_message());
-}
-
-static fal_device *open(const char *kernels, int vector)
-{
-    fal_device *device = NULL;
-    fal_device_options options = FAL_DEVICE_OPTIONS;
-    options.kernels = kernels;
-    options.vector = vector;
-    options.gemm = "own";
-    must(fal_device_open(&device, &options));
-    return device;
-}
-
 static void keep(fal_device *device, const char *name)
 {
     names[device_count] = name;
@@ -50,19 +34,19 @@ static void keep(fal_device *device, const char *name)
 static int open_devices(void **state)
 {
     (void)state;
-    fal_device *device = open(NULL, 0);
+    fal_device *device = open_family(NULL, 0);
     int is_cpu = device->facts.type & CL_DEVICE_TYPE_CPU &&
                  device->facts.units < 64 && device->facts.float_width >= 4;
     fal_device_destroy(device);
-    keep(open("gpu", 0), "gpu kernels");
-    keep(open("gpu", 0), "gpu kernels, half blocks");
+    keep(open_family("gpu", 0), "gpu kernels");
+    keep(open_family("gpu", 0), "gpu kernels, half blocks");
     devices[0]->facts.units = 1; /* so that one block is enough for all of them */
     devices[1]->facts.units = 1 << 20;
     if (!is_cpu)
         return 0;
-    keep(open("cpu", 4), "cpu kernels, vectors of 4");
-    keep(open("cpu", 8), "cpu kernels, vectors of 8");
-    keep(open("cpu", 16), "cpu kernels, vectors of 16");
+    keep(open_family("cpu", 4), "cpu kernels, vectors of 4");
+    keep(open_family("cpu", 8), "cpu kernels, vectors of 8");
+    keep(open_family("cpu", 16), "cpu kernels, vectors of 16");
     return 0;
 }
 
@@ -456,7 +440,7 @@ static void blocks_of_small_groups(void **state)
     memcpy(all, devices, sizeof all);
     device_count = 0;
     for (unsigned i = 0; i < 2; i++) {
-        keep(open("gpu", 0), "gpu kernels, blocks of small groups");
+        keep(open_family("gpu", 0), "gpu kernels, blocks of small groups");
         devices[i]->facts.block = 32;
         devices[i]->facts.units = i ? 1 << 20 : 1;
     }
@@ -542,7 +526,7 @@ static void sums_do_not_depend_on_the_units(void **state)
     static const size_t sizes[][3] = {
         {128, 200, 700}, {700, 90, 300}, {40, 10, 513}};
     static const unsigned units[] = {16, 1, 3};
-    fal_device *both[] = {open("gpu", 0), open(NULL, 0)};
+    fal_device *both[] = {open_family("gpu", 0), open_family(NULL, 0)};
     (void)state;
     for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
         const size_t *s = sizes[i / 2];
@@ -604,7 +588,7 @@ static void symmetric_strips(void **state)
     static const unsigned units[] = {1, 3, 16};
     (void)state;
     for (size_t u = 0; u < 3; u++) {
-        fal_device *device = open(NULL, 0);
+        fal_device *device = open_family(NULL, 0);
         device->facts.units = units[u];
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             check_symmetric(device, "units", sizes[i], 30, (unsigned)(u + 2 * i));

@@ -2,6 +2,7 @@
  * around what is written, NaN and infinity, every vector width and both families.
  * The comparisons and the bounds of their errors, in units of 2^-24, are those of
  * host/reference/check_*.c: an error is given over its bound, so 1 passes. */
+#include "families.h"
 #include "device/memory.h"
 #include "ops/clip.h"
 #include "ops/gather.h"
@@ -19,55 +20,13 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { DEVICES = 4 };
-static fal_device *devices[DEVICES];
-static size_t device_count;
-
 static const size_t COUNTS[] = {1, 2, 3, 15, 16, 17, 127, 1000, 16411, 40009};
 static const fal_view none = {NULL, 0};
 
-static void must(fal_status status)
-{
-    if (status)
-        fail_msg("%s", fal_error_message());
-}
-
-static fal_device *open(const char *kernels, int vector)
-{
-    fal_device *device = NULL;
-    fal_device_options options = FAL_DEVICE_OPTIONS;
-    options.kernels = kernels;
-    options.vector = vector;
-    options.gemm = "own";
-    must(fal_device_open(&device, &options));
-    return device;
-}
-
-/* CPU-like kernels only where they are the device's own: they crawl elsewhere. */
-static int open_devices(void **state)
-{
-    (void)state;
-    fal_device *device = open(NULL, 0);
-    int is_cpu = device->facts.type & CL_DEVICE_TYPE_CPU &&
-                 device->facts.float_width >= 4;
-    fal_device_destroy(device);
-    devices[device_count++] = open("gpu", 0);
-    for (int vector = 4; vector <= 16 && is_cpu; vector *= 2)
-        devices[device_count++] = open("cpu", vector);
-    return 0;
-}
-
-static int close_devices(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < device_count; i++)
-        fal_device_destroy(devices[i]);
-    return 0;
-}
-
 /* Passes if the comparison ran, was close enough and freed what it made. */
-static void judge(const fal_device *device, uint64_t allocated, fal_status status,
-                  double worst, const char *what, size_t a, size_t b)
+static void judge_sizes(const fal_device *device, uint64_t allocated,
+                        fal_status status, double worst, const char *what, size_t a,
+                        size_t b)
 {
     must(status);
     if (!(worst <= 1))
@@ -82,20 +41,22 @@ static void judge(const fal_device *device, uint64_t allocated, fal_status statu
 static void activations_agree(void **state)
 {
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(COUNTS) * FAL_PHIS * 2; i++) {
             size_t phi = i % FAL_PHIS;
             fal_activation activation = {(fal_phi)phi, .01f};
             size_t count = COUNTS[i / FAL_PHIS / 2];
             int wild = i / FAL_PHIS % 2;
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_activation(devices[d], activation, count,
+            fal_status status = fal_check_activation(families[d], activation, count,
                                                      wild, &worst);
-            judge(devices[d], before, status, worst, "activation", phi, count);
-            status = fal_check_derivative(devices[d], activation, count, wild,
+            judge_sizes(families[d], before, status, worst, "activation", phi,
+                        count);
+            status = fal_check_derivative(families[d], activation, count, wild,
                                           &worst);
-            judge(devices[d], before, status, worst, "derivative", phi, count);
+            judge_sizes(families[d], before, status, worst, "derivative", phi,
+                        count);
         }
 }
 
@@ -104,10 +65,10 @@ static void activations_work_in_place(void **state)
 {
     enum { N = 50021 };
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
+    for (size_t d = 0; d < family_count; d++) {
         double worst = 0;
         fal_checker c;
-        fal_checker_begin(&c, devices[d], &worst);
+        fal_checker_begin(&c, families[d], &worst);
         float *a = fal_checker_floats(&c, N, -1, 1);
         fal_view both = fal_checker_put(&c, N, a);
         fal_activation relu = {FAL_RELU, 0};
@@ -135,32 +96,34 @@ static void updates_agree(void **state)
 {
     static const uint64_t steps[] = {1, 2, 10, 1000, 1000000, 0};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t r = 0; r < COUNT(RULES); r++)
             for (size_t i = 0; i < COUNT(COUNTS); i++) {
                 fal_update settings = RULES[r];
                 settings.count = COUNTS[i];
-                uint64_t before = devices[d]->allocated;
+                uint64_t before = families[d]->allocated;
                 double worst = 0;
-                fal_status status = fal_check_update(devices[d], &settings,
+                fal_status status = fal_check_update(families[d], &settings,
                                                      steps[i % 5], i % 3 == 1, 0,
                                                      i % 2, &worst);
-                judge(devices[d], before, status, worst, "update", r, COUNTS[i]);
+                judge_sizes(families[d], before, status, worst, "update", r,
+                            COUNTS[i]);
             }
 }
 
 static void halted_updates_change_nothing(void **state)
 {
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t r = 0; r < COUNT(RULES); r++) {
             fal_update settings = RULES[r];
             settings.count = 1013;
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_update(devices[d], &settings, 1, 0, 1, 1,
+            fal_status status = fal_check_update(families[d], &settings, 1, 0, 1, 1,
                                                  &worst);
-            judge(devices[d], before, status, worst, "halted update", r, 1013);
+            judge_sizes(families[d], before, status, worst, "halted update", r,
+                        1013);
         }
 }
 
@@ -169,10 +132,10 @@ static void updates_need_no_flag(void **state)
 {
     const float one[] = {1, 1, 1};
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
+    for (size_t d = 0; d < family_count; d++) {
         double worst = 0;
         fal_checker c;
-        fal_checker_begin(&c, devices[d], &worst);
+        fal_checker_begin(&c, families[d], &worst);
         fal_update u = {.rule = FAL_SGD, .count = 3};
         u.weights = fal_checker_put(&c, 3, one);
         u.gradient = fal_checker_put(&c, 3, one);
@@ -190,7 +153,7 @@ static void updates_need_no_flag(void **state)
 static void updates_that_lack_room_are_refused(void **state)
 {
     (void)state;
-    fal_launches list = {.device = devices[0]};
+    fal_launches list = {.device = families[0]};
     fal_update adam = {.rule = FAL_ADAM}, sgd = {.rule = FAL_SGD, .momentum = .9f};
     assert_int_equal(fal_update_add(&list, &adam), FAL_ERROR_ARGUMENT);
     assert_int_equal(fal_update_add(&list, &sgd), FAL_ERROR_ARGUMENT);
@@ -204,20 +167,20 @@ static void losses_agree(void **state)
     static const size_t rows[] = {1, 3, 16, 17, 127, 300};
     static const size_t outputs[] = {1, 2, 3, 10, 17, 64, 65, 101, 1000, 1031};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(rows) * COUNT(outputs) * 8; i++) {
             size_t m = rows[i / 8 % COUNT(rows)], n = outputs[i / 8 / COUNT(rows)];
             int parts = (int)(i / 2 % 4), wild = i % 2;
             if (m * n > 40000)
                 continue;
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
             fal_loss loss = parts ? FAL_SQUARED_ERROR : FAL_CROSS_ENTROPY;
-            fal_status status = fal_check_loss(devices[d], loss,
+            fal_status status = fal_check_loss(families[d], loss,
                                                parts ? parts : FAL_CHECK_LABELS, m,
                                                n, wild, &worst);
-            judge(devices[d], before, status, worst,
-                  parts ? "mse" : "cross-entropy", m, n);
+            judge_sizes(families[d], before, status, worst,
+                        parts ? "mse" : "cross-entropy", m, n);
         }
 }
 
@@ -225,18 +188,18 @@ static void losses_of_many_outputs_agree(void **state)
 {
     static const size_t outputs[] = {1025, 8192, 8193, 100000};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(outputs); i++) {
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_loss(devices[d], FAL_CROSS_ENTROPY,
+            fal_status status = fal_check_loss(families[d], FAL_CROSS_ENTROPY,
                                                FAL_CHECK_LABELS, 18, outputs[i], 0,
                                                &worst);
-            judge(devices[d], before, status, worst, "cross-entropy", 18,
-                  outputs[i]);
-            status = fal_check_loss(devices[d], FAL_SQUARED_ERROR, FAL_CHECK_LABELS,
-                                    18, outputs[i], 0, &worst);
-            judge(devices[d], before, status, worst, "mse", 18, outputs[i]);
+            judge_sizes(families[d], before, status, worst, "cross-entropy", 18,
+                        outputs[i]);
+            status = fal_check_loss(families[d], FAL_SQUARED_ERROR,
+                                    FAL_CHECK_LABELS, 18, outputs[i], 0, &worst);
+            judge_sizes(families[d], before, status, worst, "mse", 18, outputs[i]);
         }
 }
 
@@ -274,8 +237,8 @@ static void losses_need_no_delta(void **state)
     const int32_t labels[] = {0, 1, 1};
     float partials[2];
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
-        evaluate(devices[d], 3, a, labels, partials, NULL);
+    for (size_t d = 0; d < family_count; d++) {
+        evaluate(families[d], 3, a, labels, partials, NULL);
         assert_true(fabs(partials[0] - (log(2) + log(1 + exp(-3)) + 200)) < 1e-4);
         assert_true(partials[1] == 2);
     }
@@ -287,8 +250,8 @@ static void equals_count_for_the_first(void **state)
     const int32_t labels[] = {0, 1};
     float partials[2];
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
-        evaluate(devices[d], 2, a, labels, partials, NULL);
+    for (size_t d = 0; d < family_count; d++) {
+        evaluate(families[d], 2, a, labels, partials, NULL);
         assert_true(partials[1] == 1);
     }
 }
@@ -301,8 +264,8 @@ static void large_outputs_are_stable(void **state)
     float partials[2];
     int halted = 0;
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
-        evaluate(devices[d], 3, a, labels, partials, &halted);
+    for (size_t d = 0; d < family_count; d++) {
+        evaluate(families[d], 3, a, labels, partials, &halted);
         assert_true(fabs(partials[0] - 2 * log(1 + exp(-1))) < 1e-4);
         assert_int_equal(halted, 0);
     }
@@ -314,11 +277,11 @@ static void losses_that_are_not_finite_halt(void **state)
                              {INFINITY, 1}, {-INFINITY, 1}, {-INFINITY, -INFINITY}};
     const int32_t zero = 0;
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(wild); i++) {
             float partials[2];
             int halted = 0;
-            evaluate(devices[d], 1, wild[i], &zero, partials, &halted);
+            evaluate(families[d], 1, wild[i], &zero, partials, &halted);
             assert_false(isfinite(partials[0]));
             assert_int_equal(halted, 1);
         }
@@ -329,11 +292,11 @@ static void labels_that_are_none_halt(void **state)
     const float a[] = {1, 2};
     const int32_t labels[] = {-1, 2, INT32_MAX, INT32_MIN};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(labels); i++) {
             float partials[2];
             int halted = 0;
-            evaluate(devices[d], 1, a, &labels[i], partials, &halted);
+            evaluate(families[d], 1, a, &labels[i], partials, &halted);
             assert_true(isnan(partials[0]) && partials[1] == 0 && halted == 1);
         }
 }
@@ -342,7 +305,7 @@ static void losses_without_labels_are_refused(void **state)
 {
     unsigned slot;
     (void)state;
-    fal_launches list = {.device = devices[0]};
+    fal_launches list = {.device = families[0]};
     fal_loss_work work = {.loss = FAL_CROSS_ENTROPY, .rows = 1, .outputs = 1};
     assert_int_equal(fal_loss_add(&list, &work, &slot), FAL_ERROR_ARGUMENT);
     work.rows = 0;
@@ -355,14 +318,14 @@ static void clipping_factors_agree(void **state)
     static const size_t counts[] = {1, 2, 15, 17, 16383, 16384, 16385, 70001};
     static const float limits[] = {1e-3f, 1, 50, 1e9f};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(counts) * COUNT(limits) * 2; i++) {
             size_t count = counts[i / 2 / COUNT(limits)];
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
             fal_status status = fal_check_clip(
-                devices[d], count, limits[i / 2 % COUNT(limits)], i % 2, &worst);
-            judge(devices[d], before, status, worst, "clip", i, count);
+                families[d], count, limits[i / 2 % COUNT(limits)], i % 2, &worst);
+            judge_sizes(families[d], before, status, worst, "clip", i, count);
         }
 }
 
@@ -371,10 +334,10 @@ static void norms_end_where_they_end(void **state)
 {
     static const float values[] = {3, 4, 1e9f, 1e9f};
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
+    for (size_t d = 0; d < family_count; d++) {
         double worst = 0;
         fal_checker c;
-        fal_checker_begin(&c, devices[d], &worst);
+        fal_checker_begin(&c, families[d], &worst);
         fal_view x = fal_checker_put(&c, 4, values);
         fal_view sums = fal_checker_put(&c, 4, values);
         fal_view scale = fal_checker_put(&c, 1, NULL);
@@ -422,9 +385,9 @@ static void sums_do_not_depend_on_units(void **state)
 {
     static float results[2][39];
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
-        sums_by_units(devices[d], 1, results[0]);
-        sums_by_units(devices[d], 37, results[1]);
+    for (size_t d = 0; d < family_count; d++) {
+        sums_by_units(families[d], 1, results[0]);
+        sums_by_units(families[d], 37, results[1]);
         assert_memory_equal(results[0], results[1], sizeof results[0]);
     }
 }
@@ -436,7 +399,7 @@ static void random_numbers_agree(void **state)
 {
     static const size_t sizes[] = {1, 3, 17, 127, 257};
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(sizes) * COUNT(sizes) * 6; i++) {
             size_t positions = 1 + i % 5; /* of a map that a line is */
             size_t lines = sizes[i / 6 / COUNT(sizes)];
@@ -450,12 +413,12 @@ static void random_numbers_agree(void **state)
                                  65536,
                                  1000000,
                                  positions > 1 ? (uint32_t)channels : 0};
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
-            fal_status status = fal_check_random(devices[d], &random, rows, columns,
-                                                 i % 2, &worst);
-            judge(devices[d], before, status, worst, "random numbers", rows,
-                  columns);
+            fal_status status = fal_check_random(families[d], &random, rows,
+                                                 columns, i % 2, &worst);
+            judge_sizes(families[d], before, status, worst, "random numbers", rows,
+                        columns);
             if (random.distribution != FAL_NORMAL)
                 assert_true(worst == 0);
         }
@@ -471,15 +434,15 @@ static void batches_agree(void **state)
         {257, 5, 5, 0},
     };
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < COUNT(shapes) * 2; i++) {
             const size_t *s = shapes[i / 2];
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
             fal_status status = fal_check_gather(
-                devices[d], i % 2 ? FAL_BYTES : FAL_FLOATS, s[0], s[1], s[2], s[3],
+                families[d], i % 2 ? FAL_BYTES : FAL_FLOATS, s[0], s[1], s[2], s[3],
                 1, NULL, &worst);
-            judge(devices[d], before, status, worst, "batch", s[0], s[1]);
+            judge_sizes(families[d], before, status, worst, "batch", s[0], s[1]);
         }
 }
 
@@ -487,7 +450,7 @@ static void channels_that_do_not_divide_are_refused(void **state)
 {
     unsigned start;
     (void)state;
-    fal_launches list = {.device = devices[0]};
+    fal_launches list = {.device = families[0]};
     fal_gather gather = {.rows = 1, .width = 10, .channels = 3};
     assert_int_equal(fal_gather_add(&list, &gather, &start), FAL_ERROR_ARGUMENT);
     gather.channels = 0;
@@ -503,42 +466,42 @@ static void offsets_may_be_large(void **state)
     const uint64_t offset = ((uint64_t)1 << 29) + 7;
     static float a[N], h[N];
     (void)state;
-    for (size_t d = 0; d < device_count; d++) {
+    for (size_t d = 0; d < family_count; d++) {
         cl_mem buffer = NULL;
-        fal_launches list = {.device = devices[d]};
+        fal_launches list = {.device = families[d]};
         size_t place = (size_t)offset * sizeof(float);
-        if (fal_buffer_create(devices[d], place + sizeof a, "test", &buffer))
+        if (fal_buffer_create(families[d], place + sizeof a, "test", &buffer))
             continue;
         for (int i = 0; i < N; i++)
             a[i] = (float)(i - 500);
         fal_view view = {buffer, offset};
         fal_activation relu = {FAL_RELU, 0};
-        must(fal_write(devices[d], buffer, place, sizeof a, a));
+        must(fal_write(families[d], buffer, place, sizeof a, a));
         must(fal_activate_add(&list, relu, view, view, N));
         must(fal_launches_run(&list));
-        must(fal_read(devices[d], buffer, place, sizeof h, h));
+        must(fal_read(families[d], buffer, place, sizeof h, h));
         for (int i = 0; i < N; i++)
             assert_true(h[i] == (i < 500 ? 0 : (float)(i - 500)));
         fal_launches_release(&list);
-        fal_buffer_destroy(devices[d], buffer);
+        fal_buffer_destroy(families[d], buffer);
     }
 }
 
 static void the_table_passes(void **state)
 {
     (void)state;
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i <= fal_check_count; i++) {
-            uint64_t before = devices[d]->allocated;
+            uint64_t before = families[d]->allocated;
             double worst = 0;
             int row = i < fal_check_count;
-            fal_status status = row ? fal_checks[i].run(devices[d], &worst)
-                                    : fal_check_probe(devices[d], &worst);
+            fal_status status = row ? fal_checks[i].run(families[d], &worst)
+                                    : fal_check_probe(families[d], &worst);
             /* The first product makes its scratch, which stays */
-            if (devices[d]->scratch)
-                before = devices[d]->allocated;
-            judge(devices[d], before, status, worst,
-                  row ? fal_checks[i].kernel : "probe", i, 0);
+            if (families[d]->scratch)
+                before = families[d]->allocated;
+            judge_sizes(families[d], before, status, worst,
+                        row ? fal_checks[i].kernel : "probe", i, 0);
         }
 }
 
@@ -573,18 +536,18 @@ enum { SMALL_CHECKS = 8 };
 /* Each call fails once; the n-th from now, until there are fewer. */
 static void fail_each(void (*fail_at)(long), fal_status expected)
 {
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < family_count; d++)
         for (size_t which = 0; which < SMALL_CHECKS; which++) {
-            must(small_check(devices[d], which));
-            uint64_t before = devices[d]->allocated;
+            must(small_check(families[d], which));
+            uint64_t before = families[d]->allocated;
             long n = 0;
             fal_status status = expected;
             while (status && n < 1000) {
                 fail_at(++n);
-                status = small_check(devices[d], which);
+                status = small_check(families[d], which);
                 fail_at(0);
                 assert_true(status == FAL_OK || status == expected);
-                assert_int_equal(devices[d]->allocated, before);
+                assert_int_equal(families[d]->allocated, before);
             }
             assert_in_range(n, 3, 999);
         }
@@ -630,5 +593,5 @@ int main(void)
         cmocka_unit_test(failing_opencl_calls_are_reported),
         cmocka_unit_test(failing_memory_is_reported),
     };
-    return cmocka_run_group_tests(tests, open_devices, close_devices);
+    return cmocka_run_group_tests(tests, open_families, close_families);
 }
