@@ -1,57 +1,21 @@
-/* Which group makes what part of a convolution, through blocks of what size, and where
- * in the room it does so. No sum is split here: none depends on the compute units. */
+/* Which group makes what part of a convolution forward, or of its data gradient, through
+ * blocks of what size, and where in the room it does so. No sum is split here: none
+ * depends on the compute units. */
 #include "ops/winograd.h"
 #include "ops/epilogue.h"
 #include "ops/grid.h"
+#include "ops/winograd_maps.h"
 
-/* cl/winograd.cl: twice MR; the others are sizes measured best: of tiles, so that the
- * transformed weights are read from memory seldom enough and a point of a block stays
- * in the L2 cache, of columns likewise. */
-enum { ROWS = 12, BLOCK = 96, WIDE = 512 };
+/* Sizes measured best: of tiles, so that the transformed weights are read from memory
+ * seldom enough and a point of a block stays in the L2 cache, of columns likewise. */
+enum { BLOCK = 96, WIDE = 512 };
 
-/* Parts of the weight gradient's sums, and the fewest tiles of one */
-enum { MOST_PARTS = 4, TILES_A_PART = 1024 };
-
-/* `winograd_weights_from` and `winograd_maps` of cl/winograd.cl */
+/* `winograd_weights_from` of cl/winograd.cl */
 typedef struct kernel_weights {
     cl_uint k, n, padded;
     cl_int is_turned, kind;
     cl_float scale;
 } kernel_weights;
-
-typedef struct kernel_size {
-    cl_uint height, width, channels;
-} kernel_size;
-
-typedef struct kernel_maps {
-    kernel_size in, out;
-    cl_uint points, pad, padded;
-    cl_uint down, across, tiles;
-    cl_uint run, rows, columns;
-    cl_uint block, wide;
-} kernel_maps;
-
-static size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t rounded(size_t a, size_t b)
-{
-    return divided(a, b) * b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Columns of a panel: NR of cl/winograd.cl */
-static size_t panel(const fal_device *device)
-{
-    size_t vector = (size_t)device->facts.vector;
-    return vector == 8 ? 2 * vector : 4 * vector;
-}
 
 /* Columns with those that the last panel has beside: one, two or four vectors */
 static size_t padded(const fal_device *device, size_t columns)
@@ -81,7 +45,7 @@ static fal_conv turned(const fal_conv *c)
 }
 
 /* Tiles of a block: equal ones, whole register tiles */
-static size_t block_of(size_t run)
+size_t fal_winograd_block(size_t run)
 {
     return rounded(divided(run, divided(run, BLOCK)), ROWS);
 }
@@ -97,13 +61,13 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     size_t columns = rounded(divided(maps->padded, parts), panel(device));
     maps->run = (cl_uint)run;
     maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)block_of(run);
+    maps->block = (cl_uint)fal_winograd_block(run);
     maps->wide = (cl_uint)smaller(WIDE, columns);
     return divided(tiles, run) * divided(maps->padded, columns);
 }
 
-static kernel_maps describe(const fal_device *device, const fal_conv *c,
-                            size_t side)
+kernel_maps fal_winograd_describe(const fal_device *device, const fal_conv *c,
+                                  size_t side)
 {
     size_t down = divided(c->out_height, side),
            across = divided(c->out_width, side);
@@ -134,74 +98,13 @@ static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
            (uint64_t)maps->points * (maps->block + 1) * (channels + columns);
 }
 
-/* Parts that the weight gradient's sums are cut into: by shape alone, so that adding
- * them up costs little */
-static size_t split(const kernel_maps *maps)
-{
-    size_t parts = 1;
-    while (parts < MOST_PARTS && maps->tiles >= 2 * parts * TILES_A_PART)
-        parts *= 2;
-    return parts;
-}
-
-/* How the compute units share those parts, and where they are few their channels, then
- * their columns. Returns the number of shares. */
-static size_t share_gradient(const fal_device *device, kernel_maps *maps)
-{
-    size_t units = device->facts.units, parts = split(maps);
-    size_t run = rounded(divided(maps->tiles, parts), ROWS);
-    size_t down = smaller(divided(units, parts),
-                          divided(maps->in.channels, (size_t)2 * ROWS));
-    size_t rows = rounded(divided(maps->in.channels, down), ROWS);
-    size_t across = smaller(divided(units, parts * down),
-                            divided(maps->padded, panel(device)));
-    size_t columns = rounded(divided(maps->padded, across), panel(device));
-    maps->run = (cl_uint)run;
-    maps->rows = (cl_uint)rows;
-    maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)block_of(run);
-    maps->wide = (cl_uint)panel(device);
-    return parts * divided(maps->in.channels, rows) *
-           divided(maps->padded, columns);
-}
-
-/* Of one part's sums: channels, rounded, at each point, and the bias's row */
-static uint64_t sums_room(const kernel_maps *maps)
-{
-    return ((uint64_t)maps->points * rounded(maps->in.channels, ROWS) + 1) *
-           maps->padded;
-}
-
-static uint64_t gradient_group_room(const fal_device *device,
-                                    const kernel_maps *maps)
-{
-    size_t vector = (size_t)device->facts.vector;
-    size_t zeros = maps->in.channels > maps->out.channels ? maps->in.channels
-                                                          : maps->out.channels;
-    size_t rows = rounded(maps->rows, vector) + ROWS;
-    return rounded(zeros + 1, vector) +
-           (uint64_t)maps->points * maps->block * (rows + maps->wide);
-}
-
-static size_t groups_of(const fal_device *device, size_t shares)
-{
-    return smaller(device->facts.units, shares);
-}
-
-static uint64_t gradient_room(const fal_device *device, kernel_maps *maps)
-{
-    size_t groups = groups_of(device, share_gradient(device, maps));
-    return split(maps) * sums_room(maps) +
-           groups * gradient_group_room(device, maps);
-}
-
 uint64_t fal_winograd_room(const fal_device *device, const fal_conv *conv,
                            fal_conv_pass pass, size_t side)
 {
-    fal_conv as = pass == FAL_CONV_DATA ? turned(conv) : *conv;
-    kernel_maps maps = describe(device, &as, pass == FAL_CONV_WEIGHT ? 2 : side);
     if (pass == FAL_CONV_WEIGHT)
-        return gradient_room(device, &maps);
+        return fal_winograd_gradient_room(device, conv);
+    fal_conv as = pass == FAL_CONV_DATA ? turned(conv) : *conv;
+    kernel_maps maps = fal_winograd_describe(device, &as, side);
     size_t groups = share(device, &maps);
     return weights_room(&maps) + groups * group_room(device, &maps);
 }
@@ -246,9 +149,8 @@ static fal_status add_weights(fal_launches *list, const struct pass *p,
     return fal_end_spans(list, blocks, span);
 }
 
-/* The arithmetic that is noted is the convolution's, however it is made. */
-static void note_work(fal_launches *list, const fal_conv *c, const char *work,
-                      const kernel_maps *maps)
+void fal_winograd_note(fal_launches *list, const fal_conv *c, const char *work,
+                       const kernel_maps *maps)
 {
     double pixels = (double)c->images * (double)c->height * (double)c->width;
     double outs = (double)c->images * (double)c->out_height * (double)c->out_width;
@@ -261,7 +163,7 @@ static fal_status add_maps(fal_launches *list, const struct pass *p,
                            const kernel_maps *maps, size_t groups)
 {
     fal_launch_begin(list, p->side == 2 ? "winograd" : "winograd4");
-    note_work(list, &p->conv, p->work, maps);
+    fal_winograd_note(list, &p->conv, p->work, maps);
     fal_launch_bytes(list, sizeof *maps, maps);
     fal_launch_bytes(list, sizeof p->epilogue, &p->epilogue);
     fal_launch_view(list, p->map);
@@ -276,7 +178,7 @@ static fal_status add_maps(fal_launches *list, const struct pass *p,
 
 static fal_status add(fal_launches *list, const struct pass *p)
 {
-    kernel_maps maps = describe(list->device, &p->conv, p->side);
+    kernel_maps maps = fal_winograd_describe(list->device, &p->conv, p->side);
     size_t groups = share(list->device, &maps);
     const char *layer = list->layer;
     if (p->layer)
@@ -333,74 +235,4 @@ fal_status fal_winograd_data_add(fal_launches *list, const fal_conv *conv,
         .work = pass->work,
     };
     return add(list, &p);
-}
-
-/* ---- weight gradient ----------------------------------------------------- */
-
-static fal_status add_sums(fal_launches *list, const fal_conv *conv,
-                           const fal_conv_weight *pass, const kernel_maps *maps,
-                           size_t shares)
-{
-    size_t groups = groups_of(list->device, shares);
-    fal_launch_begin(list, "winograd_gradient");
-    note_work(list, conv, pass->work, maps);
-    fal_launch_bytes(list, sizeof *maps, maps);
-    fal_launch_uint(list, (uint32_t)shares);
-    fal_launch_view(list, pass->input);
-    fal_launch_view(list, pass->delta);
-    fal_launch_view(list, pass->room);
-    fal_launch_ulong(list, pass->room.offset + split(maps) * sums_room(maps));
-    fal_launch_ulong(list, gradient_group_room(list->device, maps));
-    return fal_end_spans(list, groups, 1);
-}
-
-static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
-                          const kernel_maps *maps)
-{
-    const fal_update none = {.rule = FAL_SGD, .halted = pass->halted};
-    const fal_update *u = pass->update ? pass->update : &none;
-    fal_kernel_epilogue e = {.parts = pass->update ? FAL_PART_UPDATE : FAL_PART_MIX,
-                             .alpha = pass->alpha == 0 ? 1 : pass->alpha,
-                             .beta = pass->beta,
-                             .pitch = maps->out.channels};
-    fal_status status = fal_update_describe(u, &e.update);
-    if (status)
-        return status;
-    size_t vectors = divided(maps->out.channels,
-                             (size_t)list->device->facts.vector);
-    size_t rows = maps->in.channels + (pass->has_bias != 0), parts = split(maps);
-    size_t span = fal_span(list->device, rows * vectors,
-                           maps->points * (size_t)list->device->facts.vector, 1);
-    fal_launch_begin(list, "winograd_gradient_end");
-    fal_launch_work(list, pass->work ? pass->work : "", 0,
-                    4. * (9 + maps->points * (double)parts) * (double)rows *
-                        (double)maps->out.channels);
-    fal_launch_bytes(list, sizeof *maps, maps);
-    fal_launch_uint(list, (uint32_t)parts);
-    fal_launch_bytes(list, sizeof e, &e);
-    fal_launch_step(list, sizeof(fal_update_step));
-    fal_launch_view(list, pass->room);
-    fal_launch_view(list, pass->gradient);
-    fal_launch_view(list, u->moment);
-    fal_launch_view(list, u->squares);
-    fal_launch_view(list, u->feedback);
-    fal_launch_view(list, u->halted);
-    fal_launch_ulong(list, rows * vectors);
-    fal_launch_ulong(list, span);
-    return fal_end_spans(list, rows * vectors, span);
-}
-
-fal_status fal_winograd_weight_add(fal_launches *list, const fal_conv *conv,
-                                   const fal_conv_weight *pass)
-{
-    kernel_maps maps = describe(list->device, conv, 2);
-    size_t shares = share_gradient(list->device, &maps);
-    const char *layer = list->layer;
-    if (pass->layer)
-        list->layer = pass->layer;
-    fal_status status = add_sums(list, conv, pass, &maps, shares);
-    if (!status)
-        status = add_end(list, pass, &maps);
-    list->layer = layer;
-    return status;
 }

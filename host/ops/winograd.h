@@ -1,7 +1,7 @@
 /* Convolutions 3 x 3 of stride 1 by minimal filtering on CPU-like devices: the passes
  * of ops/conv.h with 4/9 of the multiplications by F(2x2, 3x3), or 1/4 by F(4x4, 3x3),
  * which is 30 times less exact. `side` says which: 2 or 4; the weight pass is F(2x2, 3x3).
- * Kernels: cl/winograd.cl. */
+ * Kernels: cl/winograd.cl, cl/winograd_gradient.cl. */
 #ifndef FAL_WINOGRAD_H
 #define FAL_WINOGRAD_H
 
