@@ -143,17 +143,17 @@ static inline void put_kept(const golden *g, unsigned step, const char *name,
     fal_release(values);
 }
 
-/* kp's and wm's feedback learns, and its state is recorded as that of weights. */
-static inline int learns_feedback(const golden *g)
+/* kp's and wm's feedback learns; it is recorded as weights are, to the end. */
+static inline int is_learnt(const golden *g, const char *feedback)
 {
-    return strcmp(g->what->rule, "kp") == 0 || strcmp(g->what->rule, "wm") == 0;
+    return find_recorded(g, g->what->steps, feedback, "") != NULL;
 }
 
 static inline void put_feedback(const golden *g, unsigned step)
 {
     for (size_t i = 0; i < fal_safetensors_count(g->start); i++) {
         const char *name = feedback_name(g, i);
-        if (!name || !learns_feedback(g))
+        if (!name || !is_learnt(g, name))
             continue;
         size_t n = fal_safetensors_at(g->start, i)->count;
         float *values = recorded(g, step, name, "", n);
@@ -289,7 +289,7 @@ static inline void visit_tensors(golden *g, void *user,
     }
     for (size_t i = 0; i < fal_safetensors_count(g->start); i++) {
         const char *name = feedback_name(g, i);
-        if (!name || !learns_feedback(g))
+        if (!name || !is_learnt(g, name))
             continue;
         float *found = trainer_floats(g->trainer, name, &n);
         visit(g, name, found, n, user);

@@ -3,7 +3,7 @@
  * gradients norms and products with vectors of signs are recorded. */
 #include "golden.h"
 
-enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 9 };
+enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 20 };
 enum { RUNS = 2 * RULES * NETWORKS + MORE };
 
 static const char *const rules[RULES] = {"bp", "fa", "usf", "dfa", "kp", "wm"};
@@ -22,6 +22,17 @@ static const golden_run more[MORE] = {
     {"bp", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
     {"fa", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
     {"dfa", "sgd", "nested", NULL, "batches-nested", STEPS, ""},
+    {"drtp", "sgd", "bounded", NULL, "batches-bounded", STEPS, ""},
+    {"drtp", "muon", "bounded", NULL, "batches-bounded", STEPS, ""},
+    {"drtp", "sgd", "bounded-channel", "channel", "batches-bounded", STEPS, ""},
+    {"bp", "sgd", "mixed", NULL, "batches-mixed", STEPS, ""},
+    {"bp", "sgd", "mixed-channel", "channel", "batches-mixed", STEPS, ""},
+    {"fa", "sgd", "mixed", NULL, "batches-mixed", STEPS, ""},
+    {"fa", "sgd", "mixed-channel", "channel", "batches-mixed", STEPS, ""},
+    {"dfa", "sgd", "mixed", NULL, "batches-mixed", STEPS, ""},
+    {"dfa", "sgd", "mixed-channel", "channel", "batches-mixed", STEPS, ""},
+    {"bp", "sgd", "handed", NULL, "batches-handed", STEPS, ""},
+    {"kp", "muon", "handed-channel", "channel", "batches-handed", STEPS, ""},
 };
 
 static void list_runs(golden_run all[RUNS])

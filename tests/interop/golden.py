@@ -197,8 +197,9 @@ def draw(library, norm, rule, path):
 # ---- the rules --------------------------------------------------------------------
 
 def carrier(rule, weight, feedback):
-    """What stands in the weight's place on the way down, [out][in]."""
-    if rule == "bp":
+    """What stands in the weight's place on the way down, [out][in]; direct rules have
+    nothing of its shape."""
+    if rule == "bp" or rule in DIRECT:
         return weight
     if rule in ("fa", *LEARNING):
         return feedback
@@ -319,9 +320,14 @@ def cosine(rate, step):
     return rate / 2 * (1 + math.cos(math.pi * step / STEPS))
 
 
-def is_coupled(how):
+def rule_of(how, name):
+    """By which the layer of a parameter, or of its feedback, learns."""
+    return how.network.rule_of(how.rule, name)
+
+
+def is_coupled(how, name):
     """Whether the decay goes through the gradient: never under kp."""
-    return how.optimizer in ("sgd", "adam") and how.rule != "kp"
+    return how.optimizer in ("sgd", "adam") and rule_of(how, name) != "kp"
 
 
 def is_muons(how, name):
@@ -335,13 +341,13 @@ def rate_of(how, name):
 
 def keeps_of(how, name, step):
     """The factor by which a step shrinks a parameter."""
-    return 1 if is_coupled(how) else 1 - cosine(rate_of(how, name), step) * DECAY
+    return 1 if is_coupled(how, name) else 1 - cosine(rate_of(how, name), step) * DECAY
 
 
 def improve(how, name, w, g, m, v, step):
     """What is added to a weight in step 0, 1, … beside its decay; moment, square."""
     rate = cosine(rate_of(how, name), step)
-    coupled = DECAY * w if is_coupled(how) else 0
+    coupled = DECAY * w if is_coupled(how, name) else 0
     if how.optimizer == "sgd":
         return *by_sgd(g, m, rate, coupled), v
     if is_muons(how, name):
@@ -398,10 +404,17 @@ def mirrored(w, name, feedback, layer, draw, phi):
     return (1 - MIRROR_DECAY) * feedback + taught
 
 
+def learning(how, feedback):
+    """The names of the feedback that does not stay."""
+    return [name for name in feedback if rule_of(how, name) in LEARNING]
+
+
 def shifted(how, added, feedback, step):
     """kp's feedback after a step: it makes its weight's."""
     taught = {}
     for name, own in feedback.items():
+        if rule_of(how, name) != "kp":
+            continue
         weight = name.replace(".feedback", ".weight")
         taught[name] = keeps_of(how, weight, step) * own + added[weight]
     return taught
@@ -450,34 +463,41 @@ def check_gradients(w, state, x, labels, rule, feedback, gradients, after):
 class Optimizers:
     """torch.optim on the same gradients. Its Muon computes in bfloat16 and is left out
     (check_orthogonal). Under kp its SGD and Adam have no decay of their own; what they
-    add to a weight, kp's feedback takes too."""
+    add to a weight, kp's feedback takes too. Without a gradient nothing moves."""
 
     def __init__(self, how, w):
         self.how = how
         self.leaf = {name: value.clone().requires_grad_() for name, value in w.items()
                      if not is_muons(how, name)}
-        own, coupled = list(self.leaf.values()), 0 if how.rule == "kp" else DECAY
+        own = [{"params": [value], "weight_decay": 0 if self.is_apart(name) else DECAY}
+               for name, value in self.leaf.items()]
         self.torch = {
-            "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9, weight_decay=coupled),
-            "adam": lambda: torch.optim.Adam(own, 1, weight_decay=coupled),
-            "adamw": lambda: torch.optim.AdamW(own, 1, weight_decay=DECAY),
-            "muon": lambda: torch.optim.AdamW(own, 1, (.9, .95), 1e-10, DECAY),
+            "sgd": lambda: torch.optim.SGD(own, 1, momentum=.9),
+            "adam": lambda: torch.optim.Adam(own, 1),
+            "adamw": lambda: torch.optim.AdamW(own, 1),
+            "muon": lambda: torch.optim.AdamW(own, 1, (.9, .95), 1e-10),
         }[how.optimizer]()
 
+    def is_apart(self, name):
+        """Whether its decay is left to us."""
+        return (rule_of(self.how, name) == "kp"
+                and self.how.optimizer in ("sgd", "adam"))
+
     def check(self, step, gradients, after, feedback, taught):
-        optimizer, shrinks = self.how.optimizer, self.how.rule == "kp"
+        optimizer = self.how.optimizer
         base = RATE_ADAMW if optimizer == "muon" else RATE[optimizer]
-        self.torch.param_groups[0]["lr"] = rate = cosine(base, step)
-        apart = shrinks and optimizer in ("sgd", "adam")
+        rate = cosine(base, step)
+        for group in self.torch.param_groups:
+            group["lr"] = rate
         before = {name: value.detach().clone() for name, value in self.leaf.items()}
         for name, value in self.leaf.items():
-            value.grad = gradients[name].clone()
-            value.data *= 1 - rate * DECAY if apart else 1
+            value.grad = gradients[name].clone() if name in gradients else None
+            value.data *= 1 - rate * DECAY if self.is_apart(name) else 1
         self.torch.step()
         for name, value in self.leaf.items():
             must_agree(f"{optimizer}, {name}", after[name], value.detach(), 1e-12)
             own = name.replace(".weight", ".feedback")
-            if shrinks and own in taught and own != name:
+            if own != name and own in taught and rule_of(self.how, name) == "kp":
                 gap = (1 - rate * DECAY) * (before[name] - feedback[own])
                 must_agree(f"kp by {optimizer}, {own}",
                            value.detach() - taught[own], gap, 1e-12)
@@ -523,6 +543,11 @@ class Dense:
     recorded = staticmethod(recorded)
 
     @staticmethod
+    def rule_of(rule, _):
+        """All layers have the trainer's."""
+        return rule
+
+    @staticmethod
     def gradients(how, tensors, batch, feedback, _):
         """By the rule; and the running statistics after the step."""
         w = {name: value for name, value in tensors.items() if not is_state(name)}
@@ -532,7 +557,8 @@ class Dense:
 
     @staticmethod
     def mirrored(how, after, feedback, step):
-        return {name + ".feedback": mirrored(after, name, feedback[name + ".feedback"],
+        return {} if how.rule != "wm" else {
+                name + ".feedback": mirrored(after, name, feedback[name + ".feedback"],
                                              number, step, phi)
                 for number, (name, _, phi) in enumerate(layers(how.rule), 1)
                 if name + ".feedback" in feedback}
@@ -556,18 +582,18 @@ def is_state(name):
 
 def one_step(how, tensors, kept, batch, feedback, step):
     """Gradients; then tensors, (moment, square) and feedback after the step, which a
-    mirror step ends."""
+    mirror step ends. What has no gradient stays."""
     gradients, after = how.network.gradients(how, tensors, batch, feedback, step)
-    kept_after, added, taught = {}, {}, feedback
-    for name in (name for name in tensors if not is_state(name)):
-        value = tensors[name]
+    kept_after, added = dict(kept), {}
+    for name, value in tensors.items():
+        if name not in gradients:
+            after.setdefault(name, value)
+            continue
         added[name], *kept_after[name] = improve(how, name, value, gradients[name],
                                                  *kept[name], step)
         after[name] = value * keeps_of(how, name, step) + added[name]
-    if how.rule == "kp":
-        taught = shifted(how, added, feedback, step)
-    elif how.rule == "wm":
-        taught = how.network.mirrored(how, after, feedback, step)
+    taught = {**feedback, **shifted(how, added, feedback, step),
+              **how.network.mirrored(how, after, feedback, step)}
     return gradients, after, kept_after, taught
 
 
@@ -582,7 +608,8 @@ def run(how, start, batches, feedback, dtype, on_step):
     tensors = convert(start, dtype)
     kept = {name: (torch.zeros_like(value), torch.zeros_like(value))
             for name, value in tensors.items() if not is_state(name)}
-    learns, own = how.rule in LEARNING, convert(feedback[0], dtype)
+    own = convert(feedback[0], dtype)
+    learns = learning(how, own)
     for step in range(how.network.steps):
         batch = (torch.tensor(batches["inputs"][step], dtype=dtype),
                  torch.tensor(batches["labels"][step], dtype=torch.int64))
@@ -590,7 +617,7 @@ def run(how, start, batches, feedback, dtype, on_step):
         results = one_step(how, tensors, kept, batch, own, step)
         on_step(step, tensors, kept, batch, own, results)
         _, tensors, kept, own = results
-    return {**tensors, **(own if learns else {})}
+    return {**tensors, **{name: own[name] for name in learns}}
 
 
 def rounded(value):
@@ -618,12 +645,11 @@ def record(found, how, step, tensors, kept, batch, feedback):
             found[f"{step}/{name}.{what}"] = value
     if hasattr(how.network, "outputs"):
         found[f"{step}/outputs"] = how.network.outputs(tensors, batch[0])
-    if how.rule in ("brsf", *LEARNING):
-        for name, value in feedback.items():
-            found[f"{step}/{name}"] = value
-    if how.rule in LEARNING:
-        for name, value in feedback.items():
-            found[f"{step}/{name}.change"] = taught[name] - value
+    learns = learning(how, feedback)
+    for name in feedback if how.rule == "brsf" else learns:
+        found[f"{step}/{name}"] = feedback[name]
+    for name in learns:
+        found[f"{step}/{name}.change"] = taught[name] - feedback[name]
 
 
 def golden(how, start, batches, feedback):

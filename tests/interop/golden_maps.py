@@ -50,8 +50,31 @@ NETWORKS = {
               "block(tanh, conv 5 3 stride 2 nobias, norm, block(conv 5 1, tanh, "
               "conv 5 3; shortcut=identity); shortcut=projection), "
               "pool global, dense 5",
+    # What a target may pull: tanh bounds every layer
+    "bounded": "input 10x9x2, conv 5 3 nobias, norm, tanh, pool max 2, "
+               "block(conv 6 3 stride 2, tanh, conv 6 3; shortcut=projection), tanh, "
+               "block(conv 6 3, tanh, conv 6 3; shortcut=identity), tanh, "
+               "dense 9, tanh, dense 5",
+    # Each layer by a rule of its own, or by the trainer's: direct ones at the ends of
+    # blocks and within them, errors that go on from them down a shortcut and through
+    # every carrier
+    "mixed": "input 11x10x2, conv 4 3 nobias, norm, relu, "
+             "block(conv 4 3 rule=dfa, tanh, conv 4 3 nobias rule=usf, norm; "
+             "shortcut=identity), relu, pool max 2, "
+             "block(conv 6 3 stride 2 nobias rule=kp, norm, tanh, "
+             "conv 6 3 nobias rule=wm, norm; shortcut=projection rule=frsf), tanh, "
+             "conv 6 3 rule=drtp, tanh, dense 9 rule=fa, relu, dense 7 rule=dfa, tanh, "
+             "dense 5 rule=bp",
+    # A direct signal at the end of a block, which goes down its projection; a frozen
+    # convolution, whose statistics move; layers that hand down by their weights
+    "handed": "input 9x9x3, conv 5 3 nobias rule=shallow, norm, relu, "
+              "block(conv 6 3 stride 2 rule=fa, tanh, conv 6 3 rule=dfa; "
+              "shortcut=projection rule=kp), pool average 2, "
+              "block(conv 6 3 rule=frsf, relu, conv 6 3 rule=bp; shortcut=identity), "
+              "relu, conv 7 2 rule=dfa, relu, pool global, dense 5 rule=usf",
 }
-BATCH = {"lenet": 5, "cnn4": 6, "residual": 7, "zeropad": 5, "nested": 6}
+BATCH = {"lenet": 5, "cnn4": 6, "residual": 7, "zeropad": 5, "nested": 6, "bounded": 6,
+         "mixed": 6, "handed": 7}
 
 # Rule, optimizer and the form of a direct rule's feedback, by network
 RUNS = {name: [(rule, optimizer, "map") for rule in RULES
@@ -60,6 +83,11 @@ RUNS["residual"].append(("dfa", "sgd", "channel"))
 RUNS["zeropad"] = [("bp", "sgd", "map"), ("fa", "muon", "map"), ("wm", "sgd", "map"),
                    ("dfa", "sgd", "map"), ("dfa", "sgd", "channel")]
 RUNS["nested"] = [("bp", "sgd", "map"), ("fa", "sgd", "map"), ("dfa", "sgd", "map")]
+RUNS["bounded"] = [("drtp", "sgd", "map"), ("drtp", "muon", "map"),
+                   ("drtp", "sgd", "channel")]
+RUNS["mixed"] = [(rule, "sgd", form) for rule in ("bp", "fa", "dfa")
+                 for form in ("map", "channel")]
+RUNS["handed"] = [("bp", "sgd", "map"), ("kp", "muon", "channel")]
 
 # Of the weights, by network and rule; 1 is the default. As in golden.py: no unit may
 # have output weights of one sign under usf.

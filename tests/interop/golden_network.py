@@ -47,6 +47,7 @@ class Network:
     def __init__(self, name, text):
         self.name, self.layers, self.shapes = name, [], []
         self.weights = self.dropouts = 0
+        self.rule = None
         self.add_all(items_of(text)[1:], "")
         self.matrices = [layer for layer in self.layers if layer.number]
 
@@ -66,11 +67,14 @@ class Network:
 
     def push(self, kind, name, words, source=None, beside=None):
         layer = SimpleNamespace(kind=kind, name=name, words=words, beside=beside,
-                                index=len(self.layers), number=0)
+                                index=len(self.layers), number=0, rule=None)
         layer.source = layer.index if source is None else source
         if kind in ("conv", "dense"):
             self.weights += 1
             layer.number = self.weights
+            self.rule = next((word[len("rule="):] for word in words
+                              if word.startswith("rule=")), None)
+        layer.rule = self.rule  # the trainer's, of what follows a matrix that one's
         if kind == "conv":
             layer.size = int(words[1])
             layer.stride = after(words, "stride", 1)
@@ -84,14 +88,16 @@ class Network:
         self.layers.append(layer)
 
     def add_block(self, item, scope):
-        inside, _, shortcut = item[len("block("):-1].rpartition("; shortcut=")
+        inside, _, last = item[len("block("):-1].rpartition("; shortcut=")
+        shortcut, *rule = last.split()
         begin = beside = len(self.layers)
         self.add_all(items_of(inside), scope)
         if shortcut == "projection":
             body, beside = self.layers[begin:], len(self.layers)
             convolutions = [layer for layer in body if layer.kind == "conv"]
             stride = math.prod(layer.stride for layer in convolutions)
-            words = [convolutions[-1].words[0], "1", "stride", str(stride)]
+            words = [convolutions[-1].words[0], "1", "stride", str(stride),
+                     *rule]
             self.push("conv", scope + "downsample.0", words, source=begin)
             if body[-1].kind == "norm":
                 self.push("norm", scope + "downsample.1", [])
@@ -123,6 +129,34 @@ class Network:
         end = self.end(layer)
         return next(other for other in self.matrices if self.end(other) == end)
 
+    def rule_of(self, rule, name):
+        """The layer's own, or the trainer's."""
+        layer = next(layer for layer in self.layers
+                     if layer.name == name.rpartition(".")[0])
+        return layer.rule or rule
+
+    def directs(self, rule):
+        """Where a direct rule brings a signal: the layer that has its feedback, by
+        tensor."""
+        owners = {self.end(layer): self.feedback_of(layer)
+                  for layer in self.matrices[:-1]}
+        return {end: owner for end, owner in owners.items()
+                if (owner.rule or rule) in golden.DIRECT}
+
+    def asked(self, rule):
+        """The tensors to which a signal is handed: a matrix below learns from it, and
+        no direct rule brings it another."""
+        found, direct = set(), self.directs(rule)
+        for layer in self.layers:
+            learns = layer.number and not self.is_frozen(layer, rule)
+            passes = not layer.number and found & {layer.source, layer.beside}
+            if (learns or passes) and layer.index + 1 not in direct:
+                found.add(layer.index + 1)
+        return found
+
+    def is_frozen(self, layer, rule):
+        return (layer.rule or rule) == "shallow" and layer is not self.matrices[-1]
+
     # ---- for golden.py
 
     def gradients(self, how, tensors, batch, feedback, step):
@@ -137,14 +171,14 @@ class Network:
 
     def mirrored(self, how, tensors, feedback, step):
         return {layer.name + ".feedback": mirrored(self, layer, tensors, feedback, step)
-                for layer in self.matrices if layer.name + ".feedback" in feedback}
+                for layer in self.matrices if (layer.rule or how.rule) == "wm"
+                and layer.name + ".feedback" in feedback}
 
     def check(self, how, tensors, batch, feedback, step, results):
         gradients, now, _, taught = results
         check_gradients(self, tensors, batch, how.rule, feedback, step, gradients, now)
         check_outputs(self, tensors, batch[0])
-        if how.rule == "wm":
-            check_mirror(self, now, feedback, taught, step)
+        check_mirror(self, how.rule, now, feedback, taught, step)
         last = tensors[self.matrices[-1].name + ".weight"]
         if how.rule == "usf" and float(last.sign().sum(0).abs().max()) == len(last):
             sys.exit(f"{self.name}, usf, step {step}: the errors of a unit cancel; see "
@@ -327,8 +361,10 @@ def carry(layer, w, x, delta, rule, feedback):
     return conv_down(delta, own, layer, x.shape)
 
 
-def direct(error, feedback, like):
-    """e B; of a B by channel the same at every position."""
+def direct(rule, error, labels, feedback, like):
+    """e B, or of the target alone; of a B by channel the same at every position."""
+    if rule == "drtp":
+        error = -F.one_hot(labels, error.shape[1]).to(error.dtype) / len(labels)
     signal = (error @ feedback.flatten(1)).unflatten(1, feedback.shape[1:])
     return signal if signal.dim() == like.dim() else signal[:, :, None, None].expand(
         like.shape)
@@ -350,34 +386,37 @@ def through(layer, w, x, h, kept, signal, gradients):
 
 
 def backward(network, w, tape, labels, rule, feedback):
-    """Gradients of the mean cross-entropy, as the rule has them."""
+    """Gradients of the mean cross-entropy, as the rules have them; none of what no
+    signal passes."""
     tensors, gradients = tape.tensors, {}
-    error = golden.error_of(tensors[-1], labels)
+    error, asked = golden.error_of(tensors[-1], labels), network.asked(rule)
     signals = {len(network.layers): error}
-    if rule in golden.DIRECT:
-        for layer in network.matrices[:-1]:
-            end = network.end(layer)
-            own = feedback[network.feedback_of(layer).name + ".feedback"]
-            signals[end] = direct(error, own, tensors[end])
+    for end, layer in network.directs(rule).items():
+        signals[end] = direct(layer.rule or rule, error, labels,
+                              feedback[layer.name + ".feedback"], tensors[end])
 
     def hand(tensor, signal):
-        signals[tensor] = signals[tensor] + signal if tensor in signals else signal
+        if tensor in asked:
+            signals[tensor] = (signals[tensor] + signal if tensor in signals
+                               else signal)
 
     for layer in reversed(network.layers):
         x, h = tensors[layer.source], tensors[layer.index + 1]
-        if layer.index + 1 not in signals:
+        if layer.index + 1 not in signals or layer.number and network.is_frozen(
+                layer, rule):
             continue
         signal = signals.pop(layer.index + 1)
         if layer.number:
             learn(layer, w, x, signal, gradients)
-            if layer.source > 0 and rule not in golden.DIRECT:
-                hand(layer.source, carry(layer, w, x, signal, rule, feedback))
+            if layer.source in asked:
+                hand(layer.source, carry(layer, w, x, signal, layer.rule or rule,
+                                         feedback))
             continue
-        if layer.kind == "join" and (layer.words[0] == "projection"
-                                     or rule not in golden.DIRECT):
+        if layer.kind == "join":
             hand(layer.beside, shortcut_down(signal, tensors[layer.beside]))
-        hand(layer.source, through(layer, w, x, h, tape.kept[layer.index], signal,
-                                   gradients))
+        if layer.source in asked:
+            hand(layer.source, through(layer, w, x, h, tape.kept[layer.index], signal,
+                                       gradients))
     return gradients
 
 
@@ -452,18 +491,20 @@ def weigh_torch(layer, leaf, h, rule, feedback):
     """Its output, from which the way down leads through the carrier."""
     weight, bias = leaf[layer.name + ".weight"], leaf.get(layer.name + ".bias")
     z = apply_torch(layer, weight, bias, h.detach())
-    if h.requires_grad and rule not in golden.DIRECT:
-        own = carrier(rule, weight, feedback.get(layer.name + ".feedback"))
+    if h.requires_grad:
+        own = carrier(layer.rule or rule, weight, feedback.get(layer.name + ".feedback"))
         down = apply_torch(layer, own.detach(), None, h)
         z = z + (down - down.detach())
     return z
 
 
 def forward_torch(network, leaf, x, rule, feedback, step):
-    """All tensors; step None: to evaluate."""
-    made = [x]
+    """All tensors; step None: to evaluate. From where a direct rule brings a signal
+    nothing leads further up."""
+    made, ends = [x], network.directs(rule)
     for layer in network.layers:
-        h = made[layer.source]
+        h, x = (made[tensor].detach() if tensor in ends else made[tensor]
+                for tensor in (layer.source, layer.beside or 0))
         if layer.number:
             h = weigh_torch(layer, leaf, h, rule, feedback)
         elif layer.kind == "norm":
@@ -480,33 +521,30 @@ def forward_torch(network, leaf, x, rule, feedback, step):
         elif layer.kind == "dropout":
             h = h if step is None else h * mask(layer, h.shape, step)
         else:
-            leads = rule not in golden.DIRECT or layer.words[0] == "projection"
-            x = made[layer.beside]
-            h = join_torch(layer, h, x if leads else x.detach())
+            h = join_torch(layer, h, x)
         made.append(h)
     return made
 
 
 def check_gradients(network, tensors, batch, rule, feedback, step, gradients, now):
-    leaf = {name: value.clone().requires_grad_(not golden.is_state(name))
+    leaf = {name: value.clone().requires_grad_(name in gradients)
             for name, value in tensors.items()}
     made = forward_torch(network, leaf, batch[0], rule, feedback, step)
     loss = F.cross_entropy(made[-1], batch[1])
-    if rule in golden.DIRECT:
-        error, = torch.autograd.grad(loss, made[-1], retain_graph=True)
-        ends = {network.end(layer): network.feedback_of(layer).name + ".feedback"
-                for layer in network.matrices[:-1]}
-        for end, name in ends.items():
-            signal = torch.tensordot(error, feedback[name], 1)
-            while signal.dim() < made[end].dim():
-                signal = signal.unsqueeze(-1)
-            loss = loss + (made[end] * signal).sum()
+    error, = torch.autograd.grad(loss, made[-1], retain_graph=True)
+    outputs = F.softmax(made[-1].detach(), 1) / len(error)
+    for end, layer in network.directs(rule).items():
+        known = error - outputs if (layer.rule or rule) == "drtp" else error
+        signal = torch.tensordot(known, feedback[layer.name + ".feedback"], 1)
+        while signal.dim() < made[end].dim():
+            signal = signal.unsqueeze(-1)
+        loss = loss + (made[end] * signal).sum()
     loss.backward()
     for name, value in leaf.items():
         what = f"{network.name}, {rule}, step {step}, {name}"
         if golden.is_state(name):
             must_agree(what, now[name], value, 1e-12)
-        else:
+        elif name in gradients:
             must_agree(what, gradients[name], value.grad, 1e-11)
 
 
@@ -516,11 +554,11 @@ def check_outputs(network, tensors, inputs):
                1e-12)
 
 
-def check_mirror(network, now, feedback, taught, step):
+def check_mirror(network, rule, now, feedback, taught, step):
     """What wm teaches is the weight gradient of noise against its response."""
     for layer in network.matrices:
         name = layer.name + ".feedback"
-        if name not in feedback:
+        if (layer.rule or rule) != "wm" or name not in feedback:
             continue
         leaf = feedback[name].clone().requires_grad_()
         xi = noise(network, layer, leaf.dtype, step)
