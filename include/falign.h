@@ -495,7 +495,10 @@ typedef struct fal_trainer fal_trainer;
  * The output layer learns by its exact gradient under every rule. A norm between a
  * layer and its nonlinearity is passed exactly, through the statistics, and its gain
  * and bias learn by what passes; delta_l is dL/da_l below the norm. Pools and dropout
- * are passed exactly too.
+ * are passed exactly too. Under dfa and drtp nothing passes a norm that stands first in
+ * a block, or behind a pool, where the signal of the layer below has entered before it:
+ * W_{l+1} hands none down to it, its gain and bias stay as they are, and its running
+ * statistics move all the same.
  *
  * What stands in for the weights of a convolution has their shape, and is used in the
  * transposed convolution as they are. wm shows it noise xi [batch][height][width][in]

@@ -3,7 +3,7 @@
  * gradients norms and products with vectors of signs are recorded. */
 #include "golden.h"
 
-enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 20 };
+enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 23 };
 enum { RUNS = 2 * RULES * NETWORKS + MORE };
 
 static const char *const rules[RULES] = {"bp", "fa", "usf", "dfa", "kp", "wm"};
@@ -32,6 +32,9 @@ static const golden_run more[MORE] = {
     {"dfa", "sgd", "mixed", NULL, "batches-mixed", STEPS, ""},
     {"dfa", "sgd", "mixed-channel", "channel", "batches-mixed", STEPS, ""},
     {"bp", "sgd", "handed", NULL, "batches-handed", STEPS, ""},
+    {"fa", "sgd", "preact", NULL, "batches-preact", STEPS, ""},
+    {"dfa", "sgd", "preact", NULL, "batches-preact", STEPS, ""},
+    {"dfa", "muon", "preact", NULL, "batches-preact", STEPS, ""},
     {"kp", "muon", "handed-channel", "channel", "batches-handed", STEPS, ""},
 };
 

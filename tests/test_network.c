@@ -362,7 +362,8 @@ static void frozen_layers_cut_off_what_hangs_on_them(void **state)
     expect_frozen("fbsb", "1110");
     expect_frozen("dsbb", "0100");
     expect_frozen("bdsb", "0010");
-    expect_frozen("bfds", "0000"); /* the output layer's row freezes nothing */
+    expect_frozen("bfds", "0000"); /* an output layer learns whatever its row … */
+    expect_frozen("bbbs", "1110"); /* … which still says what it hands down */
     expect_frozen("sdbs", "1010");
 }
 

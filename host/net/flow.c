@@ -45,13 +45,13 @@ static int is_asked(const fal_network *network, const fal_route *routes,
     return wanted[tensor] && !fal_flow_is_direct(network, routes, tensor);
 }
 
-/* Those from which a layer below learns, or the norm that makes them. */
+/* Those from which a layer below learns. */
 static void find_wanted(const fal_network *network, const fal_route *routes,
                         char *wanted)
 {
     for (size_t i = 0; i < network->count; i++) {
         const fal_layer *layer = &network->layers[i];
-        int learns = layer->has_weight && !routes[layer->block - 1].frozen;
+        int learns = layer->number && !routes[layer->number - 1].frozen;
         wanted[i + 1] = learns ||
                         (!layer->number &&
                          (is_asked(network, routes, wanted, layer->from) ||

@@ -83,6 +83,16 @@ fal_status fal_routes_check(const fal_network *network, const fal_rule *rule);
  * is frozen. */
 void fal_routes_freeze(fal_route *routes, const fal_network *network);
 
+/* Whether a matrix below learns from what is handed to a tensor: that does not get past
+ * one that a direct rule speaks for. */
+int fal_routes_ask(const fal_route *routes, const fal_network *network,
+                   size_t tensor);
+
+/* Whether a layer's parameters learn: a matrix unless it is frozen; a norm, what of it
+ * the signals to matrices below pass. */
+int fal_routes_teach(const fal_route *routes, const fal_network *network,
+                     const fal_layer *layer);
+
 /* Whether a layer hands an error down at all. */
 int fal_route_hands_down(const fal_route *route);
 

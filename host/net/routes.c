@@ -144,6 +144,26 @@ void fal_routes_freeze(fal_route *routes, const fal_network *network)
     }
 }
 
+int fal_routes_ask(const fal_route *routes, const fal_network *network,
+                   size_t tensor)
+{
+    if (tensor == 0 || fal_flow_is_direct(network, routes, tensor))
+        return 0;
+    const fal_layer *layer = &network->layers[tensor - 1];
+    if (layer->number)
+        return !routes[layer->number - 1].frozen;
+    return fal_routes_ask(routes, network, layer->from) ||
+           (layer->is_join && fal_routes_ask(routes, network, layer->beside));
+}
+
+int fal_routes_teach(const fal_route *routes, const fal_network *network,
+                     const fal_layer *layer)
+{
+    if (layer->number)
+        return !routes[layer->number - 1].frozen;
+    return layer->has_weight && fal_routes_ask(routes, network, layer->from);
+}
+
 int fal_routes_read_target(const fal_route *routes, size_t count)
 {
     for (size_t i = 0; i + 1 < count; i++)

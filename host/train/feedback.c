@@ -19,28 +19,10 @@ static const fal_layer *layer_of(const fal_trainer *trainer, unsigned number)
     return fal_network_weight_layer(&trainer->model->network, number);
 }
 
-/* Whether a layer below takes its error from what is handed to a tensor: it does not
- * get past one that a direct rule speaks for. */
-static int is_taken(const fal_trainer *trainer, size_t tensor)
-{
-    const fal_network *network = &trainer->model->network;
-    while (tensor > 0) {
-        const fal_layer *layer = &network->layers[tensor - 1];
-        const fal_layer *owner = fal_flow_owner(network, tensor);
-        if (owner && is_direct(&trainer->routes[owner->number - 1]))
-            return 0;
-        if (layer->number)
-            return trainer->routes[layer->number - 1].rule->path == FAL_PATH_LAYERS;
-        if (layer->is_join && is_taken(trainer, layer->beside))
-            return 1;
-        tensor = layer->from;
-    }
-    return 0;
-}
-
 int fal_trainer_hands_down(const fal_trainer *trainer, unsigned number)
 {
-    return is_taken(trainer, layer_of(trainer, number)->from);
+    return fal_routes_ask(trainer->routes, &trainer->model->network,
+                          layer_of(trainer, number)->from);
 }
 
 int fal_trainer_is_direct(const fal_trainer *trainer, unsigned number)

@@ -304,7 +304,7 @@ static fal_status add_slot(fal_trainer *t, struct runs *runs,
 
 int fal_trainer_learns(const fal_trainer *t, const fal_layer *layer)
 {
-    return layer->has_weight && !t->routes[layer->block - 1].frozen;
+    return fal_routes_teach(t->routes, &t->model->network, layer);
 }
 
 /* All that learns, to clip it; or, to update it, all but Muon's matrices. */

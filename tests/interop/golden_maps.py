@@ -72,9 +72,13 @@ NETWORKS = {
               "shortcut=projection rule=kp), pool average 2, "
               "block(conv 6 3 rule=frsf, relu, conv 6 3 rule=bp; shortcut=identity), "
               "relu, conv 7 2 rule=dfa, relu, pool global, dense 5 rule=usf",
+    # Norms where ways part and behind a pool, which no direct signal passes
+    "preact": "input 9x8x2, conv 4 3 nobias, block(norm, relu, conv 4 3 nobias, norm, "
+              "relu, conv 4 3 nobias; shortcut=identity), pool max 2, norm, relu, "
+              "conv 5 3, relu, pool global, dense 5",
 }
 BATCH = {"lenet": 5, "cnn4": 6, "residual": 7, "zeropad": 5, "nested": 6, "bounded": 6,
-         "mixed": 6, "handed": 7}
+         "mixed": 6, "handed": 7, "preact": 6}
 
 # Rule, optimizer and the form of a direct rule's feedback, by network
 RUNS = {name: [(rule, optimizer, "map") for rule in RULES
@@ -87,6 +91,7 @@ RUNS["bounded"] = [("drtp", "sgd", "map"), ("drtp", "muon", "map"),
                    ("drtp", "sgd", "channel")]
 RUNS["mixed"] = [(rule, "sgd", form) for rule in ("bp", "fa", "dfa")
                  for form in ("map", "channel")]
+RUNS["preact"] = [("fa", "sgd", "map"), ("dfa", "sgd", "map"), ("dfa", "muon", "map")]
 RUNS["handed"] = [("bp", "sgd", "map"), ("kp", "muon", "channel")]
 
 # Of the weights, by network and rule; 1 is the default. As in golden.py: no unit may
