@@ -47,11 +47,16 @@ INLINE floatv loadv(__global const float *p)
     return *(__global const anywhere *)p;
 }
 
+INLINE void storev(floatv v, __global float *p)
+{
+    *(__global anywhere *)p = v;
+}
+
 /* The first n lanes, or all of them: for the ends of what a kernel writes */
 INLINE void store_lanes(__global float *p, floatv v, ulong n)
 {
     if (n >= VW) {
-        *(__global anywhere *)p = v;
+        storev(v, p);
         return;
     }
     float lanes[VW];

@@ -499,6 +499,4 @@ gemm(__global const job *jobs, uint count, update_step step, writable p0, writab
 #undef KC
 #undef PITCH
 #undef FETCH
-#undef WANT
-#undef WANT_STORE
 #endif

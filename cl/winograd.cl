@@ -13,7 +13,9 @@
  * U is made once a launch by `winograd_weights`, as panels of NR columns. A group makes
  * a run of tiles block by block; a block's V and sums stay in its part of the room,
  * both as [point][channel / VW][tile][VW], where a tile's next row is VW floats on and
- * all reads have constant offsets from one pointer.
+ * all reads have constant offsets from one pointer. What depends on A is two nested loops
+ * where one would do: that one the compiler unrolls before it knows A, and then leaves
+ * the numbers in memory.
  *
  * The data gradient is the same over delta, with turned weights; the weight gradient is
  * cl/winograd_gradient.cl's, which follows in the same program and needs what is defined
@@ -33,21 +35,22 @@
 #define DEPTH 64 /* channels summed at once, which bounds the error; whole vectors */
 #endif
 
-/* ---- transforms of four or six numbers ----------------------------------------- */
+/* ---- transforms of four or six numbers, `step` apart ---------------------------- */
 
 /* Of windows: P d */
-INLINE void lift(const int A, floatv d[MOST])
+INLINE void lift(const int A, floatv *d, const int step)
 {
-    const floatv a = d[0], b = d[1], c = d[2], e = d[3], f = d[4], g = d[5];
+    const floatv a = d[0], b = d[step], c = d[2 * step], e = d[3 * step];
     if (A == 4) {
-        d[0] = a - c, d[1] = b + c, d[2] = c - b, d[3] = b - e;
+        d[0] = a - c, d[step] = b + c, d[2 * step] = c - b, d[3 * step] = b - e;
         return;
     }
+    const floatv f = d[4 * step], g = d[5 * step];
     const floatv p = f - 4.0f * c, q = e - 4.0f * b;
     const floatv r = f - c, s = 2.0f * (e - b);
     d[0] = 4.0f * a - 5.0f * c + f;
-    d[1] = p + q, d[2] = p - q, d[3] = r + s, d[4] = r - s;
-    d[5] = 4.0f * b - 5.0f * e + g;
+    d[step] = p + q, d[2 * step] = p - q, d[3 * step] = r + s, d[4 * step] = r - s;
+    d[5 * step] = 4.0f * b - 5.0f * e + g;
 }
 
 /* Of weights: G g */
@@ -67,18 +70,18 @@ INLINE void lift_weights(const int A, const floatv g[3], floatv u[MOST])
 }
 
 /* Of sums: L' s, A - 2 numbers */
-INLINE void lower(const int A, floatv s[MOST])
+INLINE void lower(const int A, floatv *s, const int step)
 {
-    const floatv a = s[1] + s[2], b = s[1] - s[2];
+    const floatv a = s[step] + s[2 * step], b = s[step] - s[2 * step];
     if (A == 4) {
-        s[0] += a, s[1] = b - s[3];
+        s[0] += a, s[step] = b - s[3 * step];
         return;
     }
-    const floatv c = s[3] + s[4], d = s[3] - s[4];
+    const floatv c = s[3 * step] + s[4 * step], d = s[3 * step] - s[4 * step];
     s[0] += a + c;
-    s[1] = b + 2.0f * d;
-    s[2] = a + 4.0f * c;
-    s[3] = b + 8.0f * d + s[5];
+    s[step] = b + 2.0f * d;
+    s[2 * step] = a + 4.0f * c;
+    s[3 * step] = b + 8.0f * d + s[5 * step];
 }
 
 /* ---- weights ------------------------------------------------------------------ */
@@ -215,22 +218,13 @@ INLINE size_t image_size(winograd_size of)
 }
 
 /* V of VW channels of a window */
-INLINE void lift_window(const int A, const readable pixel[MOST * MOST], uint channel,
-                        writable to, size_t plane)
+INLINE void lift_window(const int A, floatv *d, writable to, size_t plane)
 {
-    floatv d[MOST][MOST];
-    ALL for (int i = 0; i < A; i++) {
+    ALL for (int i = 0; i < A; i++) lift(A, d + i * A, 1);
+    ALL for (int j = 0; j < A; j++) lift(A, d + j, A);
+    ALL for (int i = 0; i < A; i++)
         ALL for (int j = 0; j < A; j++)
-            d[i][j] = vloadv(0, pixel[i * A + j] + channel);
-        lift(A, d[i]);
-    }
-    ALL for (int j = 0; j < A; j++) {
-        floatv column[MOST];
-        ALL for (int i = 0; i < A; i++) column[i] = d[i][j];
-        lift(A, column);
-        ALL for (int i = 0; i < A; i++)
-            vstorev(column[i], 0, to + (i * A + j) * plane);
-    }
+            storev(d[i * A + j], to + (i * A + j) * plane);
 }
 
 /* Where V is put: channel c of tile t at to[point * plane + t * by_tile +
@@ -240,17 +234,36 @@ typedef struct lifted {
     size_t by_tile, by_vector, plane;
 } lifted;
 
-/* V of `count` tiles from `at` on, of `channels` of the map */
+/* V of `count` tiles from `at` on, of `channels` of the map. Windows that lie inside of
+ * it need no list of pixels. Asks for what the next row of tiles reads first */
 INLINE void lift_block(const int A, winograd_maps of, readable map, readable zeros,
                        winograd_tile at, uint count, uint channels, lifted v)
 {
+    const size_t step = of.in.channels, line = of.in.width * step;
     ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
+        const uint top = at.row * (A - 2) - of.pad, left = at.column * (A - 2) - of.pad;
+        const readable image = map + at.image * image_size(of.in);
+        const readable first = image + top * line + left * step;
+        const int is_inside = top < of.in.height && top + A <= of.in.height &&
+                              left < of.in.width && left + A <= of.in.width;
         readable pixel[MOST * MOST];
-        find_pixels(A, of.in, map + at.image * image_size(of.in), zeros,
-                    at.row * (A - 2) - of.pad, at.column * (A - 2) - of.pad, pixel);
-        ROLL for (uint c = 0; c < channels; c += VW)
-            lift_window(A, pixel, c, v.to + t * v.by_tile + c / VW * v.by_vector,
-                        v.plane);
+        if (!is_inside)
+            find_pixels(A, of.in, image, zeros, top, left, pixel);
+        ROLL for (uint c = 0; c < channels; c += VW) {
+            floatv d[MOST * MOST];
+            ALL for (int i = 2; i < A; i++)
+                ALL for (int j = 2; j < A; j++)
+                    WANT(first + (A - 2 + i) * line + j * step + c);
+            if (is_inside)
+                ALL for (int i = 0; i < A; i++)
+                    ALL for (int j = 0; j < A; j++)
+                        d[i * A + j] = loadv(first + i * line + j * step + c);
+            else
+                ALL for (int i = 0; i < A; i++)
+                    ALL for (int j = 0; j < A; j++)
+                        d[i * A + j] = loadv(pixel[i * A + j] + c);
+            lift_window(A, d, v.to + t * v.by_tile + c / VW * v.by_vector, v.plane);
+        }
     }
 }
 
@@ -268,7 +281,7 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
     ROLL for (uint k = 0; k < K; k++, u += V * VW) {
         floatv b[NV];
-        ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, u);
+        ALL for (int j = 0; j < V; j++) b[j] = loadv(u + j * VW);
         ALL for (int i = 0; i < R; i++)
             ALL for (int j = 0; j < V; j++)
                 sum[i][j] = fma((floatv)(v[i * VW]), b[j], sum[i][j]);
@@ -277,7 +290,7 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
     ALL for (int i = 0; i < R; i++)
         ALL for (int j = 0; j < V; j++) {
             const writable to = sums + j * pitch + i * VW;
-            vstorev(adds ? sum[i][j] + vloadv(0, to) : sum[i][j], 0, to);
+            storev(adds ? sum[i][j] + loadv(to) : sum[i][j], to);
         }
 }
 
@@ -295,21 +308,14 @@ INLINE void multiply_panel(uint vectors, uint count, readable v, readable u, uin
             multiply_tiles(2 * MR, 2, v, u, K, pitch, adds, sums);
 }
 
-/* A tile's outputs, rows of A - 2, of one vector of columns */
+/* A tile's outputs, rows of A, of one vector of columns */
 INLINE void lower_sums(const int A, readable sums, size_t plane, floatv *out)
 {
-    floatv half_way[MOST][MOST];
-    ALL for (int i = 0; i < A; i++) {
+    ALL for (int i = 0; i < A; i++)
         ALL for (int j = 0; j < A; j++)
-            half_way[i][j] = vloadv(0, sums + (i * A + j) * plane);
-        lower(A, half_way[i]);
-    }
-    ALL for (int j = 0; j < A - 2; j++) {
-        floatv column[MOST];
-        ALL for (int i = 0; i < A; i++) column[i] = half_way[i][j];
-        lower(A, column);
-        ALL for (int i = 0; i < A - 2; i++) out[i * (A - 2) + j] = column[i];
-    }
+            out[i * A + j] = loadv(sums + (i * A + j) * plane);
+    ALL for (int i = 0; i < A; i++) lower(A, out + i * A, 1);
+    ALL for (int j = 0; j < A - 2; j++) lower(A, out + j, A);
 }
 
 /* Finishes what lies inside the map; t is the whole output */
@@ -323,9 +329,26 @@ INLINE void store_tile(const int A, winograd_maps of, winograd_tile at, uint col
         if (y >= of.out.height || x >= of.out.width)
             continue;
         const size_t row = ((size_t)at.image * of.out.height + y) * of.out.width + x;
-        finish(out[i], move(t, row, column, of.out.channels), of.out.channels - column,
-               -1, e, none);
+        finish(out[i / M * A + i % M], move(t, row, column, of.out.channels),
+               of.out.channels - column, -1, e, none);
     }
+}
+
+/* What most tiles end with, made short: all of it, added to what is there or not. Asks
+ * for where the next row of tiles goes */
+INLINE void store_plain(const int A, winograd_maps of, winograd_tile at, uint column,
+                        const floatv *out, writable c, int adds)
+{
+    const uint M = A - 2;
+    const size_t step = of.out.channels, line = of.out.width * step;
+    c += at.image * image_size(of.out) + at.row * M * line + at.column * M * step;
+    c += column;
+    ALL for (uint i = 0; i < M; i++)
+        ALL for (uint j = 0; j < M; j++) {
+            const writable p = c + i * line + j * step;
+            storev(adds ? out[i * A + j] + loadv(p) : out[i * A + j], p);
+            WANT_STORE(p + M * line);
+        }
 }
 
 /* Columns first ... end of `count` tiles, from V */
@@ -347,12 +370,20 @@ INLINE void make_columns(const int A, winograd_maps of, winograd_tile at, uint c
                                min(of.in.channels - k, (uint)DEPTH), pitch, k > 0,
                                sums + point * plane + (n - first) / VW * pitch);
             }
-    ROLL for (uint i = 0; i < count; i++, at = next_tile(of, at))
+    const int is_plain = (e.parts & ~ADDS_OLD) == 0 && e.activation == LINEAR &&
+                         of.out.channels % VW == 0;
+    ROLL for (uint i = 0; i < count; i++, at = next_tile(of, at)) {
+        const int is_whole = (at.row + 1) * (A - 2) <= of.out.height &&
+                             (at.column + 1) * (A - 2) <= of.out.width;
         ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
-            floatv out[(MOST - 2) * (MOST - 2)];
+            floatv out[MOST * MOST];
             lower_sums(A, sums + (n - first) / VW * pitch + i * VW, plane, out);
-            store_tile(A, of, at, n, out, t, e);
+            if (is_plain && is_whole)
+                store_plain(A, of, at, n, out, t.c, e.parts);
+            else
+                store_tile(A, of, at, n, out, t, e);
         }
+    }
 }
 
 /* A group's run of tiles and its columns; `room` is its own */
