@@ -3,6 +3,7 @@
 #include "ops/grid.h"
 #include "ops/optimize.h"
 #include "ops/random.h"
+#include "ops/sizes.h"
 
 /* cl/gather.cl: bits of `parts` */
 enum {
@@ -15,11 +16,6 @@ enum {
 
 /* GPU-like: elements an item does of a row, and the most groups, below 65,536 */
 enum { ELEMENTS = 16, MOST_GROUPS = 32768 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static int augments(const fal_gather *g)
 {
@@ -70,8 +66,8 @@ static fal_status end(fal_launches *list, const fal_gather *g)
     fal_launch_uint(list, (uint32_t)span);
     if (fal_is_cpu_like(list))
         return fal_end_spans(list, g->rows, span);
-    size_t across = smaller(g->width / (FAL_GROUP * ELEMENTS) + 1, MOST_GROUPS);
-    size_t rows = smaller(g->rows ? g->rows : 1, MOST_GROUPS);
+    size_t across = fal_smaller(g->width / (FAL_GROUP * ELEMENTS) + 1, MOST_GROUPS);
+    size_t rows = fal_smaller(g->rows ? g->rows : 1, MOST_GROUPS);
     return fal_launch_end(list, (const size_t[3]){across * FAL_GROUP, rows, 1},
                           (const size_t[3]){FAL_GROUP, 1, 1});
 }

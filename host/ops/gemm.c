@@ -6,6 +6,7 @@
 #include "ops/gemm_clblast.h"
 #include "ops/gemm_job.h"
 #include "ops/grid.h"
+#include "ops/sizes.h"
 
 #include <math.h>
 
@@ -32,25 +33,10 @@ enum {
 /* Buffers of a launch; no product alone has more */
 enum { BUFFERS = 8 };
 
-static size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t rounded(size_t a, size_t b)
-{
-    return divided(a, b) * b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* `size` in equal pieces of at most `limit`, each a multiple of `unit` */
 static size_t evenly(size_t size, size_t limit, size_t unit)
 {
-    return rounded(divided(size, divided(size, limit)), unit);
+    return fal_rounded(fal_divided(size, fal_divided(size, limit)), unit);
 }
 
 static const tile *tile_of(const fal_device *device)
@@ -68,26 +54,27 @@ static void split(const fal_product *p, const tile *t, size_t units,
                   kernel_job *job)
 {
     size_t width = t->vectors * t->vector;
-    size_t down = divided(p->m, t->rows), across = divided(p->n, width);
+    size_t down = fal_divided(p->m, t->rows), across = fal_divided(p->n, width);
     size_t groups_down, groups_across;
     if (p->m < SPLIT_ROWS && across >= units / 2) {
-        groups_across = smaller(across, units);
-        groups_down = smaller(down, units / groups_across);
+        groups_across = fal_smaller(across, units);
+        groups_down = fal_smaller(down, units / groups_across);
     } else {
-        groups_down = smaller(down, units);
-        groups_across = smaller(across, units / groups_down);
+        groups_down = fal_smaller(down, units);
+        groups_across = fal_smaller(across, units / groups_down);
     }
-    job->rows = (cl_uint)(divided(down, groups_down) * t->rows);
-    job->columns = (cl_uint)(divided(across, groups_across) * width);
-    job->groups = (cl_uint)(divided(p->m, job->rows) * divided(p->n, job->columns));
+    job->rows = (cl_uint)(fal_divided(down, groups_down) * t->rows);
+    job->columns = (cl_uint)(fal_divided(across, groups_across) * width);
+    job->groups = (cl_uint)(fal_divided(p->m, job->rows) *
+                            fal_divided(p->n, job->columns));
 }
 
 /* Strips that a product's C is cut into: a symmetric one's, for each compute unit */
 static size_t strips(const fal_product *p, const fal_device *device)
 {
     int is_cut = p->symmetric && device->facts.family == FAL_FAMILY_CPU;
-    size_t tiles = divided(p->m, tile_of(device)->rows);
-    return is_cut ? smaller(device->facts.units, tiles) : 1;
+    size_t tiles = fal_divided(p->m, tile_of(device)->rows);
+    return is_cut ? fal_smaller(device->facts.units, tiles) : 1;
 }
 
 /* Row at which strip number `strip` of a symmetric C begins. A strip ends at the
@@ -98,7 +85,7 @@ static size_t strip_begin(size_t rows, const tile *t, size_t strip, size_t strip
     double area = (double)rows * ((double)rows + 2 * over);
     double above = sqrt(over * over + area * (double)strip / (double)strips) - over;
     size_t tiles = (size_t)(above / (double)t->rows + .5);
-    return strip == strips ? rows : smaller(tiles * t->rows, rows);
+    return strip == strips ? rows : fal_smaller(tiles * t->rows, rows);
 }
 
 /* Of a block of k: of k in equal blocks or, where taps may be left out, of channels. */
@@ -116,7 +103,7 @@ static void share_cpu(const fal_device *device, cl_uint *taken, kernel_job *job)
     size_t width = t->vectors * t->vector;
     job->kc = (cl_uint)depth(job);
     job->mc = (cl_uint)evenly(job->rows, A_ROWS / t->rows * t->rows, t->rows);
-    job->nb = (cl_uint)smaller(rounded(B_COLUMNS, width), job->columns);
+    job->nb = (cl_uint)fal_smaller(fal_rounded(B_COLUMNS, width), job->columns);
     job->first = *taken % device->facts.units;
     *taken += job->groups;
 }
@@ -142,7 +129,7 @@ static size_t cut_cpu(const fal_product *p, const fal_device *device,
         job[jobs] = whole;
         job[jobs].top = (cl_uint)top;
         job[jobs].m = job[jobs].n = job[jobs].columns = (cl_uint)end;
-        job[jobs].rows = (cl_uint)rounded(end - top, t->rows);
+        job[jobs].rows = (cl_uint)fal_rounded(end - top, t->rows);
         job[jobs].groups = 1;
         share_cpu(device, taken, &job[jobs++]);
     }
@@ -382,7 +369,7 @@ static fal_status end_cpu(fal_launches *list, const struct jobs *jobs)
         list->status = status;
     fal_launch_ulong(list, SCRATCH);
     fal_launch_buffer(list, scratch);
-    size_t groups = smaller(jobs->taken, units);
+    size_t groups = fal_smaller(jobs->taken, units);
     return fal_launch_end(list, (const size_t[3]){groups, 1, 1},
                           (const size_t[3]){1, 1, 1});
 }
@@ -392,8 +379,8 @@ static size_t blocks(const struct jobs *jobs, size_t block)
 {
     size_t count = 0;
     for (size_t i = 0; i < jobs->count; i++)
-        count += divided(jobs->items[i].m, block) *
-                 divided(jobs->items[i].n, block);
+        count += fal_divided(jobs->items[i].m, block) *
+                 fal_divided(jobs->items[i].n, block);
     return count;
 }
 
@@ -407,7 +394,8 @@ static size_t share_gpu(struct jobs *jobs)
     for (size_t i = 0; i < jobs->count; i++) {
         kernel_job *job = &jobs->items[i];
         job->first = jobs->taken;
-        job->groups = (cl_uint)(divided(job->m, block) * divided(job->n, block));
+        job->groups = (cl_uint)(fal_divided(job->m, block) *
+                                fal_divided(job->n, block));
         jobs->taken += job->groups;
     }
     return block;
@@ -508,7 +496,7 @@ static fal_status add_end(fal_launches *list, const fal_product *p)
     fal_launch_view(list, p->output);
     fal_launch_ulong(list, p->n);
     return fal_end_elements(
-        list, p->m * divided(p->n, (size_t)list->device->facts.vector));
+        list, p->m * fal_divided(p->n, (size_t)list->device->facts.vector));
 }
 
 static fal_status add_clblast(fal_launches *list, const fal_product *p)

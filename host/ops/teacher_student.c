@@ -1,6 +1,7 @@
 #include "ops/teacher_student.h"
 #include "ops/grid.h"
 #include "ops/random.h"
+#include "ops/sizes.h"
 
 #include <math.h>
 
@@ -19,11 +20,6 @@ typedef struct committee {
     cl_uint inputs, students, fields, pitch;
     cl_float unit, rate_weights, rate_outputs, noise;
 } committee;
-
-static size_t rounded(size_t n, size_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
 
 static int is_cpu(const fal_device *device)
 {
@@ -53,12 +49,13 @@ fal_status fal_teacher_student_check(const fal_teacher_student *is)
 /* A row has room for the noise, which is drawn behind the sample. */
 static size_t pitch_of(const fal_device *device, const fal_teacher_student *is)
 {
-    return rounded(rounded(is->inputs, 4) + 1, is_cpu(device) ? CPU_UNIT : SLICE);
+    return fal_rounded(fal_rounded(is->inputs, 4) + 1,
+                       is_cpu(device) ? CPU_UNIT : SLICE);
 }
 
 static size_t rows_of(const fal_teacher_student *is)
 {
-    return rounded(is->students + is->teachers, ROWS);
+    return fal_rounded(is->students + is->teachers, ROWS);
 }
 
 fal_teacher_places fal_teacher_places_of(const fal_device *device,
@@ -77,7 +74,7 @@ fal_teacher_places fal_teacher_places_of(const fal_device *device,
 static size_t turns_of(const fal_device *device, const fal_teacher_student *is)
 {
     size_t slices = pitch_of(device, is) / SLICE;
-    size_t groups = rows_of(is) / ROWS + rounded(is->students, ROWS) / ROWS;
+    size_t groups = rows_of(is) / ROWS + fal_rounded(is->students, ROWS) / ROWS;
     return 1 + slices + groups * (1 + slices);
 }
 
