@@ -1,6 +1,6 @@
 /* Random tensors [rows][columns], made of lines: their rows or, turned, their columns.
- * Number p of line l is element l*length + p of a stream (cl/common.cl: numbers);
- * where lines are maps, numbers are in the order [channel][position] and lie
+ * Number p of line l is element l*length + p of a stream (cl/common_random.cl:
+ * numbers); where lines are maps, numbers are in the order [channel][position] and lie
  * [position][channel].
  *
  * An item draws DRAWN elements at a time, in strides of the grid. */

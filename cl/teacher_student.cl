@@ -11,8 +11,8 @@
  *   rows [ceil(fields / ROWS) * ROWS][pitch], z [FIELDS], F [FIELDS], x [2][pitch]
  * What lies behind row `fields` and behind column `inputs` is 0 and stays so.
  *
- * Element i of step t's draw is x_i, element 4 ceil(N / 4) the noise (cl/common.cl:
- * numbers, whose `draw` is t). Built alone, when first wanted. */
+ * Element i of step t's draw is x_i, element 4 ceil(N / 4) the noise
+ * (cl/common_random.cl: numbers, whose `draw` is t). Built alone, when first wanted. */
 #define ROWS 4    /* at a time */
 #define FIELDS 64 /* at most */
 

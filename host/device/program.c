@@ -68,25 +68,25 @@ static int is_apart(size_t file)
     return !strcmp(name, "gram.cl") || !strcmp(name, "teacher_student.cl");
 }
 
-static fal_status build_all(fal_device *device)
+/* What every program begins with. */
+static int is_common(size_t file)
+{
+    return !strncmp(fal_source_files[file].name, "common", strlen("common"));
+}
+
+/* The program of a file; file 0: of all but those apart. */
+static fal_status build_program(fal_device *device, size_t file)
 {
     const char *texts[FAL_PROGRAM_LIMIT];
     size_t sizes[FAL_PROGRAM_LIMIT];
     cl_uint count = 0;
     for (size_t i = 0; i < fal_source_file_count; i++)
-        if (!is_apart(i)) {
+        if (is_common(i) || (file ? i == file : !is_apart(i))) {
             texts[count] = (const char *)fal_source_files[i].text;
             sizes[count++] = fal_source_files[i].size;
         }
-    return build(device, count, texts, sizes, "all kernels", &device->programs[0]);
-}
-
-static fal_status build_file(fal_device *device, size_t file)
-{
-    const char *texts[2] = {(const char *)fal_source_files[0].text,
-                            (const char *)fal_source_files[file].text};
-    size_t sizes[2] = {fal_source_files[0].size, fal_source_files[file].size};
-    return build(device, 2, texts, sizes, fal_source_files[file].name,
+    return build(device, count, texts, sizes,
+                 file ? fal_source_files[file].name : "all kernels",
                  &device->programs[file]);
 }
 
@@ -111,14 +111,12 @@ fal_status fal_kernel_create(fal_device *device, const char *name,
         return fal_fail(FAL_ERROR_DEVICE, "kernel '%s': no kernel file has it",
                         name);
     int in_all = device->facts.family == FAL_FAMILY_CPU && !is_apart(file);
-    cl_program *program = &device->programs[in_all ? 0 : file];
-    fal_status status = FAL_OK;
-    if (!*program)
-        status = in_all ? build_all(device) : build_file(device, file);
+    size_t own = in_all ? 0 : file;
+    fal_status status = device->programs[own] ? FAL_OK : build_program(device, own);
     if (status)
         return status;
     cl_int code;
-    cl_kernel made = clCreateKernel(*program, name, &code);
+    cl_kernel made = clCreateKernel(device->programs[own], name, &code);
     status = fal_cl(device, code, "clCreateKernel", name);
     if (status) {
         if (made)

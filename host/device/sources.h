@@ -1,4 +1,4 @@
-/* The kernel files, embedded by cl/embed.py: common.cl first. */
+/* The kernel files, embedded by cl/embed.py: common.cl and its like first. */
 #ifndef FAL_SOURCES_H
 #define FAL_SOURCES_H
 

@@ -1,4 +1,4 @@
-/* What kernels take of an epilogue: cl/common.cl, `epilogue`. */
+/* What kernels take of an epilogue: cl/common_products.cl, `epilogue`. */
 #ifndef FAL_EPILOGUE_H
 #define FAL_EPILOGUE_H
 

@@ -1,5 +1,5 @@
 /* What kernels take of a product: `place`, `operand`, `patches`, `lattice`, `values` and
- * `job` of cl/common.cl. */
+ * `job` of cl/common_products.cl. */
 #ifndef FAL_GEMM_JOB_H
 #define FAL_GEMM_JOB_H
 

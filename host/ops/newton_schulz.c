@@ -237,7 +237,7 @@ fal_status fal_newton_schulz_add(fal_launches *list,
     return status;
 }
 
-/* cl/newton_schulz.cl: `mixture`, and bits of cl/common.cl's `parts` */
+/* cl/newton_schulz.cl: `mixture`, and bits of cl/common_products.cl's `parts` */
 typedef struct mixture {
     cl_float beta, rest;
     cl_uint parts;

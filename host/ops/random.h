@@ -19,7 +19,7 @@ typedef struct fal_random {
     uint32_t channels; /* of a line, [position][channel]; 0: 1 */
 } fal_random;
 
-/* What kernels take of it: cl/common.cl, `numbers`. */
+/* What kernels take of it: cl/common_random.cl, `numbers`. */
 typedef struct fal_kernel_numbers {
     cl_int distribution;
     cl_float scale;
