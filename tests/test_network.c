@@ -1,18 +1,9 @@
 /* The network's text: names, presets, the complete text, every refusal; which
  * layers a rule freezes. No device. */
 #include "learn/rule.h"
-#include "net/layer.h"
+#include "network_texts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-static const fal_network_defaults nothing;
-static const fal_network_defaults images = {.input = {28, 28, 1}, .outputs = 10};
+static const fal_network_defaults digits = {.input = {28, 28, 1}, .outputs = 10};
 
 static void expect_text(const char *text, const fal_network_defaults *defaults,
                         const char *complete)
@@ -39,12 +30,6 @@ static void expect_text(const char *text, const fal_network_defaults *defaults,
     fal_network_release(&again);
 }
 
-static void must_parse(fal_network *network, const char *text)
-{
-    if (fal_network_parse(network, text, &nothing))
-        fail_msg("'%s': %s", text, fal_error_message());
-}
-
 static void complete_texts_say_everything(void **state)
 {
     (void)state;
@@ -57,9 +42,9 @@ static void complete_texts_say_everything(void **state)
                 "input 2x3x4, a-B_1=dense 7 nobias, leaky1=leaky 0.00999999978, "
                 "leaky2=leaky 0.5, tanh1=tanh, x=sigmoid, linear1=linear, "
                 "dense2=dense 2, linear2=linear");
-    expect_text("dense 3", &images, "input 28x28x1, dense1=dense 3");
-    expect_text("input 784, dense 3", &images, "input 784, dense1=dense 3");
-    expect_text("input 28x28x1, relu, dense 3", &images,
+    expect_text("dense 3", &digits, "input 28x28x1, dense1=dense 3");
+    expect_text("input 784, dense 3", &digits, "input 784, dense1=dense 3");
+    expect_text("input 28x28x1, relu, dense 3", &digits,
                 "input 28x28x1, relu1=relu, dense1=dense 3");
     expect_text("input 1x1x9, dense 2147483647", &nothing,
                 "input 9, dense1=dense 2147483647");
@@ -87,7 +72,7 @@ static void layers_have_rules(void **state)
 
 static void presets_are_filled(void **state)
 {
-    fal_network_defaults d = images;
+    fal_network_defaults d = digits;
     (void)state;
     expect_text("mlp-1x64", &d,
                 "input 28x28x1, dense1=dense 64, relu1=relu, dense2=dense 10");
@@ -96,7 +81,7 @@ static void presets_are_filled(void **state)
     expect_text("mlp-2x8", &d,
                 "input 28x28x1, dense1=dense 8 nobias, leaky1=leaky 0.25, "
                 "dense2=dense 8 nobias, leaky2=leaky 0.25, dense3=dense 10 nobias");
-    d = images;
+    d = digits;
     d.norm = "batch";
     expect_text("mlp-1x64", &d,
                 "input 28x28x1, dense1=dense 64, norm1=norm, relu1=relu, "
@@ -176,63 +161,56 @@ static void shapes_and_numbers_are_found(void **state)
     fal_network_release(&n);
 }
 
-/* The message must have both parts. */
-static void refuse(const char *text, const fal_network_defaults *defaults,
-                   const char *part, const char *other)
-{
-    fal_network network;
-    if (fal_network_parse(&network, text, defaults) != FAL_ERROR_ARGUMENT)
-        fail_msg("'%s' was taken", text);
-    if (!strstr(fal_error_message(), part) || !strstr(fal_error_message(), other))
-        fail_msg("'%s' or '%s' is not in: %s", part, other, fal_error_message());
-    assert_null(network.layers);
-    assert_null(network.text);
-}
-
 static void wrong_rules_are_refused(void **state)
 {
     (void)state;
-    refuse("input 5, dense 4 rule=faa", &nothing, "item 2 'dense 4 rule=faa'",
-           "unknown rule 'faa'; known: bp, fa, dfa");
-    refuse("input 5, dense 4 rule=", &nothing, "unknown rule ''", "known: bp");
-    refuse("input 5, dense 4 rule=fa rule=bp", &nothing, "second rule, 'rule=bp'",
-           "keep one");
-    refuse("input 5, dense 4, tanh rule=fa, dense 2", &nothing, "'tanh rule=fa'",
-           "tanh has no weight matrix");
-    refuse("input 5, dense 4, norm rule=fa, dense 2", &nothing, "item 3",
-           "norm has no weight matrix");
-    refuse("input 5, dense 4 rules=fa", &nothing, "'dense 4 rules=fa'",
-           "or '=' in rule=NAME behind the kind");
-    refuse("input 5, dense 4 rule = fa", &nothing, "'dense 4 rule = fa'",
-           "rule=NAME behind the kind");
+    expect_refused("input 5, dense 4 rule=faa", &nothing,
+                   "item 2 'dense 4 rule=faa'",
+                   "unknown rule 'faa'; known: bp, fa, dfa");
+    expect_refused("input 5, dense 4 rule=", &nothing, "unknown rule ''",
+                   "known: bp");
+    expect_refused("input 5, dense 4 rule=fa rule=bp", &nothing,
+                   "second rule, 'rule=bp'", "keep one");
+    expect_refused("input 5, dense 4, tanh rule=fa, dense 2", &nothing,
+                   "'tanh rule=fa'", "tanh has no weight matrix");
+    expect_refused("input 5, dense 4, norm rule=fa, dense 2", &nothing, "item 3",
+                   "norm has no weight matrix");
+    expect_refused("input 5, dense 4 rules=fa", &nothing, "'dense 4 rules=fa'",
+                   "or '=' in rule=NAME behind the kind");
+    expect_refused("input 5, dense 4 rule = fa", &nothing, "'dense 4 rule = fa'",
+                   "rule=NAME behind the kind");
 }
 
 static void wrong_norms_are_refused(void **state)
 {
-    fal_network_defaults d = images;
+    fal_network_defaults d = digits;
     (void)state;
-    refuse("input 5, dense 4, norm batch, dense 3", &nothing, "item 3 'norm batch'",
-           "'batch' is not known here");
-    refuse("input 5, dense 4, norm plain layer, dense 3", &nothing, "item 3",
-           "'layer' is not known here");
-    refuse("input 5, norm, dense 3", &nothing, "layer norm1", "make it plain");
-    refuse("input 5, dense 3, norm", &nothing, "layer norm1", "output layer");
+    expect_refused("input 5, dense 4, norm batch, dense 3", &nothing,
+                   "item 3 'norm batch'", "'batch' is not known here");
+    expect_refused("input 5, dense 4, norm plain layer, dense 3", &nothing,
+                   "item 3", "'layer' is not known here");
+    expect_refused("input 5, norm, dense 3", &nothing, "layer norm1",
+                   "make it plain");
+    expect_refused("input 5, dense 3, norm", &nothing, "layer norm1",
+                   "output layer");
     d.norm = "bach";
-    refuse("mlp-1x8", &d, "unknown norm 'bach'", "did you mean 'batch'?");
+    expect_refused("mlp-1x8", &d, "unknown norm 'bach'", "did you mean 'batch'?");
 }
 
 static void unknown_layers_get_the_nearest(void **state)
 {
     (void)state;
-    refuse("input 5, dens 3", &nothing, "item 2 'dens 3'",
-           "unknown layer 'dens'; known: input, dense, conv, norm, relu, leaky, "
-           "tanh, sigmoid, linear, scale, pool, flatten, dropout, block; did you "
-           "mean 'dense'?");
-    refuse("input 5, dense 4, rellu, dense 3", &nothing, "item 3", "'relu'?");
-    refuse("DENSE 3", &images, "item 1", "unknown layer 'DENSE'");
-    refuse("mlp", &images, "network 'mlp'", "the preset is mlp-LxW");
-    refuse("mlp2", &images, "network 'mlp2'", "the preset is mlp-LxW");
-    refuse("input 5, dense 3; relu", &nothing, "item 2", "'relu'");
+    expect_refused(
+        "input 5, dens 3", &nothing, "item 2 'dens 3'",
+        "unknown layer 'dens'; known: input, dense, conv, norm, relu, leaky, "
+        "tanh, sigmoid, linear, scale, pool, flatten, dropout, block; did you "
+        "mean 'dense'?");
+    expect_refused("input 5, dense 4, rellu, dense 3", &nothing, "item 3",
+                   "'relu'?");
+    expect_refused("DENSE 3", &digits, "item 1", "unknown layer 'DENSE'");
+    expect_refused("mlp", &digits, "network 'mlp'", "the preset is mlp-LxW");
+    expect_refused("mlp2", &digits, "network 'mlp2'", "the preset is mlp-LxW");
+    expect_refused("input 5, dense 3; relu", &nothing, "item 2", "'relu'");
 }
 
 static void bad_sizes_are_refused(void **state)
@@ -244,79 +222,93 @@ static void bad_sizes_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         snprintf(text, sizeof text, "input 5, dense %s", sizes[i]);
-        refuse(text, &nothing, sizes[i], "whole number from 1 to 2147483647");
+        expect_refused(text, &nothing, sizes[i],
+                       "whole number from 1 to 2147483647");
         snprintf(text, sizeof text, "input %s, dense 5", sizes[i]);
-        refuse(text, &nothing, "input", "must be");
+        expect_refused(text, &nothing, "input", "must be");
         snprintf(text, sizeof text, "mlp-2x%s", sizes[i]);
-        refuse(text, &images, sizes[i], "network 'mlp-2x");
+        expect_refused(text, &digits, sizes[i], "network 'mlp-2x");
     }
-    refuse("input 5x5, dense 3", &nothing, "input '5x5'", "must be HxWxC or N");
-    refuse("input 5x5x1x1, dense 3", &nothing, "'5x5x1x1'", "must be HxWxC or N");
-    refuse("input 5x, dense 3", &nothing, "''", "whole number");
-    refuse("input 65536x65536x2, dense 3", &nothing, "more than", "2147483647");
-    refuse("input 2147483647x2147483647x2147483647, dense 3", &nothing, "more than",
-           "2147483647");
+    expect_refused("input 5x5, dense 3", &nothing, "input '5x5'",
+                   "must be HxWxC or N");
+    expect_refused("input 5x5x1x1, dense 3", &nothing, "'5x5x1x1'",
+                   "must be HxWxC or N");
+    expect_refused("input 5x, dense 3", &nothing, "''", "whole number");
+    expect_refused("input 65536x65536x2, dense 3", &nothing, "more than",
+                   "2147483647");
+    expect_refused("input 2147483647x2147483647x2147483647, dense 3", &nothing,
+                   "more than", "2147483647");
 }
 
 static void bad_items_are_refused(void **state)
 {
     (void)state;
-    refuse("", &images, "item 1 ''", "it is empty");
-    refuse("input 5, , dense 3", &nothing, "item 2 ''", "it is empty");
-    refuse("input 5, dense 3,", &nothing, "item 3 ''", "it is empty");
-    refuse("input 5, x=, dense 3", &nothing, "item 2", "it is empty");
-    refuse("input 5, dense", &nothing, "item 2", "'dense N' or 'dense N nobias'");
-    refuse("input 5, dense 3 nobias 2", &nothing, "item 2", "'dense N'");
-    refuse("input 5, dense 3 bias", &nothing, "'bias'", "only 'nobias'");
-    refuse("input 5, relu 3, dense 3", &nothing, "item 2", "no arguments");
-    refuse("input 5, leaky -1, dense 3", &nothing, "item 2", "between 0 and 1");
-    refuse("input 5, leaky nan, dense 3", &nothing, "item 2", "between 0 and 1");
-    refuse("input 5, leaky .1 .2, dense 3", &nothing, "item 2", "'leaky S'");
-    refuse("input 5, dense 1 2 3 4 5 6 7 8 9", &nothing, "item 2", "words");
-    refuse("input, dense 3", &nothing, "item 1", "'input N' stands once, first");
-    refuse("dense 3, input 5", &images, "item 2", "stands once, first");
-    refuse("input 5, input 5, dense 3", &nothing, "item 2", "stands once, first");
-    refuse("a=input 5, dense 3", &nothing, "item 1", "unnamed");
+    expect_refused("", &digits, "item 1 ''", "it is empty");
+    expect_refused("input 5, , dense 3", &nothing, "item 2 ''", "it is empty");
+    expect_refused("input 5, dense 3,", &nothing, "item 3 ''", "it is empty");
+    expect_refused("input 5, x=, dense 3", &nothing, "item 2", "it is empty");
+    expect_refused("input 5, dense", &nothing, "item 2",
+                   "'dense N' or 'dense N nobias'");
+    expect_refused("input 5, dense 3 nobias 2", &nothing, "item 2", "'dense N'");
+    expect_refused("input 5, dense 3 bias", &nothing, "'bias'", "only 'nobias'");
+    expect_refused("input 5, relu 3, dense 3", &nothing, "item 2", "no arguments");
+    expect_refused("input 5, leaky -1, dense 3", &nothing, "item 2",
+                   "between 0 and 1");
+    expect_refused("input 5, leaky nan, dense 3", &nothing, "item 2",
+                   "between 0 and 1");
+    expect_refused("input 5, leaky .1 .2, dense 3", &nothing, "item 2",
+                   "'leaky S'");
+    expect_refused("input 5, dense 1 2 3 4 5 6 7 8 9", &nothing, "item 2", "words");
+    expect_refused("input, dense 3", &nothing, "item 1",
+                   "'input N' stands once, first");
+    expect_refused("dense 3, input 5", &digits, "item 2", "stands once, first");
+    expect_refused("input 5, input 5, dense 3", &nothing, "item 2",
+                   "stands once, first");
+    expect_refused("a=input 5, dense 3", &nothing, "item 1", "unnamed");
 }
 
 static void bad_names_are_refused(void **state)
 {
     (void)state;
-    refuse("input 5, a=dense 3, a=relu, dense 3", &nothing, "item 3",
-           "two layers are called 'a'");
-    refuse("input 5, dense2=dense 3, dense 3", &nothing, "item 3",
-           "two layers are called 'dense2'");
-    refuse("input 5, total=dense 3", &nothing, "item 2",
-           "no layer may be called 'total'");
-    refuse("input 5, input=dense 3", &nothing, "item 2", "'input'");
-    refuse("input 5, a..b=dense 3", &nothing, "'a..b'", "single dots between");
-    refuse("input 5, .a=dense 3", &nothing, "'.a'", "single dots between");
-    refuse("input 5, a.=dense 3", &nothing, "'a.'", "single dots between");
-    refuse("input 5, \xc3\xa4=dense 3", &nothing, "item 2", "letters, digits");
-    refuse("input 5, a b=dense 3", &nothing, "item 2", "one word");
-    refuse("input 5, =dense 3", &nothing, "item 2", "one word");
-    refuse("input 5, "
-           "a2345678901234567890123456789012345678901234567890=dense 3",
-           &nothing, "item 2", "1 to 47");
+    expect_refused("input 5, a=dense 3, a=relu, dense 3", &nothing, "item 3",
+                   "two layers are called 'a'");
+    expect_refused("input 5, dense2=dense 3, dense 3", &nothing, "item 3",
+                   "two layers are called 'dense2'");
+    expect_refused("input 5, total=dense 3", &nothing, "item 2",
+                   "no layer may be called 'total'");
+    expect_refused("input 5, input=dense 3", &nothing, "item 2", "'input'");
+    expect_refused("input 5, a..b=dense 3", &nothing, "'a..b'",
+                   "single dots between");
+    expect_refused("input 5, .a=dense 3", &nothing, "'.a'", "single dots between");
+    expect_refused("input 5, a.=dense 3", &nothing, "'a.'", "single dots between");
+    expect_refused("input 5, \xc3\xa4=dense 3", &nothing, "item 2",
+                   "letters, digits");
+    expect_refused("input 5, a b=dense 3", &nothing, "item 2", "one word");
+    expect_refused("input 5, =dense 3", &nothing, "item 2", "one word");
+    expect_refused("input 5, "
+                   "a2345678901234567890123456789012345678901234567890=dense 3",
+                   &nothing, "item 2", "1 to 47");
 }
 
 static void networks_that_cannot_be_are_refused(void **state)
 {
     const fal_network_defaults no_outputs = {.input = {1, 1, 5}};
     (void)state;
-    refuse("input 5", &nothing, "no layer with weights", "dense N");
-    refuse("input 5, relu", &nothing, "no layer with weights", "dense N");
-    refuse("input 5, dense 3, relu", &nothing, "layer relu1",
-           "follows the output layer dense1 directly");
-    refuse("input 5, dense 3, linear, tanh", &nothing, "layer tanh1", "'linear'");
-    refuse("dense 3", &nothing, "no 'input' item", "no data set");
-    refuse("input 5, dense 3", &images, "its input has the size 5", "have 28x28x1");
-    refuse("input 14x56x1, dense 3", &images, "14x56x1", "28x28x1");
-    refuse("mlp-2x512", &no_outputs, "mlp-2x512", "number of outputs");
-    refuse("mlp-2", &images, "'mlp-2'", "mlp-LxW");
-    refuse("mlp-0x5", &images, "mlp-0x5", "number of layers");
-    refuse("mlp-1001x5", &images, "mlp-1001x5", "more than 1000");
-    refuse("mlp-2x5x5", &images, "mlp-2x5x5", "width");
+    expect_refused("input 5", &nothing, "no layer with weights", "dense N");
+    expect_refused("input 5, relu", &nothing, "no layer with weights", "dense N");
+    expect_refused("input 5, dense 3, relu", &nothing, "layer relu1",
+                   "follows the output layer dense1 directly");
+    expect_refused("input 5, dense 3, linear, tanh", &nothing, "layer tanh1",
+                   "'linear'");
+    expect_refused("dense 3", &nothing, "no 'input' item", "no data set");
+    expect_refused("input 5, dense 3", &digits, "its input has the size 5",
+                   "have 28x28x1");
+    expect_refused("input 14x56x1, dense 3", &digits, "14x56x1", "28x28x1");
+    expect_refused("mlp-2x512", &no_outputs, "mlp-2x512", "number of outputs");
+    expect_refused("mlp-2", &digits, "'mlp-2'", "mlp-LxW");
+    expect_refused("mlp-0x5", &digits, "mlp-0x5", "number of layers");
+    expect_refused("mlp-1001x5", &digits, "mlp-1001x5", "more than 1000");
+    expect_refused("mlp-2x5x5", &digits, "mlp-2x5x5", "width");
 }
 
 /* ---- freezing ------------------------------------------------------------ */

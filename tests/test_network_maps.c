@@ -3,30 +3,7 @@
  * device. */
 #include "data/random.h"
 #include "device/memory.h"
-#include "net/layer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-static const fal_network_defaults nothing;
-static const fal_network_defaults images = {.input = {32, 32, 3}, .outputs = 10};
-
-/* Texts without an input have 32x32x3. */
-static const fal_network_defaults *defaults_of(const char *text)
-{
-    return strncmp(text, "input", 5) == 0 ? &nothing : &images;
-}
-
-static void must_parse(fal_network *network, const char *text)
-{
-    if (fal_network_parse(network, text, defaults_of(text)))
-        fail_msg("'%s': %s", text, fal_error_message());
-}
+#include "network_texts.h"
 
 /* All that later stages read of a layer */
 static void expect_same(const fal_layer *a, const fal_layer *b)

@@ -1,39 +1,10 @@
 /* What texts of convolutions, pools, dropout and residual blocks are refused for, and in
  * which words. No device. */
-#include "net/layer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-static const fal_network_defaults nothing;
-static const fal_network_defaults images = {.input = {32, 32, 3}, .outputs = 10};
-
-/* Texts without an input have 32x32x3. */
-static const fal_network_defaults *defaults_of(const char *text)
-{
-    return strncmp(text, "input", 5) == 0 ? &nothing : &images;
-}
-
-static void must_parse(fal_network *network, const char *text)
-{
-    if (fal_network_parse(network, text, defaults_of(text)))
-        fail_msg("'%s': %s", text, fal_error_message());
-}
+#include "network_texts.h"
 
 static void refuse(const char *text, const char *part, const char *other)
 {
-    fal_network network;
-    if (fal_network_parse(&network, text, defaults_of(text)) != FAL_ERROR_ARGUMENT)
-        fail_msg("'%s' was taken", text);
-    if (!strstr(fal_error_message(), part) || !strstr(fal_error_message(), other))
-        fail_msg("'%s' or '%s' is not in: %s", part, other, fal_error_message());
-    assert_null(network.layers);
-    assert_null(network.text);
+    expect_refused(text, defaults_of(text), part, other);
 }
 
 static void wrong_convolutions_are_refused(void **state)

@@ -1,22 +1,14 @@
 /* Presets: what they stand for, their parameters as PyTorch counts them, torchvision's
  * names of tensors, what fills them, and names that are almost right. No device. */
 #include "device/memory.h"
-#include "net/layer.h"
 #include "net/presets.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
+#include "network_texts.h"
 
 static const fal_network_defaults digits = {.input = {28, 28, 1}, .outputs = 10};
 static const fal_network_defaults colours = {.input = {32, 32, 3}, .outputs = 10};
 
-static void must_parse(fal_network *network, const char *text,
-                       const fal_network_defaults *defaults)
+static void must_fill(fal_network *network, const char *text,
+                      const fal_network_defaults *defaults)
 {
     if (fal_network_parse(network, text, defaults))
         fail_msg("'%s': %s", text, fal_error_message());
@@ -27,21 +19,11 @@ static void expect_like(const char *preset, const fal_network_defaults *defaults
                         const char *layers)
 {
     fal_network one, other;
-    must_parse(&one, preset, defaults);
-    must_parse(&other, layers, defaults);
+    must_fill(&one, preset, defaults);
+    must_fill(&other, layers, defaults);
     assert_string_equal(one.text, other.text);
     fal_network_release(&one);
     fal_network_release(&other);
-}
-
-static void refuse(const char *text, const fal_network_defaults *defaults,
-                   const char *part, const char *other)
-{
-    fal_network network;
-    if (fal_network_parse(&network, text, defaults) != FAL_ERROR_ARGUMENT)
-        fail_msg("'%s' was taken", text);
-    if (!strstr(fal_error_message(), part) || !strstr(fal_error_message(), other))
-        fail_msg("'%s' or '%s' is not in: %s", part, other, fal_error_message());
 }
 
 static void presets_are_the_contracts(void **state)
@@ -96,7 +78,7 @@ static void parameters_are_pytorchs(void **state)
         fal_network n;
         fal_network_defaults defaults = colours;
         defaults.outputs = nets[i].classes;
-        must_parse(&n, nets[i].name, &defaults);
+        must_fill(&n, nets[i].name, &defaults);
         if (fal_network_parameters(&n) != nets[i].parameters)
             fail_msg("%s has %llu parameters", nets[i].name,
                      (unsigned long long)fal_network_parameters(&n));
@@ -104,7 +86,7 @@ static void parameters_are_pytorchs(void **state)
         fal_network_release(&n);
     }
     fal_network n;
-    must_parse(&n, "lenet", &digits);
+    must_fill(&n, "lenet", &digits);
     assert_int_equal(fal_network_parameters(&n), 61706); /* LeNet-5's */
     fal_network_release(&n);
 }
@@ -124,7 +106,7 @@ static void names_are_torchvisions(void **state)
     char name[64];
     size_t found = 3, all = 0;
     (void)state;
-    must_parse(&n, "resnet18", &colours);
+    must_fill(&n, "resnet18", &colours);
     assert_true(has(&n, "conv1") && has(&n, "bn1") && has(&n, "fc"));
     for (int stage = 1; stage <= 4; stage++)
         for (int block = 0; block < 2; block++)
@@ -172,7 +154,7 @@ static void residual_networks_are_filled(void **state)
     fal_network_defaults defaults = colours;
     fal_network n;
     (void)state;
-    must_parse(&n, "resnet20", &defaults);
+    must_fill(&n, "resnet20", &defaults);
     assert_int_equal(count_kind(&n, &fal_norm_kind), 19);
     assert_int_equal(count_kind(&n, &fal_relu_kind), 19);
     assert_int_equal(count_kind(&n, &fal_join_kind), 9);
@@ -186,7 +168,7 @@ static void residual_networks_are_filled(void **state)
                                       .norm = "none",
                                       .activation = "leaky 0.1",
                                       .no_bias = 1};
-    must_parse(&n, "resnet18", &defaults);
+    must_fill(&n, "resnet18", &defaults);
     assert_int_equal(count_kind(&n, &fal_norm_kind), 0);
     assert_int_equal(count_kind(&n, &fal_leaky_kind), 17);
     expect_map(&n, "layer2.1", 16, 128);
@@ -195,7 +177,7 @@ static void residual_networks_are_filled(void **state)
         assert_int_equal(n.layers[i].has_bias, 0);
     fal_network_release(&n);
     defaults.norm = "layer";
-    must_parse(&n, "resnet18", &defaults);
+    must_fill(&n, "resnet18", &defaults);
     assert_int_equal(count_kind(&n, &fal_norm_kind), 20);
     assert_int_equal(n.layers[1].by_sample, 1);
     fal_network_release(&n);
@@ -206,26 +188,29 @@ static void names_that_are_almost_right(void **state)
     static const fal_network_defaults no_outputs = {.input = {32, 32, 3}};
     fal_network_defaults defaults = digits;
     (void)state;
-    refuse("resnet-20", &colours,
-           "unknown preset 'resnet-20'; known: mlp-LxW, lenet",
-           "did you mean 'resnet20'?");
-    refuse("ResNet18", &colours, "'ResNet18'", "did you mean 'resnet18'?");
-    refuse("vgg_small", &colours, "'vgg_small'", "did you mean 'vgg-small'?");
-    refuse("lenet5", &colours, "'lenet5'", "did you mean 'lenet'?");
-    refuse("mlp", &colours, "network 'mlp'", "the preset is mlp-LxW");
-    refuse("mlp2x5", &colours, "network 'mlp2x5'", "the preset is mlp-LxW");
-    refuse("resnet18", &no_outputs, "network 'resnet18'", "number of outputs");
+    expect_refused("resnet-20", &colours,
+                   "unknown preset 'resnet-20'; known: mlp-LxW, lenet",
+                   "did you mean 'resnet20'?");
+    expect_refused("ResNet18", &colours, "'ResNet18'", "did you mean 'resnet18'?");
+    expect_refused("vgg_small", &colours, "'vgg_small'",
+                   "did you mean 'vgg-small'?");
+    expect_refused("lenet5", &colours, "'lenet5'", "did you mean 'lenet'?");
+    expect_refused("mlp", &colours, "network 'mlp'", "the preset is mlp-LxW");
+    expect_refused("mlp2x5", &colours, "network 'mlp2x5'", "the preset is mlp-LxW");
+    expect_refused("resnet18", &no_outputs, "network 'resnet18'",
+                   "number of outputs");
     defaults.norm = "bath";
-    refuse("lenet", &defaults, "unknown norm 'bath'", "'batch'?");
+    expect_refused("lenet", &defaults, "unknown norm 'bath'", "'batch'?");
     defaults = digits;
     defaults.activation = "rely";
-    refuse("cnn4", &defaults, "unknown layer 'rely'", "'relu'?");
+    expect_refused("cnn4", &defaults, "unknown layer 'rely'", "'relu'?");
     /* presets that do not suit the data say at which layer */
     defaults = digits;
     defaults.input = (fal_shape){1, 1, 784};
-    refuse("lenet", &defaults, "layer conv1", "a row of 784");
+    expect_refused("lenet", &defaults, "layer conv1", "a row of 784");
     defaults.input = (fal_shape){6, 6, 3};
-    refuse("lenet", &defaults, "layer conv2", "2x2, smaller than the window 3x3");
+    expect_refused("lenet", &defaults, "layer conv2",
+                   "2x2, smaller than the window 3x3");
 }
 
 /* Each in turn; nothing is left. */

@@ -1,6 +1,7 @@
 #include "reference/network.h"
 #include "data/random.h"
 #include "device/memory.h"
+#include "reference/activation.h"
 #include "reference/newton_schulz.h"
 #include "reference/normalize.h"
 
@@ -98,25 +99,6 @@ void fal_reference_network_release(fal_reference_network *network)
     *network = (fal_reference_network){0};
 }
 
-static double phi(fal_activation activation, double a)
-{
-    switch (activation.phi) {
-    case FAL_RELU:
-        return a > 0 ? a : 0;
-    case FAL_LEAKY:
-        return a > 0 ? a : (double)activation.slope * a;
-    case FAL_TANH:
-        return tanh(a);
-    case FAL_SIGMOID:
-        return 1 / (1 + exp(-a));
-    case FAL_SCALE:
-        return (double)activation.slope * a;
-    case FAL_LINEAR:
-        break;
-    }
-    return a;
-}
-
 /* From the argument a, where the kernels use the output. */
 static double phi_derivative(fal_activation activation, double a)
 {
@@ -186,8 +168,8 @@ static void run_layer(fal_reference_layer *layer, const double *x, size_t rows,
         normalize(layer, rows, evaluates);
     for (size_t s = 0; s < FAL_REFERENCE_STAGES; s++)
         for (size_t i = 0; i < rows * out; i++)
-            layer->values[s + 1][i] = phi(layer->activations[s],
-                                          stage_input(layer, s)[i]);
+            layer->values[s + 1][i] = fal_reference_activate(
+                layer->activations[s], stage_input(layer, s)[i]);
 }
 
 /* Loss of one row; e[j] = dL/dy_j, L the sum over the rows by `rows`. */
@@ -549,7 +531,7 @@ static void mirror_row(const fal_reference_layer *layer, int is_output,
         for (size_t i = 0; i < layer->in; i++)
             y[j] += noise[i] * layer->weight[i * layer->out + j];
         for (size_t s = 0; s < FAL_REFERENCE_STAGES && !is_output; s++)
-            y[j] = phi(layer->activations[s], y[j]);
+            y[j] = fal_reference_activate(layer->activations[s], y[j]);
     }
 }
 
