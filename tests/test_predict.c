@@ -214,6 +214,30 @@ static void many_samples(void **state)
     fclose(out);
 }
 
+static void data_sets_are_predicted(void **state)
+{
+    const int64_t labels[] = {0, 1};
+    (void)state;
+    write_identity("3", 3, pets, 0);
+    mkdir("data", 0700);
+    tool_write_npy("data/train-x.npy", "<f4", "(1, 3)", samples, 12);
+    tool_write_npy("data/train-y.npy", "<i8", "(1,)", labels, 8);
+    tool_write_npy("data/test-x.npy", "<f4", "(2, 3)", samples, sizeof samples);
+    tool_write_npy("data/test-y.npy", "<i8", "(2,)", labels, sizeof labels);
+    expect("predict m.safetensors --data ./data",
+           "./data[0]  dog       0.6652\n./data[1]  cat       0.3333\n");
+    expect("predict m.safetensors data/test-x.npy --data ./data --split train",
+           "data/test-x.npy[0]  dog       0.6652\n"
+           "data/test-x.npy[1]  cat       0.3333\n"
+           "./data[0]  dog       0.6652\n");
+    expect("predict m.safetensors --data ./data --samples 1 --quiet", "");
+    write_identity("1x2x3", 6, NULL, 0);
+    const struct tool *tool = tool_run("predict m.safetensors --data ./data");
+    assert_int_equal(tool->code, 1);
+    assert_has(tool->error, "'./data': its shape is [2][1][1][3], the model takes "
+                            "[1][2][3]");
+}
+
 /* ---- shapes -------------------------------------------------------------- */
 
 struct form {
@@ -507,6 +531,7 @@ int main(void)
         TEST(bad_files_among_good_ones),
         TEST(a_closed_pipe_ends_quietly),
         TEST(names_cannot_steer_the_terminal),
+        TEST(data_sets_are_predicted),
         TEST(evaluate_takes_either_split),
         TEST(evaluate_takes_real_targets),
         TEST(names_come_from_the_data),

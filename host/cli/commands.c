@@ -71,19 +71,21 @@ const cli_command cli_commands[] = {
      .arguments = 1,
      .run = cli_evaluate},
     {.name = "predict",
-     .usage = "MODEL FILE... [OPTIONS]",
-     .summary = "what a model makes of samples of your own",
+     .usage = "MODEL [FILE...] [OPTIONS]",
+     .summary = "what a model makes of samples, your own or a data set's",
      .details =
          "MODEL is a .safetensors file or a run folder. FILE is a .npy file of "
          "numpy or an IDX file, gzipped or not: one sample "
          "[height][width][channels] or [numbers], or [count] of them, in the units "
-         "of the training data.\n\n"
+         "of the training data. With --data those of a data set follow, its test "
+         "split unless --split says otherwise.\n\n"
          "Prints a line a sample: FILE[INDEX], then class and probability (softmax "
          "of the outputs); with --json an object a line: input, index, and top, a "
          "list of class, name and probability. A model of real targets gives its "
          "outputs instead.",
      .examples = "predict runs/mine shirt.npy --top 3\n"
-                 "predict runs/mine t10k-images-idx3-ubyte.gz --json\n",
+                 "predict runs/mine t10k-images-idx3-ubyte.gz --json\n"
+                 "predict runs/mine --data cifar-10 --split test --samples 20\n",
      .bit = CLI_PREDICT,
      .arguments = SIZE_MAX,
      .run = cli_predict},

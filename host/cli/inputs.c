@@ -122,28 +122,48 @@ static fal_status fail_shape(const struct content *content, const char *path,
                     path, is, wanted, wanted);
 }
 
+static fal_status take(cli_inputs *inputs, const struct content *content,
+                       const char *path, const fal_model_info *model)
+{
+    size_t number = content->type == FAL_BYTES ? 1 : sizeof(float);
+    size_t numbers = content->shape[0] * content->item, count = 0;
+    if (is_sample(content->shape, content->dimensions, model))
+        count = 1;
+    else if (is_sample(content->shape + 1, content->dimensions - 1, model))
+        count = content->shape[0];
+    if (count == 0)
+        return fail_shape(content, path, model);
+    *inputs = (cli_inputs){.count = count,
+                           .type = content->type,
+                           .stride = numbers / count * number,
+                           .values = content->values};
+    return FAL_OK;
+}
+
 fal_status cli_inputs_read(cli_inputs *inputs, const char *path,
                            const fal_model_info *model)
 {
     struct content content = {0};
     fal_status status = read_content(&content, path);
+    if (!status)
+        status = take(inputs, &content, path, model);
+    if (status)
+        fal_release(content.values);
+    return status;
+}
+
+fal_status cli_inputs_take(cli_inputs *inputs, const char *name,
+                           const fal_dataset *data, const fal_model_info *model)
+{
+    fal_arrays arrays = FAL_ARRAYS;
+    fal_status status = fal_dataset_describe(data, &arrays);
     if (status)
         return status;
-    size_t number = content.type == FAL_BYTES ? 1 : sizeof(float);
-    size_t count = 0;
-    if (is_sample(content.shape, content.dimensions, model))
-        count = 1;
-    else if (is_sample(content.shape + 1, content.dimensions - 1, model))
-        count = content.shape[0];
-    if (count == 0) {
-        status = fail_shape(&content, path, model);
-        fal_release(content.values);
-        return status;
-    }
-    size_t numbers = content.shape[0] * content.item;
-    *inputs = (cli_inputs){.count = count,
-                           .type = content.type,
-                           .stride = numbers / count * number,
-                           .values = content.values};
-    return FAL_OK;
+    const struct content content = {
+        .dimensions = 4,
+        .shape = {arrays.count, arrays.height, arrays.width, arrays.channels},
+        .item = arrays.height * arrays.width * arrays.channels,
+        .type = arrays.type,
+        .values = (void *)(uintptr_t)arrays.inputs};
+    return take(inputs, &content, name, model);
 }

@@ -5,6 +5,7 @@
 #include "cli/ground.h"
 #include "cli/inputs.h"
 #include "cli/output.h"
+#include "cli/split.h"
 #include "device/error.h"
 #include "device/memory.h"
 
@@ -212,6 +213,20 @@ static fal_status predict_file(predictor *p, const char *path, int *bad)
     return status;
 }
 
+static fal_status predict_data(predictor *p)
+{
+    const char *name = cli_text(p->options, CLI_DATA);
+    fal_dataset *data = NULL;
+    cli_inputs inputs;
+    fal_status status = cli_split_open(&data, p->options);
+    if (!status)
+        status = cli_inputs_take(&inputs, name, data, &p->info);
+    if (!status)
+        status = predict_inputs(p, name, &inputs);
+    fal_dataset_destroy(data);
+    return status;
+}
+
 /* ---- the model ----------------------------------------------------------- */
 
 static size_t widest_name(const predictor *p)
@@ -257,10 +272,10 @@ static fal_status check_arguments(const cli_options *options)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "argument MODEL: missing; give a .safetensors file or a "
                         "run folder");
-    if (options->argument_count == 1)
+    if (options->argument_count == 1 && !cli_given(options, CLI_DATA))
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "argument FILE: missing; give the samples, an IDX or .npy "
-                        "file");
+                        "file, or a data set with --data");
     return FAL_OK;
 }
 
@@ -273,6 +288,8 @@ int cli_predict(const cli_options *options)
         status = open_model(&p);
     for (size_t i = 1; i < options->argument_count && !status && !cli_broken(); i++)
         status = predict_file(&p, options->arguments[i], &bad);
+    if (!status && cli_given(options, CLI_DATA) && !cli_broken())
+        status = predict_data(&p);
     fal_release(p.outputs);
     fal_release(p.classes);
     fal_model_destroy(p.model);

@@ -33,29 +33,29 @@ static const char teacher[] = "Teacher and student";
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_DATA] = {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
-                  CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_REPRODUCE, data,
-                  RECORDED,
+                  CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE | CLI_REPRODUCE,
+                  data, RECORDED,
                   "data set: fashion-mnist, mnist, cifar-10, cifar-100, "
                   "cifar-100-coarse, or a "
                   "folder with IDX, CIFAR or numpy files"},
     [CLI_DATA_PATH] = {"data-path", "DIR", NULL, CLI_TEXT, NULL,
-                       CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE | CLI_DATASETS |
-                           CLI_REPRODUCE,
+                       CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE |
+                           CLI_DATASETS | CLI_REPRODUCE,
                        data, RECORDED,
                        "where names are looked for first, then $FALIGN_DATASETS, "
                        "$XDG_CACHE_HOME/falign/datasets, /usr/share/datasets"},
     [CLI_SAMPLES] =
         {"samples", "N", NULL, CLI_COUNT, &positive,
-         CLI_RUNS | CLI_EVALUATE | CLI_ANALYZE, data, RECORDED,
+         CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE, data, RECORDED,
          "only the first N samples (all) of the training split, or of the one "
-         "that evaluate takes; analyze takes those that the run was trained on"},
+         "that evaluate or predict takes; analyze takes those that the run was trained on"},
     [CLI_VALIDATION] =
         {"validation", "F", "0", CLI_REAL, &below_1, CLI_RUNS, data, RECORDED,
          "this share of the samples is split off by the data seed and not trained "
          "on: choices are made on it, the test split is only reported"},
     [CLI_SPLIT] =
-        {"split", "test|train|validation", "test", CLI_CHOICE, NULL, CLI_EVALUATE,
-         data, 0,
+        {"split", "test|train|validation", "test", CLI_CHOICE, NULL,
+         CLI_EVALUATE | CLI_PREDICT, data, 0,
          "which part of the data set: train is all of the training split, "
          "validation what the run's --validation split off"},
     [CLI_METRICS] = {"measure", NULL, NULL, CLI_FLAG, NULL, CLI_EVALUATE, data, 0,
