@@ -1,4 +1,4 @@
-/* Convolutions as products over patches against plain loops in double: shapes,
+/* Convolutions as products over patches and by strips against plain loops in double: shapes,
  * epilogues, carriers, updates, for every tile width and both kernel families; the
  * same bits for any number of compute units; and what is refused. `test_conv EVERY`
  * takes only every so manieth shape, for devices on which a launch takes long. */
@@ -8,7 +8,7 @@
 #include "reference/check.h"
 #include "reference/checker.h"
 
-enum { DEVICES = 5 };
+enum { DEVICES = 8 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static fal_device *devices[DEVICES];
@@ -16,10 +16,10 @@ static const char *names[DEVICES];
 static size_t device_count;
 static unsigned every = 1;
 
-static fal_device *open(const char *kernels, int vector)
+static fal_device *open(const char *kernels, int vector, fal_conv_wish wish)
 {
     fal_device *device = open_family(kernels, vector);
-    device->facts.conv = FAL_WISH_DIRECT;
+    device->facts.conv = wish;
     return device;
 }
 
@@ -32,7 +32,7 @@ static void keep(fal_device *device, const char *name)
 /* CPU-like kernels only where they are the device's own: they crawl elsewhere. */
 static int is_cpu(void)
 {
-    fal_device *device = open(NULL, 0);
+    fal_device *device = open(NULL, 0, FAL_WISH_AUTO);
     int result = device->facts.type & CL_DEVICE_TYPE_CPU &&
                  device->facts.units < 64 && device->facts.float_width >= 4;
     fal_device_destroy(device);
@@ -42,15 +42,18 @@ static int is_cpu(void)
 static int open_devices(void **state)
 {
     (void)state;
-    keep(open("gpu", 0), "gpu kernels");
-    keep(open("gpu", 0), "gpu kernels, half blocks");
+    keep(open("gpu", 0, FAL_WISH_PATCHES), "gpu kernels");
+    keep(open("gpu", 0, FAL_WISH_PATCHES), "gpu kernels, half blocks");
     devices[0]->facts.units = 1; /* so that one block is enough for all of them */
     devices[1]->facts.units = 1 << 20;
     if (!is_cpu())
         return 0;
-    keep(open("cpu", 4), "cpu kernels, vectors of 4");
-    keep(open("cpu", 8), "cpu kernels, vectors of 8");
-    keep(open("cpu", 16), "cpu kernels, vectors of 16");
+    keep(open("cpu", 4, FAL_WISH_PATCHES), "patches, vectors of 4");
+    keep(open("cpu", 4, FAL_WISH_STRIPS), "strips, vectors of 4");
+    keep(open("cpu", 8, FAL_WISH_PATCHES), "patches, vectors of 8");
+    keep(open("cpu", 8, FAL_WISH_STRIPS), "strips, vectors of 8");
+    keep(open("cpu", 16, FAL_WISH_PATCHES), "patches, vectors of 16");
+    keep(open("cpu", 16, FAL_WISH_STRIPS), "strips, vectors of 16");
     return 0;
 }
 
@@ -286,9 +289,10 @@ static void units_do_not_show(void **state)
     (void)state;
     if (every > 1) /* the shapes are few, but compiled for each number of units */
         return;
-    for (int gpu = is_cpu() ? 0 : 1; gpu < 2; gpu++) {
+    for (int form = is_cpu() ? 0 : 2; form < 3; form++) {
         for (size_t i = 0; i < UNITS; i++) {
-            on[i] = open(gpu ? "gpu" : "cpu", 0);
+            on[i] = open(form == 2 ? "gpu" : "cpu", 0,
+                         form == 0 ? FAL_WISH_STRIPS : FAL_WISH_PATCHES);
             on[i]->facts.units = units[i];
         }
         for (size_t i = 0; i < COUNT(sizes); i++) {

@@ -332,16 +332,18 @@ static void shapes_choose(void **state)
 {
     static const size_t usual[] = {48, 32, 32, 64, 1, 64};
     static const size_t thin[] = {48, 32, 32, 3, 1, 64};
+    static const size_t small[] = {48, 4, 4, 256, 1, 256};
     static const size_t single[] = {1, 4, 4, 512, 1, 512};
     (void)state;
     fal_device *device = open(NULL, 0, FAL_WISH_AUTO);
     int is_cpu = device->facts.family == FAL_FAMILY_CPU;
     form_is(device, usual, 1, is_cpu ? "winograd" : "patches");
-    form_is(device, usual, 2, "patches");
-    form_is(device, thin, 1, "patches");
+    form_is(device, usual, 2, is_cpu ? "strips" : "patches");
+    form_is(device, thin, 1, is_cpu ? "strips" : "patches");
     form_is(device, single, 1, "patches");
     device->facts.conv = FAL_WISH_DIRECT;
-    form_is(device, usual, 1, "patches");
+    form_is(device, usual, 1, is_cpu ? "strips" : "patches");
+    form_is(device, small, 1, "patches");
     device->facts.conv = FAL_WISH_WINOGRAD4;
     form_is(device, single, 1, "patches");
     const fal_conv large = conv_of(usual);

@@ -16,13 +16,15 @@ typedef enum fal_family { FAL_FAMILY_CPU = 0, FAL_FAMILY_GPU = 1 } fal_family;
 typedef enum fal_gemm { FAL_GEMM_OWN = 0, FAL_GEMM_CLBLAST = 1 } fal_gemm;
 
 /* How 3 x 3 convolutions of stride 1 are made: as a table of measurements says, never
- * by filtering, forward and data by F(4x4, 3x3); the last is for tests: by F(2x2, 3x3)
- * wherever that can be. */
+ * by filtering, forward and data by F(4x4, 3x3); the others are for tests: by F(2x2, 3x3),
+ * by patches, by strips wherever that can be. */
 typedef enum fal_conv_wish {
     FAL_WISH_AUTO = 0,
     FAL_WISH_DIRECT = 1,
     FAL_WISH_WINOGRAD4 = 2,
-    FAL_WISH_WINOGRAD2 = 3
+    FAL_WISH_WINOGRAD2 = 3,
+    FAL_WISH_PATCHES = 4,
+    FAL_WISH_STRIPS = 5
 } fal_conv_wish;
 
 /* Facts of a device as OpenCL tells them, and what falign makes of them. */

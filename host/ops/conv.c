@@ -2,6 +2,7 @@
 #include "ops/conv.h"
 #include "ops/conv_choice.h"
 #include "ops/conv_patches.h"
+#include "ops/strips.h"
 #include "ops/winograd.h"
 
 static fal_status refuse(const fal_conv *c, const char *why)
@@ -69,6 +70,8 @@ static uint64_t room_of(const fal_device *device, const fal_conv *conv,
         return fal_winograd_room(device, conv, pass, 2);
     case FAL_CONV_WINOGRAD4:
         return fal_winograd_room(device, conv, pass, 4);
+    case FAL_CONV_STRIPS:
+        return fal_strips_room(device, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -109,6 +112,8 @@ fal_status fal_conv_forward_add(fal_launches *list, const fal_conv *conv,
         return fal_winograd_forward_add(list, conv, pass, 2);
     case FAL_CONV_WINOGRAD4:
         return fal_winograd_forward_add(list, conv, pass, 4);
+    case FAL_CONV_STRIPS:
+        return fal_strips_forward_add(list, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -130,6 +135,8 @@ fal_status fal_conv_data_add(fal_launches *list, const fal_conv *conv,
         return fal_winograd_data_add(list, conv, pass, 2);
     case FAL_CONV_WINOGRAD4:
         return fal_winograd_data_add(list, conv, pass, 4);
+    case FAL_CONV_STRIPS:
+        return fal_strips_data_add(list, conv, pass);
     case FAL_CONV_PATCHES:
         break;
     }
@@ -145,6 +152,8 @@ fal_status fal_conv_weight_add(fal_launches *list, const fal_conv *conv,
     switch (fal_conv_choose(list->device, conv, FAL_CONV_WEIGHT)) {
     case FAL_CONV_WINOGRAD:
         return fal_winograd_weight_add(list, conv, pass);
+    case FAL_CONV_STRIPS:
+        return fal_strips_weight_add(list, conv, pass);
     case FAL_CONV_WINOGRAD4:
     case FAL_CONV_PATCHES:
         break;

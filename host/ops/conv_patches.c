@@ -1,27 +1,6 @@
 #include "ops/conv_patches.h"
 #include "device/memory.h"
-#include "ops/grid.h"
-
-double fal_conv_flops(const fal_conv *c)
-{
-    return 2. * (double)(c->images * c->out_height * c->out_width) *
-           (double)(c->kernel * c->kernel * c->channels) * (double)c->out_channels;
-}
-
-static size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t weight_rows(const fal_conv *c)
-{
-    return c->kernel * c->kernel * c->channels;
-}
+#include "ops/conv_parts.h"
 
 /* What lies under the kernel, of the input; and a matrix that is stored as read. */
 static fal_patches input_patches(const fal_conv *c)
@@ -74,7 +53,7 @@ fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
     fal_product product = {
         .m = c->images * c->out_height * c->out_width,
         .n = c->out_channels,
-        .k = weight_rows(c),
+        .k = fal_conv_rows(c),
         .a = {FAL_SOURCE_PATCHES, pass->input, 0},
         .patches = input_patches(c),
         .b = rows(pass->weight, c->out_channels),
@@ -95,38 +74,12 @@ fal_status fal_patches_forward_add(fal_launches *list, const fal_conv *c,
 
 /* ---- data ---------------------------------------------------------------- */
 
-/* Lines (or columns) of the input whose numbers leave the remainder `of` by the stride,
- * and the taps that reach them: `taps` neighbours of delta's lines, from `begin` on for
- * the first; in a kernel's order they are `before` others' successors. */
-typedef struct class
-{
-    size_t of, pixels, taps, before;
-    ptrdiff_t begin;
-} class;
-
-static class find_class(const fal_conv *c, size_t size, size_t of)
-{
-    size_t s = c->stride, tap = (of + c->pad) % s;
-    class found = {.of = of, .pixels = divided(size - of, s)};
-    found.taps = tap < c->kernel ? divided(c->kernel - tap, s) : 0;
-    found.before = tap * (c->kernel / s) + smaller(tap, c->kernel % s);
-    found.begin = (ptrdiff_t)((of + c->pad - tap) / s) + 1 - (ptrdiff_t)found.taps;
-    return found;
-}
-
-static fal_view moved(fal_view view, uint64_t by)
-{
-    view.offset += view.buffer ? by : 0;
-    return view;
-}
-
 /* The pixels of two classes: one of lines, one of columns */
 static fal_product class_product(const fal_conv *c, const fal_conv_data *pass,
-                                 class y, class x)
+                                 fal_conv_class y, fal_conv_class x)
 {
     size_t s = c->stride, out = c->out_channels, in = c->channels;
     size_t first = (y.of * c->width + x.of) * in;
-    size_t taps = y.before * c->kernel + x.before * y.taps;
     return (fal_product){
         .m = c->images * y.pixels * x.pixels,
         .n = in,
@@ -134,12 +87,12 @@ static fal_product class_product(const fal_conv *c, const fal_conv_data *pass,
         .a = {FAL_SOURCE_PATCHES, pass->delta, 0},
         .patches = {c->out_height, c->out_width, out, y.pixels, x.pixels,
                     x.taps ? x.taps : 1, 1, y.begin, x.begin, 0},
-        .b = rows(moved(pass->room, taps * in * out), in),
-        .c = moved(pass->signal, first),
+        .b = rows(fal_view_moved(pass->room, fal_conv_turned_at(c, y, x)), in),
+        .c = fal_view_moved(pass->signal, first),
         .pitch = in,
         .lattice = {c->height * c->width, s * c->width, s == 1 ? 0 : s},
         .accumulate = pass->accumulate,
-        .output = moved(pass->output, first),
+        .output = fal_view_moved(pass->output, first),
         .derivative = pass->derivative,
         .layer = pass->layer,
         .work = pass->work,
@@ -157,57 +110,25 @@ static void share_flops(const fal_conv *c, fal_product *products, size_t count)
                             (double)products[i].k / all;
 }
 
-static fal_status add_turned(fal_launches *list, const fal_conv *c,
-                             const fal_conv_data *pass)
-{
-    static const int32_t kinds[] = {[FAL_VALUES_STORED] = 0,
-                                    [FAL_VALUES_SIGN] = 1,
-                                    [FAL_VALUES_MAGNITUDE_SIGN] = 3};
-    size_t vector = (size_t)list->device->facts.vector;
-    size_t taps = c->kernel * c->kernel,
-           weights = taps * c->channels * c->out_channels;
-    int is_cpu = fal_is_cpu_like(list);
-    const char *layer = list->layer;
-    fal_launch_begin(list, "turn_weights");
-    list->layer = pass->layer ? pass->layer : layer;
-    fal_launch_work(list, pass->work ? pass->work : "", 0, 8. * (double)weights);
-    list->layer = layer;
-    fal_launch_int(list, kinds[pass->values.kind]);
-    fal_launch_float(list, pass->values.scale);
-    fal_launch_uint(list, (uint32_t)c->kernel);
-    fal_launch_uint(list, (uint32_t)c->stride);
-    fal_launch_uint(list, (uint32_t)c->channels);
-    fal_launch_uint(list, (uint32_t)c->out_channels);
-    fal_launch_view(list, pass->carrier);
-    fal_launch_view(list, pass->values.magnitude);
-    fal_launch_view(list, pass->room);
-    if (!is_cpu)
-        return fal_end_elements(list, weights);
-    size_t blocks = taps * divided(c->channels, vector);
-    size_t span = fal_span(list->device, blocks, vector * c->out_channels, 1);
-    fal_launch_ulong(list, blocks);
-    fal_launch_ulong(list, span);
-    return fal_end_spans(list, blocks, span);
-}
-
 fal_status fal_patches_data_add(fal_launches *list, const fal_conv *c,
                                 const fal_conv_data *pass)
 {
     size_t count = 0, s = c->stride;
-    size_t down = smaller(s, c->height), across = smaller(s, c->width);
+    size_t down = fal_smaller(s, c->height), across = fal_smaller(s, c->width);
     fal_product *products = fal_allocate(down * across, sizeof *products);
     if (!products)
         return FAL_ERROR_MEMORY;
     for (size_t y = 0; y < down; y++)
         for (size_t x = 0; x < across; x++)
-            products[count++] = class_product(c, pass, find_class(c, c->height, y),
-                                              find_class(c, c->width, x));
+            products[count++] = class_product(c, pass,
+                                              fal_conv_class_of(c, c->height, y),
+                                              fal_conv_class_of(c, c->width, x));
     if (is_plain(c))
         products[0].a = rows(pass->delta, c->out_channels);
     for (size_t i = 0; i < count; i++)
         sort_pixels(list->device, c, &products[i]);
     share_flops(c, products, count);
-    fal_status status = add_turned(list, c, pass);
+    fal_status status = fal_conv_turn_add(list, c, pass);
     if (!status)
         status = fal_gemm_add(list, products, count);
     fal_release(products);
@@ -225,15 +146,15 @@ static size_t piece_images(const fal_device *device, const fal_conv *c)
 {
     size_t floats = device->facts.family == FAL_FAMILY_CPU ? CPU_FLOATS
                                                            : GPU_FLOATS;
-    size_t least = divided(PIECE_PIXELS, c->out_height * c->out_width);
-    size_t made = (weight_rows(c) + 1) * c->out_channels;
-    size_t images = divided(c->images, divided(floats, made));
-    return smaller(images > least ? images : least, c->images);
+    size_t least = fal_divided(PIECE_PIXELS, c->out_height * c->out_width);
+    size_t made = (fal_conv_rows(c) + 1) * c->out_channels;
+    size_t images = fal_divided(c->images, fal_divided(floats, made));
+    return fal_smaller(images > least ? images : least, c->images);
 }
 
 static size_t pieces(const fal_device *device, const fal_conv *c)
 {
-    return divided(c->images, piece_images(device, c));
+    return fal_divided(c->images, piece_images(device, c));
 }
 
 /* The product's own epilogue does everything at its last block of k, but reads C
@@ -260,14 +181,15 @@ static fal_product piece_product(const fal_conv *c, const fal_conv_weight *pass,
 {
     size_t outs = c->out_height * c->out_width;
     return (fal_product){
-        .m = weight_rows(c) + (pass->has_bias ? 1 : 0),
+        .m = fal_conv_rows(c) + (pass->has_bias ? 1 : 0),
         .n = c->out_channels,
         .k = images * outs,
         .a = turned_input(
-            c, moved(pass->input, image * c->height * c->width * c->channels),
+            c,
+            fal_view_moved(pass->input, image * c->height * c->width * c->channels),
             pass->has_bias),
         .patches = input_patches(c),
-        .b = rows(moved(pass->delta, image * outs * c->out_channels),
+        .b = rows(fal_view_moved(pass->delta, image * outs * c->out_channels),
                   c->out_channels),
         .pitch = c->out_channels,
         .layer = pass->layer,
@@ -290,37 +212,6 @@ static fal_status add_direct(fal_launches *list, const fal_conv *c,
     return fal_gemm_add(list, &product, 1);
 }
 
-static fal_status add_sum(fal_launches *list, const fal_conv *c,
-                          const fal_conv_weight *pass, size_t count)
-{
-    const fal_update none = {.rule = FAL_SGD, .halted = pass->halted};
-    const fal_update *u = pass->update ? pass->update : &none;
-    size_t n = (weight_rows(c) + (pass->has_bias ? 1 : 0)) * c->out_channels;
-    fal_kernel_optimizer optimizer;
-    fal_status status = fal_update_describe(u, &optimizer);
-    const char *layer = list->layer;
-    if (status)
-        return status;
-    fal_launch_begin(list, "add_pieces");
-    list->layer = pass->layer ? pass->layer : layer;
-    fal_launch_work(list, pass->work ? pass->work : "", 0,
-                    4. * (double)(count + 1) * (double)n);
-    list->layer = layer;
-    fal_launch_bytes(list, sizeof optimizer, &optimizer);
-    fal_launch_step(list, sizeof(fal_update_step));
-    fal_launch_int(list, pass->update != NULL);
-    fal_launch_float(list, pass->update || pass->alpha == 0 ? 1 : pass->alpha);
-    fal_launch_float(list, pass->beta);
-    fal_launch_uint(list, (uint32_t)count);
-    fal_launch_view(list, pass->room);
-    fal_launch_view(list, pass->gradient);
-    fal_launch_view(list, u->moment);
-    fal_launch_view(list, u->squares);
-    fal_launch_view(list, u->feedback);
-    fal_launch_view(list, u->halted);
-    return fal_end_elements(list, n);
-}
-
 static fal_status add_pieces(fal_launches *list, const fal_conv *c,
                              const fal_conv_weight *pass)
 {
@@ -330,12 +221,13 @@ static fal_status add_pieces(fal_launches *list, const fal_conv *c,
         return FAL_ERROR_MEMORY;
     for (size_t i = 0; i < count; i++) {
         fal_product *p = &products[i];
-        *p = piece_product(c, pass, i * step, smaller(step, c->images - i * step));
-        p->c = moved(pass->room, i * p->m * p->n);
+        *p = piece_product(c, pass, i * step,
+                           fal_smaller(step, c->images - i * step));
+        p->c = fal_view_moved(pass->room, i * p->m * p->n);
     }
     fal_status status = fal_gemm_add(list, products, count);
     fal_release(products);
-    return status ? status : add_sum(list, c, pass, count);
+    return status ? status : fal_conv_pieces_add(list, c, pass, count);
 }
 
 fal_status fal_patches_weight_add(fal_launches *list, const fal_conv *c,
@@ -351,7 +243,7 @@ uint64_t fal_patches_room(const fal_device *device, const fal_conv *c,
                           fal_conv_pass pass)
 {
     const fal_conv_weight most = {.beta = 1};
-    uint64_t weights = weight_rows(c) * c->out_channels;
+    uint64_t weights = fal_conv_rows(c) * c->out_channels;
     if (pass == FAL_CONV_FORWARD)
         return 0;
     if (pass == FAL_CONV_DATA)

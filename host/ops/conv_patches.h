@@ -23,7 +23,4 @@ fal_status fal_patches_data_add(fal_launches *list, const fal_conv *conv,
 fal_status fal_patches_weight_add(fal_launches *list, const fal_conv *conv,
                                   const fal_conv_weight *pass);
 
-/* Arithmetic of a pass, whatever form it takes */
-double fal_conv_flops(const fal_conv *conv);
-
 #endif

@@ -1,5 +1,7 @@
 #include "reference/check.h"
 
+#include <math.h>
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const size_t COUNTS[] = {1, 3, 17, 1009, 70001};
@@ -411,6 +413,22 @@ static fal_status conv_weight(fal_device *device, double *worst)
     return status;
 }
 
+/* All passes by strips, also where another form would be taken */
+static fal_status strips(fal_device *device, double *worst)
+{
+    const fal_conv_wish wish = device->facts.conv;
+    double worsts[3] = {0, 0, 0};
+    device->facts.conv = FAL_WISH_STRIPS;
+    fal_status status = conv(device, &worsts[0]);
+    if (!status)
+        status = conv_data(device, &worsts[1]);
+    if (!status)
+        status = conv_weight(device, &worsts[2]);
+    device->facts.conv = wish;
+    *worst = fmax(worsts[0], fmax(worsts[1], worsts[2]));
+    return status;
+}
+
 /* All passes of what can be filtered, also where another form would be taken */
 static fal_status winograd(fal_device *device, double *worst)
 {
@@ -561,6 +579,7 @@ const fal_check fal_checks[] = {
     {"conv", conv},
     {"conv_data", conv_data},
     {"conv_weight", conv_weight},
+    {"strips", strips},
     {"winograd", winograd},
     {"activation", activation},
     {"derivative", derivative},
