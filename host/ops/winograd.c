@@ -44,10 +44,24 @@ static fal_conv turned(const fal_conv *c)
         1,         2 - c->pad,    c->height,    c->width,        c->channels};
 }
 
-/* Tiles of a block: equal ones, whole register tiles */
+/* Equal blocks, whole register tiles */
+static size_t block_of(size_t run, size_t most)
+{
+    return rounded(divided(run, divided(run, most)), ROWS);
+}
+
 size_t fal_winograd_block(size_t run)
 {
-    return rounded(divided(run, divided(run, BLOCK)), ROWS);
+    return block_of(run, BLOCK);
+}
+
+/* The most tiles of a block: with few channels so few that their windows and sums are
+ * still near when they are read, and that these stay four times the weights read */
+static size_t most_tiles(const kernel_maps *maps)
+{
+    size_t channels = maps->in.channels > maps->out.channels ? maps->in.channels
+                                                             : maps->out.channels;
+    return smaller(BLOCK, rounded(2 * channels, ROWS));
 }
 
 /* Even shares of the tiles for the compute units; where tiles are few, of the columns
@@ -61,7 +75,7 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     size_t columns = rounded(divided(maps->padded, parts), panel(device));
     maps->run = (cl_uint)run;
     maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)fal_winograd_block(run);
+    maps->block = (cl_uint)block_of(run, most_tiles(maps));
     maps->wide = (cl_uint)smaller(WIDE, columns);
     return divided(tiles, run) * divided(maps->padded, columns);
 }
