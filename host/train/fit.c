@@ -3,6 +3,7 @@
 #include "data/random.h"
 #include "device/memory.h"
 #include "device/options.h"
+#include "train/pace.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ typedef struct fit {
     double training; /* seconds, evaluation not counted */
     double resumed;  /* when the clock was last started */
     int stopped;
+    fal_pace pace; /* of one that can be stopped */
 } fit;
 
 static double now(void)
@@ -259,8 +261,11 @@ static fal_status run_batch(fit *f)
     if (status)
         return status;
     t->place.batch++;
+    if (f->on_progress)
+        status = fal_pace_step(&f->pace, t->model->device, now());
     int ends_epoch = batch + 1 == f->batches && waits_for_epochs(f);
-    if (is_logged(f) || is_due(f, batch + 1) || ends_epoch || steps_left(f) == 0)
+    if (!status &&
+        (is_logged(f) || is_due(f, batch + 1) || ends_epoch || steps_left(f) == 0))
         status = fal_ring_flush(&t->ring);
     if (!status && t->ring.diverged)
         return diverged(f, batch);
@@ -495,6 +500,7 @@ fal_status fal_trainer_fit(fal_trainer *trainer, const fal_dataset *train,
     if (!status)
         status = run(&f, &train->arrays);
     close_fit(&f);
+    fal_pace_end(&f.pace);
     if (!status && f.stopped)
         return fal_fail(FAL_STOPPED, "training, step %llu: stopped by the callback",
                         (unsigned long long)trainer->step);
