@@ -86,10 +86,12 @@ static size_t distance(const char *a, const char *b)
 const char *fal_nearest(const char *name, const char *const *known, size_t count)
 {
     const char *nearest = NULL;
-    size_t least = strlen(name) / 3 + 2;
-    if (strlen(name) >= 64)
+    size_t length = strlen(name), least = length / 3 + 2;
+    if (length >= 64)
         return NULL;
     for (size_t i = 0; i < count; i++) {
+        if (length > 2 && strncmp(name, known[i], length) == 0)
+            return known[i]; /* its beginning */
         size_t d = distance(name, known[i]);
         if (d < least && d < strlen(known[i])) {
             least = d;
