@@ -39,6 +39,16 @@ typedef CONCAT(uint, VW) uintv;
 #define ROLL _Pragma("nounroll")
 #define INLINE static inline __attribute__((always_inline))
 
+/* Asks for a line of the cache, to read or to write: harmless where the address is not
+ * readable. Oclgrind, a SPIR target, lacks it */
+#if defined(__clang__) && !defined(__SPIR__)
+#define WANT(p) __builtin_prefetch(p)
+#define WANT_STORE(p) __builtin_prefetch(p, 1)
+#else
+#define WANT(p)
+#define WANT_STORE(p)
+#endif
+
 /* A vector in one piece wherever it lies: of vload16 and vstore16 PoCL makes four or
  * more, and of what is computed between them */
 typedef floatv __attribute__((aligned(4))) anywhere;

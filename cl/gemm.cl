@@ -50,15 +50,6 @@
 #define NR (VW * NV)
 #define PITCH (KC + 16)
 
-/* Harmless where the address is not readable; Oclgrind, a SPIR target, lacks it */
-#if defined(__clang__) && !defined(__SPIR__)
-#define WANT(p) __builtin_prefetch(p)
-#define WANT_STORE(p) __builtin_prefetch(p, 1)
-#else
-#define WANT(p)
-#define WANT_STORE(p)
-#endif
-
 typedef __global const float *readable;
 typedef __global float *writable;
 

@@ -5,9 +5,15 @@
  *   sums[point][in][out] = sum over tiles of V[point][tile][in] D[point][tile][out]
  *   gradient of [in][out] = G' sums G
  *
- * A group makes blocks of tiles; V lies as [point][tile][in], D as panels of NR columns.
+ * A group makes blocks of tiles; V lies as [point][tile][in], D as panels of columns.
+ * With few channels it is memory that takes time: blocks are small, their planes no
+ * multiples of 4096 bytes, and the next one's pixels are asked for in time.
  * host/ops/winograd_gradient.c chooses the sizes and how the sums are split. */
 #if CPU_LIKE
+
+/* Rows of the register tile of one vector; of two it has half as many */
+#define TALL (VW == 8 ? 12 : 16)
+#define LINE 16 /* floats of the cache */
 
 /* ---- transforms -------------------------------------------------------------- */
 
@@ -33,44 +39,40 @@ INLINE void lift_outputs(const readable pixel[4], uint column, writable to,
 {
     floatv d[2][4];
     ALL for (int i = 0; i < 2; i++) {
-        ALL for (int j = 0; j < 2; j++)
-            d[i][j] = vloadv(0, pixel[i * 2 + j] + column);
+        ALL for (int j = 0; j < 2; j++) d[i][j] = loadv(pixel[i * 2 + j] + column);
         lift_delta(d[i]);
     }
     ALL for (int j = 0; j < 4; j++) {
         floatv column[4] = {d[0][j], d[1][j], 0, 0};
         lift_delta(column);
         ALL for (int i = 0; i < 4; i++)
-            vstorev(column[i], 0, to + (i * 4 + j) * plane);
+            *(__global anywhere *)(to + (i * 4 + j) * plane) = column[i];
     }
 }
 
-/* The transformed deltas of `count` tiles, columns first ... end, as panels: column n
- * of tile t at to[point * plane + (panel's first column - first) * of.block +
- * t * panel's columns + n in the panel] */
-INLINE void lift_deltas(winograd_maps of, readable delta, readable zeros, winograd_tile at,
-                        uint count, uint first, uint end, writable to)
+/* The transformed deltas of `count` tiles, `vectors` of columns from `first` on, as a
+ * panel: column n of tile t at to[point * plane + t * vectors * VW + n - first] */
+INLINE void lift_deltas(winograd_maps of, readable delta, readable zeros,
+                        winograd_tile at, uint count, uint first, uint vectors,
+                        writable to, size_t plane)
 {
-    const size_t plane = (size_t)of.block * of.wide;
     ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
         readable pixel[MOST * MOST];
         find_pixels(2, of.out, delta + at.image * image_size(of.out), zeros,
                     at.row * 2, at.column * 2, pixel);
-        ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
-            const uint pitch = panel_vectors(n, of.padded) * VW;
-            lift_outputs(pixel, n, to + (n / NR * NR - first) * of.block + t * pitch +
-                                       n % NR, plane);
-        }
+        ROLL for (uint n = first; n < min(first + vectors * VW, of.out.channels);
+                  n += VW)
+            lift_outputs(pixel, n, to + t * vectors * VW + n - first, plane);
     }
 }
 
-/* Sums over tiles of R channels and V vectors of columns, `pitch` floats from channel
- * to channel; they are added to what is there */
-INLINE void multiply_channels(const int R, const int V, readable restrict v,
+/* Sums over tiles of R channels, of which there are `rows`, and V vectors of columns,
+ * `pitch` floats from channel to channel; they are added to what is there */
+INLINE void multiply_channels(const int R, const int V, uint rows, readable restrict v,
                               size_t by_tile, readable restrict d, uint count,
                               int adds, writable sums, size_t pitch)
 {
-    floatv sum[2 * MR][NV];
+    floatv sum[TALL][NV];
     ALL for (int i = 0; i < R; i++)
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
     ROLL for (uint t = 0; t < count; t++, v += by_tile, d += V * VW) {
@@ -81,50 +83,112 @@ INLINE void multiply_channels(const int R, const int V, readable restrict v,
                 sum[i][j] = fma((floatv)(v[i]), b[j], sum[i][j]);
     }
     ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++) {
-            const writable to = sums + i * pitch;
-            vstorev(adds ? sum[i][j] + vloadv(j, to) : sum[i][j], j, to);
-        }
+        ALL for (int j = 0; j < V; j++)
+            if ((uint)i < rows) {
+                const writable to = sums + i * pitch;
+                vstorev(adds ? sum[i][j] + vloadv(j, to) : sum[i][j], j, to);
+            }
 }
 
-/* All channels of one panel; sums have room for rows past the last */
+/* All channels of one panel */
 INLINE void multiply_rows(uint vectors, uint rows, readable v, size_t by_tile,
                           readable d, uint count, int adds, writable sums,
                           size_t pitch)
 {
-    const uint step = vectors == NV ? MR : 2 * MR;
+    const uint step = vectors == NV ? MR : TALL / vectors;
     ROLL for (uint c = 0; c < rows; c += step, v += step, sums += step * pitch)
         if (vectors == NV)
-            multiply_channels(MR, NV, v, by_tile, d, count, adds, sums, pitch);
+            multiply_channels(MR, NV, rows - c, v, by_tile, d, count, adds, sums,
+                              pitch);
         else if (vectors == 1)
-            multiply_channels(2 * MR, 1, v, by_tile, d, count, adds, sums, pitch);
+            multiply_channels(TALL, 1, rows - c, v, by_tile, d, count, adds, sums,
+                              pitch);
         else if (NV == 4)
-            multiply_channels(2 * MR, 2, v, by_tile, d, count, adds, sums, pitch);
+            multiply_channels(TALL / 2, 2, rows - c, v, by_tile, d, count, adds, sums,
+                              pitch);
 }
 
-/* The bias's gradient: at point (1, 1) the sum of a tile's deltas */
-INLINE void sum_deltas(winograd_maps of, readable d, uint count, uint first, uint end,
-                       int adds, writable sums)
+/* What a later block reads, asked for while this one is multiplied */
+typedef struct fetched {
+    readable map, delta; /* from the first channel and column on */
+    uint channels, columns;
+} fetched;
+
+/* 2 x 2 pixels of a map */
+INLINE void want_pixels(winograd_size of, readable first, uint floats)
 {
-    d += 5 * (size_t)of.block * of.wide;
-    ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
-        const uint pitch = panel_vectors(n, of.padded) * VW;
-        const readable from = d + (n / NR * NR - first) * of.block + n % NR;
-        floatv sum = 0;
-        ROLL for (uint t = 0; t < count; t++) sum += vloadv(0, from + t * pitch);
-        vstorev(adds ? sum + vloadv(0, sums + n) : sum, 0, sums + n);
+    const size_t line = (size_t)of.width * of.channels;
+    ROLL for (uint c = 0; c < floats; c += LINE) {
+        WANT(first + c), WANT(first + of.channels + c);
+        WANT(first + line + c), WANT(first + line + of.channels + c);
     }
 }
 
-/* Rows of sums that a point has, and all points, with the bias's behind them */
-INLINE size_t sum_rows(winograd_maps of)
+/* Of a window the rows that the tiles above do not have, of deltas all */
+INLINE winograd_tile want_tiles(winograd_maps of, fetched next, winograd_tile at,
+                                uint count)
 {
-    return (of.in.channels + 2 * MR - 1) / (2 * MR) * (2 * MR);
+    ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
+        const size_t row = at.image * of.in.height + 2 * at.row + 2 - of.pad;
+        const size_t line = at.image * of.out.height + 2 * at.row;
+        want_pixels(of.in, next.map + (row * of.in.width + 2 * at.column) *
+                                          of.in.channels, next.channels);
+        want_pixels(of.out, next.delta + (line * of.out.width + 2 * at.column) *
+                                             of.out.channels, next.columns);
+    }
+    return at;
 }
 
+/* The bias's gradient: at point (1, 1) the sum of a tile's deltas */
+INLINE void sum_deltas(readable d, uint count, uint vectors, int adds, writable sums)
+{
+    ROLL for (uint j = 0; j < vectors; j++) {
+        floatv sum = 0;
+        ROLL for (uint t = 0; t < count; t++) sum += loadv(d + (t * vectors + j) * VW);
+        vstorev(adds ? sum + vloadv(j, sums) : sum, j, sums);
+    }
+}
+
+/* All points' sums, with the bias's behind them */
 INLINE size_t sum_size(winograd_maps of)
 {
-    return (of.points * sum_rows(of) + 1) * of.padded;
+    return (of.points * (size_t)of.in.channels + 1) * of.padded;
+}
+
+/* Where a block's V and D lie, of `rows` channels and `vectors` of columns */
+typedef struct block_room {
+    writable zeros, d;
+    lifted v;
+    uint rows;
+} block_room;
+
+INLINE block_room divide_room(winograd_maps of, uint rows, writable room)
+{
+    const uint zeros = max(of.in.channels, of.out.channels) / VW * VW + VW;
+    /* An odd number of lines: tiles lie in different sets of the cache */
+    const size_t by_tile = (((of.rows + VW - 1) / VW) | 1) * VW;
+    const size_t plane = by_tile * of.block + VW;
+    const writable v = room + zeros;
+    const block_room in = {room, v + of.points * plane, {v, by_tile, VW, plane}, rows};
+    ROLL for (uint c = 0; c < zeros; c += VW) vstorev((floatv)0, 0, room + c);
+    return in;
+}
+
+/* All points' sums of a block with V lifted, one panel of columns; `next` is asked for
+ * a part at each point */
+INLINE void multiply_block(winograd_maps of, block_room in, uint vectors, uint count,
+                           fetched next, winograd_tile ahead, int adds, writable sums)
+{
+    const size_t d_plane = (of.block * vectors + 1) * VW;
+    uint wanted = 0;
+    ROLL for (uint point = 0; point < of.points; point++) {
+        const uint upto = of.block * (point + 1) / of.points;
+        ahead = want_tiles(of, next, ahead, upto - wanted);
+        wanted = upto;
+        multiply_rows(vectors, in.rows, in.v.to + point * in.v.plane, in.v.by_tile,
+                      in.d + point * d_plane, count, adds, sums, of.padded);
+        sums += of.in.channels * (size_t)of.padded;
+    }
 }
 
 /* Tiles begin ... end, channels from `top` on, columns left ... right */
@@ -133,29 +197,22 @@ INLINE void make_gradient(winograd_maps of, readable map, readable delta, uint b
                           writable room)
 {
     const uint rows = min(of.rows, of.in.channels - top);
-    const size_t by_tile = (of.rows + VW - 1) / VW * VW + 2 * MR;
-    const size_t v_plane = by_tile * of.block, d_plane = (size_t)of.block * of.wide;
-    const size_t zeros = max(of.in.channels, of.out.channels) / VW * VW + VW;
-    const writable v = room + zeros, d = v + of.points * v_plane;
-    const lifted to = {v, by_tile, VW, v_plane};
-    const size_t plane = sum_rows(of) * of.padded;
-    ROLL for (uint c = 0; c < zeros; c += VW) vstorev((floatv)0, 0, room + c);
+    const block_room in = divide_room(of, rows, room);
+    const writable bias = sums + of.points * (size_t)of.in.channels * of.padded;
+    sums += top * (size_t)of.padded;
     ROLL for (uint i = begin; i < end; i += of.block) {
         const uint count = min(of.block, end - i);
-        const winograd_tile at = find_tile(of, i);
-        lift_block(4, of, map + top, room, at, count, rows, to);
-        ROLL for (uint m = left; m < right; m += of.wide) {
-            const uint stop = min(m + of.wide, right);
-            lift_deltas(of, delta, room, at, count, m, stop, d);
-            ROLL for (uint point = 0; point < of.points; point++)
-                ROLL for (uint n = m; n < stop; n += NR)
-                    multiply_rows(panel_vectors(n, of.padded), rows,
-                                  v + point * v_plane, by_tile,
-                                  d + point * d_plane + (n - m) * of.block, count,
-                                  i > begin, sums + point * plane +
-                                      top * (size_t)of.padded + n, of.padded);
+        const winograd_tile at = find_tile(of, i), ahead = find_tile(of, i + of.block);
+        lift_block(4, of, map + top, in.zeros, at, count, rows, in.v);
+        ROLL for (uint n = left; n < right; n += NR) {
+            const uint vectors = panel_vectors(n, of.padded);
+            const size_t d_plane = (of.block * vectors + 1) * VW;
+            const uint channels = n > left ? 0 : min(rows, (uint)NR);
+            const fetched next = {map + top, delta + n, channels, vectors * VW};
+            lift_deltas(of, delta, in.zeros, at, count, n, vectors, in.d, d_plane);
+            multiply_block(of, in, vectors, count, next, ahead, i > begin, sums + n);
             if (top == 0)
-                sum_deltas(of, d, count, m, stop, i > begin, sums + of.points * plane);
+                sum_deltas(in.d + 5 * d_plane, count, vectors, i > begin, bias + n);
         }
     }
 }
@@ -219,7 +276,7 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
                           squares + squares_at, feedback + feedback_at};
     const ulong first = get_group_id(0) * span, end = min(first + span, n);
     const uint across = (of.out.channels + VW - 1) / VW;
-    const size_t plane = sum_rows(of) * of.padded, size = sum_size(of);
+    const size_t plane = of.in.channels * (size_t)of.padded, size = sum_size(of);
     if ((e.update.parts & MAY_HALT) && halted[halted_at] != 0)
         return;
     e.parts &= UPDATES | MIXES;
@@ -246,4 +303,6 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
 #undef NR
 #undef MOST
 #undef DEPTH
+#undef TALL
+#undef LINE
 #endif

@@ -141,7 +141,7 @@ static void small_maps(void **state)
 }
 
 /* BLOCK = 96, ROWS = 12, WIDE = 512 and the parts of the weight gradient's sums,
- * host/ops/winograd.c, are passed by. */
+ * host/ops/winograd.c and winograd_gradient.c, are passed by. */
 static void sizes_around_blocks(void **state)
 {
     static const size_t sizes[][6] = {

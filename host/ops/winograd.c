@@ -50,11 +50,6 @@ static size_t block_of(size_t run, size_t most)
     return rounded(divided(run, divided(run, most)), ROWS);
 }
 
-size_t fal_winograd_block(size_t run)
-{
-    return block_of(run, BLOCK);
-}
-
 /* The most tiles of a block: with few channels so few that their windows and sums are
  * still near when they are read, and that these stay four times the weights read */
 static size_t most_tiles(const kernel_maps *maps)

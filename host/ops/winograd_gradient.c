@@ -8,6 +8,9 @@
 /* Parts of the weight gradient's sums, and the fewest tiles of one */
 enum { MOST_PARTS = 4, TILES_A_PART = 1024 };
 
+/* The most tiles of a block */
+enum { BLOCK = 96 };
+
 /* Parts that the weight gradient's sums are cut into: by shape alone, so that adding
  * them up costs little */
 static size_t split(const kernel_maps *maps)
@@ -16,6 +19,16 @@ static size_t split(const kernel_maps *maps)
     while (parts < MOST_PARTS && maps->tiles >= 2 * parts * TILES_A_PART)
         parts *= 2;
     return parts;
+}
+
+/* Tiles of a block, by shape alone, as sums follow it: few with few channels, so that
+ * what they are transformed to stays in the caches, more with many, as each block reads
+ * and writes all sums once */
+static size_t block_of(const kernel_maps *maps)
+{
+    size_t most = smaller(
+        BLOCK, (size_t)3 * (maps->in.channels + maps->out.channels) / 4 + 1);
+    return divided(maps->run, divided(maps->run, most));
 }
 
 /* How the compute units share those parts, and where they are few their channels, then
@@ -31,10 +44,9 @@ static size_t share(const fal_device *device, kernel_maps *maps)
                             divided(maps->padded, panel(device)));
     size_t columns = rounded(divided(maps->padded, across), panel(device));
     maps->run = (cl_uint)run;
-    maps->rows = (cl_uint)rows;
+    maps->rows = (cl_uint)smaller(rows, maps->in.channels);
     maps->columns = (cl_uint)columns;
-    maps->block = (cl_uint)fal_winograd_block(run);
-    maps->wide = (cl_uint)panel(device);
+    maps->block = (cl_uint)block_of(maps);
     return parts * divided(maps->in.channels, rows) *
            divided(maps->padded, columns);
 }
@@ -42,8 +54,7 @@ static size_t share(const fal_device *device, kernel_maps *maps)
 /* Of one part's sums: channels, rounded, at each point, and the bias's row */
 static uint64_t sums_room(const kernel_maps *maps)
 {
-    return ((uint64_t)maps->points * rounded(maps->in.channels, ROWS) + 1) *
-           maps->padded;
+    return ((uint64_t)maps->points * maps->in.channels + 1) * maps->padded;
 }
 
 static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
@@ -51,9 +62,10 @@ static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
     size_t vector = (size_t)device->facts.vector;
     size_t zeros = maps->in.channels > maps->out.channels ? maps->in.channels
                                                           : maps->out.channels;
-    size_t rows = rounded(maps->rows, vector) + ROWS;
+    size_t rows = rounded(maps->rows, vector) + vector;
     return rounded(zeros + 1, vector) +
-           (uint64_t)maps->points * maps->block * (rows + maps->wide);
+           (uint64_t)maps->points *
+               (maps->block * (rows + panel(device)) + 2 * vector);
 }
 
 static size_t groups_of(const fal_device *device, size_t shares)

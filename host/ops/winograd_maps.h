@@ -47,9 +47,6 @@ static inline size_t panel(const fal_device *device)
 kernel_maps fal_winograd_describe(const fal_device *device, const fal_conv *c,
                                   size_t side);
 
-/* Tiles of a block of a run of them: equal blocks, whole register tiles */
-size_t fal_winograd_block(size_t run);
-
 /* Notes the work of a launch: the arithmetic is the convolution's, however it is made. */
 void fal_winograd_note(fal_launches *list, const fal_conv *c, const char *work,
                        const kernel_maps *maps);
