@@ -47,7 +47,7 @@ static fal_conv turned(const fal_conv *c)
 /* Equal blocks, whole register tiles */
 static size_t block_of(size_t run, size_t most)
 {
-    return rounded(divided(run, divided(run, most)), ROWS);
+    return fal_rounded(fal_divided(run, fal_divided(run, most)), ROWS);
 }
 
 /* The most tiles of a block: with few channels so few that their windows and sums are
@@ -56,7 +56,7 @@ static size_t most_tiles(const kernel_maps *maps)
 {
     size_t channels = maps->in.channels > maps->out.channels ? maps->in.channels
                                                              : maps->out.channels;
-    return smaller(BLOCK, rounded(2 * channels, ROWS));
+    return fal_smaller(BLOCK, fal_rounded(2 * channels, ROWS));
 }
 
 /* Even shares of the tiles for the compute units; where tiles are few, of the columns
@@ -64,22 +64,23 @@ static size_t most_tiles(const kernel_maps *maps)
 static size_t share(const fal_device *device, kernel_maps *maps)
 {
     size_t units = device->facts.units, tiles = maps->tiles;
-    size_t down = smaller(units, divided(tiles, (size_t)2 * ROWS));
-    size_t run = divided(tiles, down);
-    size_t parts = smaller(units / down, divided(maps->padded, panel(device)));
-    size_t columns = rounded(divided(maps->padded, parts), panel(device));
+    size_t down = fal_smaller(units, fal_divided(tiles, (size_t)2 * ROWS));
+    size_t run = fal_divided(tiles, down);
+    size_t parts = fal_smaller(units / down,
+                               fal_divided(maps->padded, panel(device)));
+    size_t columns = fal_rounded(fal_divided(maps->padded, parts), panel(device));
     maps->run = (cl_uint)run;
     maps->columns = (cl_uint)columns;
     maps->block = (cl_uint)block_of(run, most_tiles(maps));
-    maps->wide = (cl_uint)smaller(WIDE, columns);
-    return divided(tiles, run) * divided(maps->padded, columns);
+    maps->wide = (cl_uint)fal_smaller(WIDE, columns);
+    return fal_divided(tiles, run) * fal_divided(maps->padded, columns);
 }
 
 kernel_maps fal_winograd_describe(const fal_device *device, const fal_conv *c,
                                   size_t side)
 {
-    size_t down = divided(c->out_height, side),
-           across = divided(c->out_width, side);
+    size_t down = fal_divided(c->out_height, side),
+           across = fal_divided(c->out_width, side);
     return (kernel_maps){
         .points = (cl_uint)((side + 2) * (side + 2)),
         .in = {(cl_uint)c->height, (cl_uint)c->width, (cl_uint)c->channels},
@@ -101,8 +102,8 @@ static uint64_t weights_room(const kernel_maps *maps)
 
 static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
 {
-    size_t channels = rounded(maps->in.channels, (size_t)device->facts.vector);
-    size_t columns = rounded(maps->wide, panel(device));
+    size_t channels = fal_rounded(maps->in.channels, (size_t)device->facts.vector);
+    size_t columns = fal_rounded(maps->wide, panel(device));
     return channels +
            (uint64_t)maps->points * (maps->block + 1) * (channels + columns);
 }
@@ -138,8 +139,8 @@ static fal_status add_weights(fal_launches *list, const struct pass *p,
     static const cl_int kinds[] = {
         [FAL_VALUES_SIGN] = 1, [FAL_VALUES_MAGNITUDE_SIGN] = 3};
     size_t vector = (size_t)list->device->facts.vector;
-    size_t blocks = divided(maps->in.channels, vector) *
-                    divided(maps->out.channels, vector);
+    size_t blocks = fal_divided(maps->in.channels, vector) *
+                    fal_divided(maps->out.channels, vector);
     size_t span = fal_span(list->device, blocks,
                            (9 + maps->points) * vector * vector, 1);
     const kernel_weights from = {maps->in.channels,     maps->out.channels,

@@ -26,9 +26,9 @@ static size_t split(const kernel_maps *maps)
  * and writes all sums once */
 static size_t block_of(const kernel_maps *maps)
 {
-    size_t most = smaller(
+    size_t most = fal_smaller(
         BLOCK, (size_t)3 * (maps->in.channels + maps->out.channels) / 4 + 1);
-    return divided(maps->run, divided(maps->run, most));
+    return fal_divided(maps->run, fal_divided(maps->run, most));
 }
 
 /* How the compute units share those parts, and where they are few their channels, then
@@ -36,19 +36,19 @@ static size_t block_of(const kernel_maps *maps)
 static size_t share(const fal_device *device, kernel_maps *maps)
 {
     size_t units = device->facts.units, parts = split(maps);
-    size_t run = rounded(divided(maps->tiles, parts), ROWS);
-    size_t down = smaller(divided(units, parts),
-                          divided(maps->in.channels, (size_t)2 * ROWS));
-    size_t rows = rounded(divided(maps->in.channels, down), ROWS);
-    size_t across = smaller(divided(units, parts * down),
-                            divided(maps->padded, panel(device)));
-    size_t columns = rounded(divided(maps->padded, across), panel(device));
+    size_t run = fal_rounded(fal_divided(maps->tiles, parts), ROWS);
+    size_t down = fal_smaller(fal_divided(units, parts),
+                              fal_divided(maps->in.channels, (size_t)2 * ROWS));
+    size_t rows = fal_rounded(fal_divided(maps->in.channels, down), ROWS);
+    size_t across = fal_smaller(fal_divided(units, parts * down),
+                                fal_divided(maps->padded, panel(device)));
+    size_t columns = fal_rounded(fal_divided(maps->padded, across), panel(device));
     maps->run = (cl_uint)run;
-    maps->rows = (cl_uint)smaller(rows, maps->in.channels);
+    maps->rows = (cl_uint)fal_smaller(rows, maps->in.channels);
     maps->columns = (cl_uint)columns;
     maps->block = (cl_uint)block_of(maps);
-    return parts * divided(maps->in.channels, rows) *
-           divided(maps->padded, columns);
+    return parts * fal_divided(maps->in.channels, rows) *
+           fal_divided(maps->padded, columns);
 }
 
 /* Of one part's sums: channels, rounded, at each point, and the bias's row */
@@ -62,15 +62,15 @@ static uint64_t group_room(const fal_device *device, const kernel_maps *maps)
     size_t vector = (size_t)device->facts.vector;
     size_t zeros = maps->in.channels > maps->out.channels ? maps->in.channels
                                                           : maps->out.channels;
-    size_t rows = rounded(maps->rows, vector) + vector;
-    return rounded(zeros + 1, vector) +
+    size_t rows = fal_rounded(maps->rows, vector) + vector;
+    return fal_rounded(zeros + 1, vector) +
            (uint64_t)maps->points *
                (maps->block * (rows + panel(device)) + 2 * vector);
 }
 
 static size_t groups_of(const fal_device *device, size_t shares)
 {
-    return smaller(device->facts.units, shares);
+    return fal_smaller(device->facts.units, shares);
 }
 
 uint64_t fal_winograd_gradient_room(const fal_device *device, const fal_conv *conv)
@@ -111,8 +111,8 @@ static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
     fal_status status = fal_update_describe(u, &e.update);
     if (status)
         return status;
-    size_t vectors = divided(maps->out.channels,
-                             (size_t)list->device->facts.vector);
+    size_t vectors = fal_divided(maps->out.channels,
+                                 (size_t)list->device->facts.vector);
     size_t rows = maps->in.channels + (pass->has_bias != 0), parts = split(maps);
     size_t span = fal_span(list->device, rows * vectors,
                            maps->points * (size_t)list->device->facts.vector, 1);

@@ -1,9 +1,10 @@
 /* What both halves of minimal filtering need, convolutions and their weight gradients:
- * the kernels' picture of maps and tiles, and arithmetic of sizes. */
+ * the kernels' picture of maps and tiles. */
 #ifndef FAL_WINOGRAD_MAPS_H
 #define FAL_WINOGRAD_MAPS_H
 
 #include "ops/conv.h"
+#include "ops/sizes.h"
 
 /* Whole register tiles: twice MR of cl/winograd.cl */
 enum { ROWS = 12 };
@@ -20,21 +21,6 @@ typedef struct kernel_maps {
     cl_uint run, rows, columns;
     cl_uint block, wide;
 } kernel_maps;
-
-static inline size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static inline size_t rounded(size_t a, size_t b)
-{
-    return divided(a, b) * b;
-}
-
-static inline size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Columns of a panel: NR of cl/winograd.cl */
 static inline size_t panel(const fal_device *device)
