@@ -318,12 +318,14 @@ INLINE void lower_sums(const int A, readable sums, size_t plane, floatv *out)
     ALL for (int j = 0; j < A - 2; j++) lower(A, out + j, A);
 }
 
-/* Finishes what lies inside the map; t is the whole output */
+/* Lowers a tile's sums and finishes what lies inside the map; t is the whole output */
 INLINE void store_tile(const int A, winograd_maps of, winograd_tile at, uint column,
-                       const floatv *out, target t, epilogue e)
+                       readable sums, size_t plane, target t, epilogue e)
 {
     const update_step none = {0, 0, 0, 0, 0, 0};
     const uint M = A - 2;
+    floatv out[MOST * MOST];
+    lower_sums(A, sums, plane, out);
     ROLL for (uint i = 0; i < M * M; i++) {
         const uint y = at.row * M + i / M, x = at.column * M + i % M;
         if (y >= of.out.height || x >= of.out.width)
@@ -334,12 +336,15 @@ INLINE void store_tile(const int A, winograd_maps of, winograd_tile at, uint col
     }
 }
 
-/* What most tiles end with, made short: all of it, added to what is there or not. Asks
- * for where the next row of tiles goes */
+/* What most tiles end with, made short: all of it, added to what is there or not, from
+ * numbers of its own, which thus stay in registers. Asks for where the next row of
+ * tiles goes */
 INLINE void store_plain(const int A, winograd_maps of, winograd_tile at, uint column,
-                        const floatv *out, writable c, int adds)
+                        readable sums, size_t plane, writable c, int adds)
 {
     const uint M = A - 2;
+    floatv out[MOST * MOST];
+    lower_sums(A, sums, plane, out);
     const size_t step = of.out.channels, line = of.out.width * step;
     c += at.image * image_size(of.out) + at.row * M * line + at.column * M * step;
     c += column;
@@ -376,12 +381,11 @@ INLINE void make_columns(const int A, winograd_maps of, winograd_tile at, uint c
         const int is_whole = (at.row + 1) * (A - 2) <= of.out.height &&
                              (at.column + 1) * (A - 2) <= of.out.width;
         ROLL for (uint n = first; n < min(end, of.out.channels); n += VW) {
-            floatv out[MOST * MOST];
-            lower_sums(A, sums + (n - first) / VW * pitch + i * VW, plane, out);
+            const readable from = sums + (n - first) / VW * pitch + i * VW;
             if (is_plain && is_whole)
-                store_plain(A, of, at, n, out, t.c, e.parts);
+                store_plain(A, of, at, n, from, plane, t.c, e.parts);
             else
-                store_tile(A, of, at, n, out, t, e);
+                store_tile(A, of, at, n, from, plane, t, e);
         }
     }
 }
