@@ -92,6 +92,39 @@ static void not_a_number_in_the_input_is_named(void **state)
     free_arrays(&arrays);
 }
 
+/* Memory of maps is used again while the batch runs, by what comes of the culprit too. */
+static void a_layer_is_named_though_its_place_is_used_again(void **state)
+{
+    const char *const names[] = {"conv2", "conv3", "conv4"};
+    fal_arrays arrays = random_arrays(32, 36, 5, 0);
+    (void)state;
+    arrays.height = arrays.width = 6;
+    arrays.channels = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char weight[32], message[64];
+        double loss;
+        size_t n;
+        fal_trainer_options options = constant("sgd");
+        fal_model *model = model_of(
+            "input 6x6x1, conv 64 3, norm, relu, conv 64 3, "
+            "norm, relu, conv 64 3, norm, relu, conv 64 3, "
+            "norm, relu, dense 5",
+            1);
+        fal_trainer *trainer = trainer_of(model, &options);
+        snprintf(weight, sizeof weight, "%s.weight", names[i]);
+        snprintf(message, sizeof message, "step 1, layer %s: ", names[i]);
+        float *values = model_floats(model, weight, &n);
+        values[n / 2] = NAN;
+        must(fal_model_tensor_set(model, weight, values, n));
+        expect_error(fal_trainer_step(trainer, &arrays, &loss), FAL_ERROR_DIVERGED,
+                     message);
+        fal_release(values);
+        fal_trainer_destroy(trainer);
+        fal_model_destroy(model);
+    }
+    free_arrays(&arrays);
+}
+
 static int keep_epoch(const fal_progress *progress, void *user)
 {
     if (progress->event == FAL_EPOCH)
@@ -516,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_rate_too_high_is_named),
         cmocka_unit_test(not_a_number_in_the_input_is_named),
         cmocka_unit_test(an_epoch_of_one_batch_is_named),
+        cmocka_unit_test(a_layer_is_named_though_its_place_is_used_again),
         cmocka_unit_test(divergence_without_a_loss_is_found_later),
         cmocka_unit_test(divergence_wins_over_a_stop),
         cmocka_unit_test(bad_options_are_refused),

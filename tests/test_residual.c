@@ -5,10 +5,12 @@
 #include "net/packing.h"
 #include "train/trainer.h"
 
-enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 13 };
+enum { ROWS = 6, HEIGHT = 7, WIDTH = 5, CHANNELS = 2, CLASSES = 3, NETWORKS = 14 };
 enum { INPUTS = HEIGHT * WIDTH * CHANNELS };
 
-/* Blocks one behind the other, in each other, that begin or end with anything. */
+/* Blocks one behind the other, in each other, that begin or end with anything; and maps of
+ * so many channels that they are made again for the backward pass, of which those of 256
+ * go through their norm in pieces. */
 static const char *const networks[NETWORKS] = {
     "conv 4 3, tanh, "
     "block(conv 4 3, tanh, conv 4 3; shortcut=identity), tanh, "
@@ -51,7 +53,12 @@ static const char *const networks[NETWORKS] = {
     "shortcut=identity), block(conv 4 3; shortcut=identity); shortcut=identity), "
     "block(conv 4 3, tanh; shortcut=projection), dense 3",
     "conv 4 3, norm layer, block(block(sigmoid; shortcut=projection), "
-    "block(norm layer, tanh; shortcut=projection); shortcut=projection), dense 3"};
+    "block(norm layer, tanh; shortcut=projection); shortcut=projection), dense 3",
+    "conv 64 3 nobias, norm, tanh, "
+    "block(conv 256 3 nobias, norm, tanh, conv 64 3 nobias, norm; "
+    "shortcut=identity), tanh, "
+    "block(conv 64 3 stride 2 nobias, norm, tanh, conv 64 3 nobias, norm, tanh; "
+    "shortcut=projection), pool global, dense 3"};
 
 static float inputs[ROWS * INPUTS];
 static int32_t labels[ROWS];

@@ -391,6 +391,19 @@ static int has_gradient(const fal_plan_build *build, const fal_flow *flow,
            flow->gradient[index] == wave;
 }
 
+/* Outputs that were not kept, made again where this wave is the first to read them */
+static fal_status remake(fal_plan_build *build, size_t wave)
+{
+    fal_status status = FAL_OK;
+    for (size_t i = 0; i < build->network->count && !status; i++) {
+        const fal_layer *layer = &build->network->layers[i];
+        build->list->layer = layer->name;
+        if (build->workspace->remade[i] == wave)
+            status = layer->kind->forward(build, i);
+    }
+    return status;
+}
+
 /* One wave's products, output layer first. */
 static size_t collect(const fal_plan_build *build, size_t wave, const backward *b)
 {
@@ -448,8 +461,10 @@ static fal_status add_waves(fal_plan_build *build, const backward *b)
     fal_status status = FAL_OK;
     for (size_t wave = 1; wave <= b->flow.waves && !status; wave++) {
         size_t count = collect(build, wave, b);
+        status = remake(build, wave);
         build->list->layer = "backward";
-        status = fal_gemm_add(build->list, b->products, count);
+        if (!status)
+            status = fal_gemm_add(build->list, b->products, count);
         if (!status)
             status = add_others(build, wave, b);
         if (!status)

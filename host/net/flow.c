@@ -230,3 +230,26 @@ const fal_hand *fal_flow_find(const fal_flow *flow, const fal_layer *layer,
             return &hands[i];
     return NULL;
 }
+
+static void note(size_t wave, size_t *first, size_t *last)
+{
+    *first = *first == 0 || wave < *first ? wave : *first;
+    *last = wave > *last ? wave : *last;
+}
+
+void fal_flow_reads(const fal_flow *flow, size_t tensor, size_t *first,
+                    size_t *last)
+{
+    const fal_layer *layers = flow->network->layers;
+    if (tensor > 0 && layers[tensor - 1].is_activation && flow->hand_count[tensor])
+        note(flow->ready[tensor], first, last);
+    for (size_t i = tensor; i < flow->network->count; i++) {
+        const fal_hand *hand = fal_flow_find(flow, &layers[i], tensor);
+        if (hand && layers[i].kind->reads_input)
+            note(hand->wave, first, last);
+        if (layers[i].from != tensor || !flow->gradient[i])
+            continue;
+        note(flow->ready[i + 1] + 1, first, last);
+        note(flow->gradient[i], first, last);
+    }
+}

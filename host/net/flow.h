@@ -45,6 +45,11 @@ const fal_hand *fal_flow_hands(const fal_flow *flow, size_t tensor);
 const fal_hand *fal_flow_find(const fal_flow *flow, const fal_layer *layer,
                               size_t tensor);
 
+/* Widens *first … *last, 0 at the beginning, by the waves that may read what a tensor
+ * holds, for a gradient, a derivative or a norm, whether or not there are updates. */
+void fal_flow_reads(const fal_flow *flow, size_t tensor, size_t *first,
+                    size_t *last);
+
 /* The layer whose rule speaks for a tensor: of those whose `end` it is the one with the
  * smallest number; NULL: it is no layer's end. */
 const fal_layer *fal_flow_owner(const fal_network *network, size_t tensor);

@@ -47,6 +47,7 @@ typedef struct fal_layer_kind {
     fal_status (*backward)(fal_plan_build *build, size_t index, fal_view signal,
                            const fal_handed *to);
     int adds;
+    int reads_input; /* its input, which must still be there then */
 
     /* Layers with weight matrices: the product that makes the gradients of layer
      * `index` from its input and its delta; or, where that is no product of

@@ -90,6 +90,7 @@ static fal_status forward(fal_plan_build *build, size_t index)
     fal_epilogue epilogue = fal_plan_epilogue(build, index);
     norm.beside = epilogue.beside;
     norm.activation = epilogue.activation;
+    norm.room = &build->rooms[index];
     return layer->by_sample ? fal_layer_norm_add(build->list, &norm)
                             : fal_batch_norm_add(build->list, &norm);
 }
@@ -121,5 +122,6 @@ const fal_layer_kind fal_norm_kind = {
     .takes_activation = 1,
     .takes_join = 1,
     .backward = backward,
+    .reads_input = 1,
     .kept = kept,
     .least_rows = least_rows};

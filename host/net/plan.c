@@ -1,13 +1,15 @@
 /* Compiling a network: forward in the order of the layers, then the loss; backward.c
  * has the rest. */
 #include "net/plan.h"
+#include "device/memory.h"
 #include "net/layer.h"
 #include "ops/normalize.h"
 
 fal_view fal_plan_tensor(const fal_plan_build *build, size_t tensor)
 {
     const fal_workspace *w = build->workspace;
-    return fal_arena_view(&w->arena, tensor ? w->outputs[tensor - 1] : w->inputs);
+    return fal_arena_view(&w->arena,
+                          tensor ? build->outputs[tensor - 1] : w->inputs);
 }
 
 fal_view fal_plan_input(const fal_plan_build *build, size_t index)
@@ -17,8 +19,7 @@ fal_view fal_plan_input(const fal_plan_build *build, size_t index)
 
 fal_view fal_plan_output(const fal_plan_build *build, size_t index)
 {
-    return fal_arena_view(&build->workspace->arena,
-                          build->workspace->outputs[index]);
+    return fal_plan_tensor(build, index + 1);
 }
 
 fal_view fal_plan_delta(const fal_plan_build *build, size_t index)
@@ -47,10 +48,11 @@ fal_view fal_plan_gradient(const fal_plan_build *build, const fal_layer *layer,
     return fal_arena_view(build->parameters, slot);
 }
 
-static fal_status add_forward(fal_plan_build *build)
+static fal_status add_forward(fal_plan *plan, fal_plan_build *build)
 {
     fal_status status = FAL_OK;
     for (size_t i = 0; i < build->network->count && !status; i++) {
+        plan->first[i] = build->list->count;
         build->list->layer = build->network->layers[i].name;
         status = build->network->layers[i].kind->forward(build, i);
     }
@@ -98,7 +100,6 @@ static fal_status add_loss(fal_plan *plan, fal_plan_build *build)
     if (w->mode == FAL_MODE_TRAIN)
         work.halted = fal_arena_view(&w->arena, w->halted);
     build->list->layer = "loss";
-    plan->loss_launch = build->list->count;
     fal_status status = fal_loss_add(build->list, &work, &plan->loss_argument);
     return status || !work.delta.buffer ? status : add_tail(build, index);
 }
@@ -136,26 +137,40 @@ static fal_status add_both_passes(fal_plan_build *build)
 
 static fal_status add_backward(fal_plan_build *build)
 {
+    build->outputs = build->workspace->again;
     if (build->workspace->mode == FAL_MODE_MEASURE)
         return add_both_passes(build);
     fal_status status = add_statistics(build);
     return status ? status : fal_backward_add(build);
 }
 
+static fal_status add_passes(fal_plan *plan, fal_plan_build *build)
+{
+    fal_status status = add_forward(plan, build);
+    plan->loss_launch = plan->first[build->network->count] = plan->launches.count;
+    plan->has_loss = !build->outputs_only;
+    if (!status && plan->has_loss)
+        status = add_loss(plan, build);
+    if (!status && build->workspace->mode != FAL_MODE_EVALUATE)
+        status = add_backward(build);
+    return status;
+}
+
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build)
 {
-    fal_mode mode = build->workspace->mode;
+    size_t layers = build->network->count;
     fal_plan made = {.rows = build->rows, .uses_targets = build->uses_targets};
     made.launches.device = build->parameters->device;
-    made.launches.evaluation = mode != FAL_MODE_TRAIN;
+    made.launches.evaluation = build->workspace->mode != FAL_MODE_TRAIN;
+    made.first = fal_allocate(layers + 1, sizeof *made.first);
     build->list = &made.launches;
+    build->outputs = build->workspace->outputs;
     build->deltas = build->workspace->deltas;
-    fal_status status = add_forward(build);
-    made.has_loss = !build->outputs_only;
-    if (!status && made.has_loss)
-        status = add_loss(&made, build);
-    if (!status && mode != FAL_MODE_EVALUATE)
-        status = add_backward(build);
+    build->rooms = fal_allocate(layers, sizeof *build->rooms);
+    fal_status status = made.first && build->rooms ? add_passes(&made, build)
+                                                   : FAL_ERROR_MEMORY;
+    fal_release(build->rooms);
+    build->rooms = NULL;
     build->list = NULL;
     if (status)
         fal_plan_release(&made);
@@ -174,16 +189,18 @@ fal_status fal_plan_run(const fal_plan *plan, size_t slot)
     return status ? status : fal_launches_run(&plan->launches);
 }
 
-fal_status fal_plan_run_forward(const fal_plan *plan)
+fal_status fal_plan_run_layer(const fal_plan *plan, size_t index)
 {
-    fal_launches forward = plan->launches;
-    forward.count = plan->loss_launch;
-    return fal_launches_run(&forward);
+    fal_launches layer = plan->launches;
+    layer.items += plan->first[index];
+    layer.count = plan->first[index + 1] - plan->first[index];
+    return fal_launches_run(&layer);
 }
 
 void fal_plan_release(fal_plan *plan)
 {
     fal_launches_release(&plan->launches);
+    fal_release(plan->first);
     *plan = (fal_plan){0};
 }
 

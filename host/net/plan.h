@@ -26,7 +26,11 @@ typedef struct fal_workspace {
     size_t rows;                      /* at most */
     int keeps;                        /* all until the step ends */
     fal_slot inputs, labels, targets; /* targets only for squared error */
-    fal_slot *outputs;                /* of each layer */
+    fal_slot *outputs;                /* of each layer … */
+    fal_slot *again; /* … and where the backward pass finds it; not in evaluation */
+    size_t
+        *remade; /* the wave of the backward pass before which the layer makes its
+                      * output there, a second time; 0: it stays where it was */
     fal_slot *deltas; /* the signal at each layer's output: of one with weights its
                        * delta; not in evaluation */
     fal_slot *kept;   /* of each layer, for its backward pass; not in evaluation */
@@ -112,7 +116,7 @@ typedef struct fal_plan_update {
                                          */
 } fal_plan_update;
 
-/* All that goes into a plan. `deltas` and `carried` are the plan's own business. */
+/* All that goes into a plan. What follows `list` is the plan's own business. */
 typedef struct fal_plan_build {
     const fal_network *network;
     const fal_arena *parameters;
@@ -123,9 +127,6 @@ typedef struct fal_plan_build {
     const fal_workspace *workspace;
     const fal_route *routes;    /* by weight layer number − 1; not evaluating */
     const fal_route *reference; /* the same, of backpropagation: measuring only */
-    const fal_slot *deltas; /* where the pass that is added puts its signals … */
-    const fal_slot
-        *carried; /* … and what is handed to the ends of layers; or NULL */
     fal_loss loss;
     int summed; /* the loss of a batch is the sum over its rows, not the mean */
     int uses_targets;    /* the data set has real targets */
@@ -133,6 +134,11 @@ typedef struct fal_plan_build {
     uint64_t noise_seed; /* of dropout */
     size_t rows;
     fal_launches *list;
+    const fal_slot *outputs; /* where the pass that is added has its outputs … */
+    const fal_slot *deltas;  /* … and signals … */
+    const fal_slot
+        *carried;  /* … and what is handed to the ends of layers; or NULL */
+    cl_mem *rooms; /* by layer: of norms, see ops/normalize.h */
 } fal_plan_build;
 
 typedef struct fal_plan {
@@ -140,7 +146,8 @@ typedef struct fal_plan {
     size_t rows;
     int uses_targets;
     int has_loss;
-    size_t loss_launch;     /* its place in the list … */
+    size_t *first;      /* of each layer the place in the list of its first … */
+    size_t loss_launch; /* … behind them the loss's … */
     unsigned loss_argument; /* … and the argument that says which slot it writes */
 } fal_plan;
 
@@ -149,8 +156,8 @@ typedef struct fal_plan {
 fal_status fal_plan_make(fal_plan *plan, fal_plan_build *build);
 fal_status fal_plan_run(const fal_plan *plan, size_t slot);
 
-/* The same up to the loss, which is left out. */
-fal_status fal_plan_run_forward(const fal_plan *plan);
+/* Only what makes the output of layer `index` from what it reads. */
+fal_status fal_plan_run_layer(const fal_plan *plan, size_t index);
 void fal_plan_release(fal_plan *plan);
 
 /* Of some plans the one for batches like this; else the next to give way, released:

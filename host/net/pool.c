@@ -100,4 +100,5 @@ const fal_layer_kind fal_pool_kind = {
     .print = print,
     .forward = forward,
     .backward = backward,
+    .reads_input = 1,
     .adds = 1};

@@ -124,55 +124,96 @@ static void stretch(size_t *last, size_t time)
     *last = time > *last ? time : *last;
 }
 
-/* The last time at which a tensor is read: in the forward pass times are layers, then
- * comes the loss, then the waves of the backward pass. */
-static void outlive_readers(const fal_network *network, const fal_flow *flow,
-                            size_t tensor, size_t *last)
+/* The last time at which the output of layer `index` is read before the backward pass.
+ * Times are layers, then comes the loss, then the waves of the backward pass. */
+static size_t last_forward(const fal_network *network, size_t index)
 {
-    size_t loss = network->count;
-    if (tensor == network->count)
-        stretch(last, loss);
-    if (flow->hand_count[tensor])
-        stretch(last, loss + flow->ready[tensor]);
-    for (size_t i = tensor; i < network->count; i++) {
-        const fal_layer *layer = &network->layers[i];
-        if (!fal_layer_reads(layer, tensor))
-            continue;
-        stretch(last, i);
-        stretch(last, loss + flow->gradient[i]);
-        for (size_t h = 0; h < flow->count; h++)
-            if (flow->hands[h].layer == layer && !flow->hands[h].direct)
-                stretch(last, loss + flow->hands[h].wave);
+    const fal_layer *output = fal_network_weight_layer(network,
+                                                       (unsigned)network->weights);
+    size_t last = index;
+    for (size_t i = index + 1; i < network->count; i++)
+        if (fal_layer_reads(&network->layers[i], index + 1))
+            last = i;
+    return &network->layers[index] < output ? last : network->count;
+}
+
+/* What the things are that have a place: by layer their numbers. */
+typedef struct lives {
+    fal_packed *items;
+    size_t count;
+    size_t *output, *again, *signal;
+} lives;
+
+static size_t add_life(lives *l, uint64_t floats, size_t first, size_t last)
+{
+    l->items[l->count] = (fal_packed){
+        .floats = floats, .first = first, .last = last};
+    return l->count++;
+}
+
+enum { FEWEST_CHANNELS = 64 };
+
+/* Whether what a norm makes is made again for the backward pass, from its input, which
+ * stays for it anyway; in between it lies nowhere. That costs a pass through memory,
+ * little beside convolutions of many channels; and where the first wave reads it, as
+ * under direct rules, all such maps are there together after all. */
+static int is_made_again(const fal_network *network, size_t index, size_t wave)
+{
+    const fal_layer *layer = &network->layers[index];
+    int adds = index + 1 < network->count && layer[1].is_join && layer[1].fused;
+    return layer->kind == &fal_norm_kind && layer->has_state && !adds &&
+           layer->out.height * layer->out.width > 1 &&
+           layer->out.channels >= FEWEST_CHANNELS && wave > 1;
+}
+
+/* Of the output of layer `index`, and of those behind it that lie in its place, up to
+ * `end`. */
+static void add_output(const fal_workspace *w, const fal_flow *flow, size_t index,
+                       size_t end, lives *l)
+{
+    const fal_network *network = flow->network;
+    size_t loss = network->count, last = index, from = 0, until = 0;
+    for (size_t i = index; i < end; i++) {
+        stretch(&last, last_forward(network, i));
+        fal_flow_reads(flow, i + 1, &from, &until);
+    }
+    uint64_t floats = w->rows * fal_layer_units(&network->layers[index]);
+    int again = is_made_again(network, index, from);
+    if (until && !again)
+        stretch(&last, loss + until);
+    size_t made = add_life(l, floats, index, last);
+    size_t used = again ? add_life(l, floats, loss + from, loss + until) : made;
+    for (size_t i = index; i < end; i++)
+        l->output[i] = made, l->again[i] = used;
+}
+
+static void add_signal(const fal_workspace *w, const fal_signals *signals,
+                       size_t index, lives *l)
+{
+    const fal_network *network = signals->network;
+    size_t place = fal_signals_place(signals, index + 1), first, last;
+    l->signal[index] = SIZE_MAX;
+    if (place < index + 1) {
+        l->signal[index] = l->signal[place - 1];
+    } else if (fal_signals_uses(signals, place)) {
+        fal_signals_life(signals, place, &first, &last);
+        l->signal[index] = add_life(
+            l, w->rows * fal_layer_units(&network->layers[index]),
+            network->count + first, network->count + last);
     }
 }
 
-/* Of each layer the number of the thing that its output, then its signal, is. */
-static size_t list_lives(const fal_workspace *w, const fal_signals *signals,
-                         fal_packed *items, size_t *output, size_t *signal)
+static void list_lives(const fal_workspace *w, const fal_signals *signals, lives *l)
 {
     const fal_network *network = signals->network;
-    size_t count = 0;
-    for (size_t i = 0; i < network->count; i++) {
-        if (!shares_slot(&network->layers[i], i))
-            items[count++] = (fal_packed){
-                .floats = w->rows * fal_layer_units(&network->layers[i]),
-                .first = i};
-        output[i] = count - 1;
-        outlive_readers(network, &signals->flow, i + 1, &items[count - 1].last);
+    for (size_t i = 0, end; i < network->count; i = end) {
+        end = i + 1;
+        while (end < network->count && shares_slot(&network->layers[end], end))
+            end++;
+        add_output(w, &signals->flow, i, end, l);
     }
-    for (size_t i = 0; i < network->count; i++) {
-        size_t place = fal_signals_place(signals, i + 1);
-        signal[i] = SIZE_MAX;
-        if (place < i + 1)
-            signal[i] = signal[place - 1];
-        else if (fal_signals_uses(signals, place)) {
-            fal_packed *item = &items[signal[i] = count++];
-            item->floats = w->rows * fal_layer_units(&network->layers[i]);
-            fal_signals_life(signals, place, &item->first, &item->last);
-            item->first += network->count, item->last += network->count;
-        }
-    }
-    return count;
+    for (size_t i = 0; i < network->count; i++)
+        add_signal(w, signals, i, l);
 }
 
 static fal_slot part_of(fal_slot whole, const fal_packed *item)
@@ -181,23 +222,25 @@ static fal_slot part_of(fal_slot whole, const fal_packed *item)
 }
 
 /* *packed: 0 where all that does not fit into one buffer. */
-static fal_status pack(fal_workspace *w, const fal_signals *signals,
-                       fal_packed *items, size_t *output, size_t *signal,
+static fal_status pack(fal_workspace *w, const fal_signals *signals, lives *l,
                        int *packed)
 {
+    const fal_network *network = signals->network;
     uint64_t floats = 0;
     fal_slot whole;
-    size_t layers = signals->network->count;
-    size_t count = list_lives(w, signals, items, output, signal);
-    fal_status status = fal_pack(items, count, &floats);
+    list_lives(w, signals, l);
+    fal_status status = fal_pack(l->items, l->count, &floats);
     *packed = !status && floats <= w->arena.limit;
     if (!*packed)
         return status;
     status = fal_arena_place(&w->arena, floats, &whole);
-    for (size_t i = 0; i < layers && !status; i++) {
-        w->outputs[i] = part_of(whole, &items[output[i]]);
-        if (signal[i] != SIZE_MAX)
-            w->deltas[i] = part_of(whole, &items[signal[i]]);
+    for (size_t i = 0; i < network->count && !status; i++) {
+        w->outputs[i] = part_of(whole, &l->items[l->output[i]]);
+        w->again[i] = part_of(whole, &l->items[l->again[i]]);
+        if (l->again[i] != l->output[i] && !shares_slot(&network->layers[i], i))
+            w->remade[i] = l->items[l->again[i]].first - network->count;
+        if (l->signal[i] != SIZE_MAX)
+            w->deltas[i] = part_of(whole, &l->items[l->signal[i]]);
     }
     return status;
 }
@@ -206,16 +249,21 @@ static fal_status place_packed(fal_workspace *w, const fal_network *network,
                                const fal_route *routes, int *packed)
 {
     fal_signals signals;
-    fal_packed *items = fal_allocate(2 * network->count, sizeof *items);
-    size_t *numbers = fal_allocate(2 * network->count, sizeof *numbers);
+    size_t count = network->count;
+    lives l = {.items = fal_allocate(3 * count, sizeof *l.items),
+               .output = fal_allocate(count, sizeof *l.output),
+               .again = fal_allocate(count, sizeof *l.again),
+               .signal = fal_allocate(count, sizeof *l.signal)};
     fal_status status = fal_signals_make(&signals, network, routes);
     if (!status)
-        status = items && numbers ? pack(w, &signals, items, numbers,
-                                         numbers + network->count, packed)
-                                  : FAL_ERROR_MEMORY;
+        status = l.items && l.output && l.again && l.signal
+                     ? pack(w, &signals, &l, packed)
+                     : FAL_ERROR_MEMORY;
     fal_signals_release(&signals);
-    fal_release(items);
-    fal_release(numbers);
+    fal_release(l.items);
+    fal_release(l.output);
+    fal_release(l.again);
+    fal_release(l.signal);
     return status;
 }
 
@@ -240,6 +288,8 @@ static fal_status place_training(fal_workspace *w, const fal_network *network,
         status = place_packed(w, network, routes, &packed);
     if (!status && !packed)
         status = place_outputs(w, network);
+    for (size_t i = 0; i < network->count && !packed; i++)
+        w->again[i] = w->outputs[i];
     if (!status && !packed)
         status = place_signals(w, network, routes, w->deltas);
     if (!status)
@@ -386,8 +436,11 @@ static fal_status place(fal_workspace *w, const fal_network *network,
 
 static fal_status allocate_slots(fal_workspace *w, size_t layers)
 {
-    fal_slot **const lists[] = {&w->outputs, &w->deltas,     &w->kept,
+    fal_slot **const lists[] = {&w->outputs, &w->again,      &w->deltas, &w->kept,
                                 &w->carried, &w->references, &w->spread};
+    w->remade = fal_allocate(layers, sizeof *w->remade);
+    if (!w->remade)
+        return FAL_ERROR_MEMORY;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!(*lists[i] = fal_allocate(layers, sizeof **lists[i])))
             return FAL_ERROR_MEMORY;
@@ -418,6 +471,8 @@ void fal_workspace_release(fal_workspace *workspace)
 {
     fal_arena_release(&workspace->arena);
     fal_release(workspace->outputs);
+    fal_release(workspace->again);
+    fal_release(workspace->remade);
     fal_release(workspace->deltas);
     fal_release(workspace->kept);
     fal_release(workspace->spread);

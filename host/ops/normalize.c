@@ -217,15 +217,15 @@ static fal_status map_statistics(fal_launches *list, const fal_norm *n,
 
 static fal_status map_norm(fal_launches *list, const fal_norm *n)
 {
-    cl_mem room = NULL;
-    fal_status status = map_statistics(list, n, &room);
+    cl_mem own = NULL, *room = n->room ? n->room : &own;
+    fal_status status = *room ? FAL_OK : map_statistics(list, n, room);
     if (status)
         return status;
     begin_map(list, "map_norm", n);
     fal_launch_view(list, n->input);
     fal_launch_view(list, n->output);
     fal_launch_view(list, n->beside);
-    add_room(list, n, &room);
+    add_room(list, n, room);
     add_activation(list, n->activation);
     return end_map(list, n);
 }

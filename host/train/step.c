@@ -119,21 +119,25 @@ static fal_status all_finite(const fal_arena *arena, fal_slot slot, int *finite)
     return status;
 }
 
-/* The first layer whose output is not finite, after the batch was run once more. */
-static fal_status find_culprit(fal_trainer *t, size_t rows, const char **name)
+/* The first layer whose output is not finite, while the batch is run once more: later
+ * ones may lie in the same place. */
+static fal_status find_culprit(fal_trainer *t, const fal_plan *plan,
+                               const char **name)
 {
     const fal_workspace *w = &t->workspace;
     const fal_network *network = &t->model->network;
     int finite = 1;
     fal_slot slot = w->inputs;
-    slot.count = rows * fal_shape_size(network->input);
+    slot.count = plan->rows * fal_shape_size(network->input);
     *name = "input";
     fal_status status = all_finite(&w->arena, slot, &finite);
     for (size_t i = 0; i < network->count && finite && !status; i++) {
         slot = w->outputs[i];
-        slot.count = rows * fal_shape_size(network->layers[i].out);
+        slot.count = plan->rows * fal_shape_size(network->layers[i].out);
         *name = network->layers[i].name;
-        status = all_finite(&w->arena, slot, &finite);
+        status = fal_plan_run_layer(plan, i);
+        if (!status)
+            status = all_finite(&w->arena, slot, &finite);
     }
     return status;
 }
@@ -151,9 +155,7 @@ static fal_status run_again(fal_trainer *t, fal_feed *feed, uint64_t step,
     const fal_update_step now = {.draw = (uint32_t)step};
     if (!status)
         status = fal_launches_step(&plan->launches, sizeof now, &now);
-    if (!status)
-        status = fal_plan_run_forward(plan);
-    return status ? status : find_culprit(t, rows, layer);
+    return status ? status : find_culprit(t, plan, layer);
 }
 
 fal_status fal_trainer_diverged(fal_trainer *t, fal_feed *feed, size_t start,
