@@ -21,27 +21,23 @@ static uint64_t end_of(const fal_packed *item)
     return item->offset + floats;
 }
 
-static int meet(const fal_packed *a, const fal_packed *b)
+static int share_time(const fal_packed *a, const fal_packed *b)
 {
-    return a->first <= b->last && b->first <= a->last && a->offset < end_of(b) &&
-           b->offset < end_of(a);
+    return a->first <= b->last && b->first <= a->last;
 }
 
-/* Behind each that is in the way; until none is. */
-static void settle(fal_packed *item, fal_packed *const *placed, size_t count)
+/* Behind each that is in the way, in the order of their offsets, in which the item then
+ * takes its place among them. */
+static void settle(fal_packed *item, fal_packed **placed, size_t count)
 {
+    size_t at = count;
     item->offset = 0;
-    for (size_t i = 0; i < count;)
-        if (meet(item, placed[i])) {
-            uint64_t best = UINT64_MAX;
-            for (size_t j = 0; j < count; j++)
-                if (meet(item, placed[j]) && end_of(placed[j]) < best)
-                    best = end_of(placed[j]);
-            item->offset = best;
-            i = 0;
-        } else {
-            i++;
-        }
+    for (size_t i = 0; i < count && placed[i]->offset < end_of(item); i++)
+        if (share_time(item, placed[i]) && end_of(placed[i]) > item->offset)
+            item->offset = end_of(placed[i]);
+    for (; at > 0 && placed[at - 1]->offset > item->offset; at--)
+        placed[at] = placed[at - 1];
+    placed[at] = item;
 }
 
 fal_status fal_pack(fal_packed *items, size_t count, uint64_t *floats)
