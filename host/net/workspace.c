@@ -151,19 +151,20 @@ static size_t add_life(lives *l, uint64_t floats, size_t first, size_t last)
     return l->count++;
 }
 
-enum { FEWEST_CHANNELS = 64 };
+/* Maps of so many channels, and so many values a row, are made again. */
+enum { FEWEST_CHANNELS = 64, FEWEST_VALUES = 8192 };
 
 /* Whether what a norm makes is made again for the backward pass, from its input, which
  * stays for it anyway; in between it lies nowhere. That costs a pass through memory,
- * little beside convolutions of many channels; and where the first wave reads it, as
+ * little beside convolutions of many channels; small maps take little place; and where the first wave reads it, as
  * under direct rules, all such maps are there together after all. */
 static int is_made_again(const fal_network *network, size_t index, size_t wave)
 {
     const fal_layer *layer = &network->layers[index];
     int adds = index + 1 < network->count && layer[1].is_join && layer[1].fused;
     return layer->kind == &fal_norm_kind && layer->has_state && !adds &&
-           layer->out.height * layer->out.width > 1 &&
-           layer->out.channels >= FEWEST_CHANNELS && wave > 1;
+           layer->out.channels >= FEWEST_CHANNELS &&
+           fal_layer_units(layer) >= FEWEST_VALUES && wave > 1;
 }
 
 /* Of the output of layer `index`, and of those behind it that lie in its place, up to
