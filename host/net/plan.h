@@ -28,9 +28,7 @@ typedef struct fal_workspace {
     fal_slot inputs, labels, targets; /* targets only for squared error */
     fal_slot *outputs;                /* of each layer … */
     fal_slot *again; /* … and where the backward pass finds it; not in evaluation */
-    size_t
-        *remade; /* the wave of the backward pass that begins by making it there, a
-                      * second time; 0: it stays where it was */
+    size_t *remade;   /* the wave of that pass that first makes it there; or 0 */
     fal_slot *deltas; /* the signal at each layer's output: of one with weights its
                        * delta; not in evaluation */
     fal_slot *kept;   /* of each layer, for its backward pass; not in evaluation */
