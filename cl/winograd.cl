@@ -243,7 +243,7 @@ INLINE void lift_block(const int A, winograd_maps of, readable map, readable zer
     ROLL for (uint t = 0; t < count; t++, at = next_tile(of, at)) {
         const uint top = at.row * (A - 2) - of.pad, left = at.column * (A - 2) - of.pad;
         const readable image = map + at.image * image_size(of.in);
-        const readable first = image + top * line + left * step;
+        const readable first = image + (int)top * (long)line + (int)left * (long)step;
         const int is_inside = top < of.in.height && top + A <= of.in.height &&
                               left < of.in.width && left + A <= of.in.width;
         readable pixel[MOST * MOST];
