@@ -281,7 +281,7 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
         ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
     ROLL for (uint k = 0; k < K; k++, u += V * VW) {
         floatv b[NV];
-        ALL for (int j = 0; j < V; j++) b[j] = loadv(u + j * VW);
+        ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, u);
         ALL for (int i = 0; i < R; i++)
             ALL for (int j = 0; j < V; j++)
                 sum[i][j] = fma((floatv)(v[i * VW]), b[j], sum[i][j]);
