@@ -91,7 +91,7 @@ INLINE void lower(const int A, floatv *s, const int step)
 typedef struct winograd_weights_from {
     uint K, N, padded; /* columns with those of the last panel */
     int is_turned;
-    int kind; /* of cl/common.cl's values */
+    int kind; /* of cl/common_products.cl's values */
     float scale;
 } winograd_weights_from;
 

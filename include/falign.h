@@ -114,7 +114,7 @@ typedef struct fal_device_options {
                        * the others our kernels), or "auto", which is "own" except on
                        * devices where CLBlast was measured to be faster; NULL: auto */
     const char *conv; /* how 3 x 3 convolutions of stride 1 are made on CPU-like
-                       * devices: "direct" (as products over patches, as all others
+                       * devices: "direct" (without filtering, as all others
                        * are), "winograd4" (forward and data pass by minimal filtering
                        * F(4x4, 3x3): off by up to 2e-5 of the largest value), or
                        * "auto": by F(2x2, 3x3), which is as exact as direct, where

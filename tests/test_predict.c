@@ -236,6 +236,12 @@ static void data_sets_are_predicted(void **state)
     assert_int_equal(tool->code, 1);
     assert_has(tool->error, "'./data': its shape is [2][1][1][3], the model takes "
                             "[1][2][3]");
+    write_identity("6", 6, NULL, 0); /* two samples are no larger one */
+    tool = tool_run("predict m.safetensors --data ./data");
+    assert_has(tool->error, "'./data': its shape is [2][1][1][3], the model takes");
+    tool = tool_run("predict m.safetensors data/test-x.npy --samples 1");
+    assert_int_equal(tool->code, 2);
+    assert_has(tool->error, "--samples");
 }
 
 /* ---- shapes -------------------------------------------------------------- */

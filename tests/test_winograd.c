@@ -1,7 +1,8 @@
 /* Convolutions by Winograd's minimal filtering against plain loops in double: sizes of
  * maps, tiles, channels and panels, epilogues, carriers and updates, at every vector
  * width; the same bits for any number of compute units; errors beside those of the
- * direct form, and those of larger tiles; and which shapes are made so. GPU-like devices have no such kernels. */
+ * direct form, and those of larger tiles; and which shapes are made so. GPU-like
+ * devices have no such kernels. */
 #include "device/memory.h"
 #include "ops/conv.h"
 #include "reference/check.h"

@@ -165,5 +165,7 @@ fal_status cli_inputs_take(cli_inputs *inputs, const char *name,
         .item = arrays.height * arrays.width * arrays.channels,
         .type = arrays.type,
         .values = (void *)(uintptr_t)arrays.inputs};
+    if (!is_sample(content.shape + 1, 3, model))
+        return fail_shape(&content, name, model);
     return take(inputs, &content, name, model);
 }

@@ -12,11 +12,12 @@ typedef struct cli_inputs {
 } cli_inputs;
 
 /* Reads an IDX file, gzipped or not, or a .npy file: one sample or [count] of them;
- * the values are for fal_release. Errors: FILE, FORMAT (no such file; a shape that is not the model's), MEMORY. */
+ * the values are for fal_release. Errors: FILE, FORMAT (no such file; a shape that is
+ * not the model's), MEMORY. */
 fal_status cli_inputs_read(cli_inputs *inputs, const char *path,
                            const fal_model_info *model);
 
-/* The samples of a data set, whose the values stay; `name`: what it was opened as.
+/* The samples of a data set, to which the values still belong; `name`: what it was opened as.
  * Errors: FORMAT (a shape that is not the model's). */
 fal_status cli_inputs_take(cli_inputs *inputs, const char *name,
                            const fal_dataset *data, const fal_model_info *model);

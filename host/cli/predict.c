@@ -276,6 +276,12 @@ static fal_status check_arguments(const cli_options *options)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "argument FILE: missing; give the samples, an IDX or .npy "
                         "file, or a data set with --data");
+    if (!cli_given(options, CLI_DATA) &&
+        (cli_given(options, CLI_SPLIT) || cli_given(options, CLI_SAMPLES)))
+        return fal_fail(
+            FAL_ERROR_ARGUMENT,
+            "options --split and --samples: they choose among the samples "
+            "of a data set; give one with --data, or leave them out");
     return FAL_OK;
 }
 

@@ -33,7 +33,8 @@ static const char teacher[] = "Teacher and student";
 /* Name, argument, default, kind, bounds, commands, group, recorded, meaning. */
 const cli_option cli_table[CLI_OPTIONS] = {
     [CLI_DATA] = {"data", "NAME|DIR", NULL, CLI_TEXT, NULL,
-                  CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE | CLI_REPRODUCE,
+                  CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE |
+                      CLI_REPRODUCE,
                   data, RECORDED,
                   "data set: fashion-mnist, mnist, cifar-10, cifar-100, "
                   "cifar-100-coarse, or a "
@@ -48,7 +49,8 @@ const cli_option cli_table[CLI_OPTIONS] = {
         {"samples", "N", NULL, CLI_COUNT, &positive,
          CLI_RUNS | CLI_EVALUATE | CLI_PREDICT | CLI_ANALYZE, data, RECORDED,
          "only the first N samples (all) of the training split, or of the one "
-         "that evaluate or predict takes; analyze takes those that the run was trained on"},
+         "that evaluate or predict takes; analyze takes those that the run was "
+         "trained on"},
     [CLI_VALIDATION] =
         {"validation", "F", "0", CLI_REAL, &below_1, CLI_RUNS, data, RECORDED,
          "this share of the samples is split off by the data seed and not trained "

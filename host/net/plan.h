@@ -17,9 +17,9 @@ typedef enum fal_mode {
     FAL_MODE_MEASURE
 } fal_mode;
 
-/* Where a batch lives on its way through the network. Training keeps every output
- * and delta until the step ends, measuring too; evaluation needs two outputs at a
- * time. */
+/* Where a batch lives on its way through the network. Measuring keeps every output
+ * and delta until the step ends; training where that is asked for, else as long as
+ * something reads them; evaluation needs two outputs at a time. */
 typedef struct fal_workspace {
     fal_arena arena;
     fal_mode mode;

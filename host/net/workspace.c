@@ -154,17 +154,31 @@ static size_t add_life(lives *l, uint64_t floats, size_t first, size_t last)
 /* Maps of so many channels, and so many values a row, are made again. */
 enum { FEWEST_CHANNELS = 64, FEWEST_VALUES = 8192 };
 
-/* Whether what a norm makes is made again for the backward pass, from its input, which
- * stays for it anyway; in between it lies nowhere. That costs a pass through memory,
- * little beside convolutions of many channels; small maps take little place; and where the first wave reads it, as
- * under direct rules, all such maps are there together after all. */
-static int is_made_again(const fal_network *network, size_t index, size_t wave)
+/* Whether a layer's input is where it was when its output is first wanted again: it
+ * stays until the layer itself has passed a signal on and, with that, changed what it
+ * learns. */
+static int has_input_still(const fal_flow *flow, const fal_layer *layer,
+                           size_t wave, const lives *l)
 {
+    const fal_hand *down = fal_flow_find(flow, layer, layer->from);
+    return down && down->wave >= wave && layer->from > 0 &&
+           l->again[layer->from - 1] == l->output[layer->from - 1];
+}
+
+/* Whether what a norm makes is made again for the backward pass, from its input; in
+ * between it lies nowhere. That costs a pass through memory, little beside convolutions
+ * of many channels; small maps take little place; and where the first wave reads it, as
+ * under direct rules, all such maps are there together after all. */
+static int is_made_again(const fal_flow *flow, size_t index, size_t wave,
+                         const lives *l)
+{
+    const fal_network *network = flow->network;
     const fal_layer *layer = &network->layers[index];
     int adds = index + 1 < network->count && layer[1].is_join && layer[1].fused;
     return layer->kind == &fal_norm_kind && layer->has_state && !adds &&
            layer->out.channels >= FEWEST_CHANNELS &&
-           fal_layer_units(layer) >= FEWEST_VALUES && wave > 1;
+           fal_layer_units(layer) >= FEWEST_VALUES && wave > 1 &&
+           has_input_still(flow, layer, wave, l);
 }
 
 /* Of the output of layer `index`, and of those behind it that lie in its place, up to
@@ -179,7 +193,7 @@ static void add_output(const fal_workspace *w, const fal_flow *flow, size_t inde
         fal_flow_reads(flow, i + 1, &from, &until);
     }
     uint64_t floats = w->rows * fal_layer_units(&network->layers[index]);
-    int again = is_made_again(network, index, from);
+    int again = is_made_again(flow, index, from, l);
     if (until && !again)
         stretch(&last, loss + until);
     size_t made = add_life(l, floats, index, last);

@@ -94,6 +94,8 @@ uint64_t fal_conv_room(const fal_device *device, const fal_conv *conv,
 {
     fal_conv some = *conv;
     uint64_t most = 0;
+    if (!has_sizes(conv) || !has_small_sizes(conv))
+        return 0; /* the pass says what is wrong */
     for (some.images = 1; some.images <= conv->images; some.images++) {
         uint64_t room = room_of(device, &some, pass);
         most = room > most ? room : most;

@@ -12,6 +12,15 @@ double fal_conv_flops(const fal_conv *c)
            (double)(c->kernel * c->kernel * c->channels) * (double)c->out_channels;
 }
 
+void fal_conv_note(fal_launches *list, const char *layer, const char *work,
+                   double flops, double bytes)
+{
+    const char *before = list->layer;
+    list->layer = layer ? layer : before;
+    fal_launch_work(list, work ? work : "", flops, bytes);
+    list->layer = before;
+}
+
 fal_view fal_view_moved(fal_view view, uint64_t by)
 {
     view.offset += view.buffer ? by : 0;
@@ -44,11 +53,8 @@ fal_status fal_conv_turn_add(fal_launches *list, const fal_conv *c,
     size_t taps = c->kernel * c->kernel,
            weights = taps * c->channels * c->out_channels;
     int is_cpu = fal_is_cpu_like(list);
-    const char *layer = list->layer;
     fal_launch_begin(list, "turn_weights");
-    list->layer = pass->layer ? pass->layer : layer;
-    fal_launch_work(list, pass->work ? pass->work : "", 0, 8. * (double)weights);
-    list->layer = layer;
+    fal_conv_note(list, pass->layer, pass->work, 0, 8. * (double)weights);
     fal_launch_int(list, kinds[pass->values.kind]);
     fal_launch_float(list, pass->values.scale);
     fal_launch_uint(list, (uint32_t)c->kernel);
@@ -75,14 +81,11 @@ fal_status fal_conv_pieces_add(fal_launches *list, const fal_conv *c,
     size_t n = (fal_conv_rows(c) + (pass->has_bias ? 1 : 0)) * c->out_channels;
     fal_kernel_optimizer optimizer;
     fal_status status = fal_update_describe(u, &optimizer);
-    const char *layer = list->layer;
     if (status)
         return status;
     fal_launch_begin(list, "add_pieces");
-    list->layer = pass->layer ? pass->layer : layer;
-    fal_launch_work(list, pass->work ? pass->work : "", 0,
-                    4. * (double)(count + 1) * (double)n);
-    list->layer = layer;
+    fal_conv_note(list, pass->layer, pass->work, 0,
+                  4. * (double)(count + 1) * (double)n);
     fal_launch_bytes(list, sizeof optimizer, &optimizer);
     fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_int(list, pass->update != NULL);

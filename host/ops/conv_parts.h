@@ -13,6 +13,10 @@ size_t fal_conv_rows(const fal_conv *conv);
 /* Arithmetic of a pass, whatever form it takes */
 double fal_conv_flops(const fal_conv *conv);
 
+/* Notes a launch's work, of a layer or, NULL, of the list's. */
+void fal_conv_note(fal_launches *list, const char *layer, const char *work,
+                   double flops, double bytes);
+
 fal_view fal_view_moved(fal_view view, uint64_t by);
 
 /* Lines (or columns) of the input whose numbers leave the remainder `of` by the stride,

@@ -27,9 +27,9 @@ typedef struct fal_norm {
     fal_view output; /* y, as x */
     fal_view beside; /* as x, added before the activation; or no buffer */
     fal_activation activation;
-    cl_mem *
-        room; /* batch norm of large maps, which leaves here what it has found out of
-                   * them; where that stands already, it is not sought again; or NULL */
+    /* Batch norm of large maps leaves here what it has found out of them; where that
+     * stands already, it is not sought again; or NULL */
+    cl_mem *room;
 
     /* Backward */
     fal_view signal;   /* dL/d(gain·xhat + bias), as x; becomes dL/dx … */

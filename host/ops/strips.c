@@ -97,11 +97,8 @@ static size_t share_lines(const fal_device *device, kernel_strips *of)
 static fal_status add_outputs(fal_launches *list, struct outputs *o)
 {
     size_t groups = share_lines(list->device, &o->of);
-    const char *layer = list->layer;
     fal_launch_begin(list, "strip_outputs");
-    list->layer = o->layer ? o->layer : layer;
-    fal_launch_work(list, o->work ? o->work : "", o->flops, 0);
-    list->layer = layer;
+    fal_conv_note(list, o->layer, o->work, o->flops, 0);
     fal_launch_bytes(list, sizeof o->of, &o->of);
     fal_launch_bytes(list, sizeof o->to, &o->to);
     fal_launch_bytes(list, sizeof o->epilogue, &o->epilogue);
@@ -228,7 +225,8 @@ static size_t split(kernel_strips *of)
     most = fal_smaller(most > FEW_PIECES ? most : FEW_PIECES, MOST_PIECES);
     size_t least = fal_divided(of->lines, most);
     of->span = (cl_uint)(span > least ? span : least);
-    of->batch = (cl_uint)fal_divided(BATCH_OUTPUTS, of->wide);
+    of->batch = (cl_uint)fal_smaller(fal_divided(BATCH_OUTPUTS, of->wide),
+                                     of->span);
     return fal_divided(of->lines, of->span);
 }
 
@@ -243,11 +241,8 @@ fal_status fal_strips_weight_add(fal_launches *list, const fal_conv *c,
     kernel_strips of = forward_strips(c);
     size_t pieces = split(&of);
     size_t groups = fal_smaller(list->device->facts.units, pieces);
-    const char *layer = list->layer;
     fal_launch_begin(list, "strip_gradient");
-    list->layer = pass->layer ? pass->layer : layer;
-    fal_launch_work(list, pass->work ? pass->work : "", fal_conv_flops(c), 0);
-    list->layer = layer;
+    fal_conv_note(list, pass->layer, pass->work, fal_conv_flops(c), 0);
     fal_launch_bytes(list, sizeof of, &of);
     fal_launch_int(list, pass->has_bias != 0);
     fal_launch_view(list, pass->input);
