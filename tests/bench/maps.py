@@ -9,10 +9,11 @@ SHAPES = [(64, 64, 32, 3, 1), (128, 128, 16, 3, 1), (256, 256, 8, 3, 1),
 PASSES = ["forward", "data", "weight"]
 
 
-def conv_row(shape, which):
+def conv_row(shape, which, *more):
     sizes = dict(zip(("in", "out", "size", "kernel", "stride"), shape), batch=48)
     words = ["bench", "conv", "--pass", which]
     words += [w for key, value in sizes.items() for w in (f"--{key}", str(value))]
+    words += more
     kind = f"{sizes['kernel']} × {sizes['kernel']}"
     kind += f", stride {sizes['stride']}" * (sizes["stride"] > 1)
     return {"name": f"{sizes['in']} → {sizes['out']}, {sizes['size']}², {kind}, {which}",
@@ -22,6 +23,8 @@ def conv_row(shape, which):
 
 
 CONVOLUTIONS = [conv_row(shape, which) for which in PASSES for shape in SHAPES]
+DIRECT = [conv_row(shape, which, "--conv", "direct") for which in PASSES
+          for shape in SHAPES]
 
 
 def bench_step(net, batch, rule, optimizer, *more):

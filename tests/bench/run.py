@@ -245,6 +245,7 @@ TABLES = [
      [newton_row(512, 512), newton_row(1024, 1024), newton_row(512, 4608),
       newton_row(128, 1152)]),
     ("conv", "Convolutions", maps.CONVOLUTIONS),
+    ("convdirect", "Convolutions without filtering", maps.DIRECT),
     ("convsteps", "Training steps of convolutional networks", maps.STEPS),
 ]
 
