@@ -21,6 +21,25 @@ void fal_conv_note(fal_launches *list, const char *layer, const char *work,
     list->layer = before;
 }
 
+fal_kernel_epilogue fal_conv_forward_epilogue(const fal_conv_forward *pass)
+{
+    return (fal_kernel_epilogue){.parts = (pass->bias.buffer ? FAL_PART_BIAS : 0) |
+                                          (pass->beside.buffer ? FAL_PART_MIX : 0),
+                                 .activation = (cl_int)pass->activation.phi,
+                                 .slope = pass->activation.slope,
+                                 .alpha = 1,
+                                 .beta = 1};
+}
+
+fal_kernel_epilogue fal_conv_data_epilogue(const fal_conv_data *pass)
+{
+    return (fal_kernel_epilogue){
+        .parts = (pass->accumulate ? FAL_PART_ACCUMULATE : 0) |
+                 (pass->output.buffer ? FAL_PART_OUTPUT : 0),
+        .derivative = (cl_int)pass->derivative.phi,
+        .derivative_slope = pass->derivative.slope};
+}
+
 fal_view fal_view_moved(fal_view view, uint64_t by)
 {
     view.offset += view.buffer ? by : 0;

@@ -1,4 +1,4 @@
-/* What forms of convolutions share: classes of pixels, turned weights, the end of a
+/* What forms of convolutions share: epilogues, classes of pixels, turned weights, the end of a
  * gradient that was summed in pieces. */
 #ifndef FAL_CONV_PARTS_H
 #define FAL_CONV_PARTS_H
@@ -16,6 +16,10 @@ double fal_conv_flops(const fal_conv *conv);
 /* Notes a launch's work, of a layer or, NULL, of the list's. */
 void fal_conv_note(fal_launches *list, const char *layer, const char *work,
                    double flops, double bytes);
+
+/* What the kernels of forms other than patches make of what follows a pass's sums */
+fal_kernel_epilogue fal_conv_forward_epilogue(const fal_conv_forward *pass);
+fal_kernel_epilogue fal_conv_data_epilogue(const fal_conv_data *pass);
 
 fal_view fal_view_moved(fal_view view, uint64_t by);
 

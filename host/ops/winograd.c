@@ -2,7 +2,7 @@
  * blocks of what size, and where in the room it does so. No sum is split here: none
  * depends on the compute units. */
 #include "ops/winograd.h"
-#include "ops/epilogue.h"
+#include "ops/conv_parts.h"
 #include "ops/grid.h"
 #include "ops/winograd_maps.h"
 
@@ -212,12 +212,7 @@ fal_status fal_winograd_forward_add(fal_launches *list, const fal_conv *conv,
         .bias = pass->bias,
         .other = pass->beside,
         .room = pass->room,
-        .epilogue = {.parts = (pass->bias.buffer ? FAL_PART_BIAS : 0) |
-                              (pass->beside.buffer ? FAL_PART_MIX : 0),
-                     .activation = (cl_int)pass->activation.phi,
-                     .slope = pass->activation.slope,
-                     .alpha = 1,
-                     .beta = 1},
+        .epilogue = fal_conv_forward_epilogue(pass),
         .layer = pass->layer,
         .work = pass->work,
     };
@@ -237,10 +232,7 @@ fal_status fal_winograd_data_add(fal_launches *list, const fal_conv *conv,
         .output = pass->signal,
         .other = pass->output,
         .room = pass->room,
-        .epilogue = {.parts = (pass->accumulate ? FAL_PART_ACCUMULATE : 0) |
-                              (pass->output.buffer ? FAL_PART_OUTPUT : 0),
-                     .derivative = (cl_int)pass->derivative.phi,
-                     .derivative_slope = pass->derivative.slope},
+        .epilogue = fal_conv_data_epilogue(pass),
         .layer = pass->layer,
         .work = pass->work,
     };

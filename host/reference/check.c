@@ -1,7 +1,5 @@
 #include "reference/check.h"
 
-#include <math.h>
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const size_t COUNTS[] = {1, 3, 17, 1009, 70001};
@@ -377,26 +375,39 @@ static fal_check_conv_shape conv_shape(size_t i)
 
 enum { CONV_SHAPES = 32 };
 
-static fal_status conv(fal_device *device, double *worst)
+static fal_status conv_shapes(fal_device *device, double *worst,
+                              fal_status (*check)(fal_device *,
+                                                  const fal_check_conv_shape *,
+                                                  double *))
 {
     fal_status status = FAL_OK;
     *worst = 0;
     for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
         fal_check_conv_shape shape = conv_shape(i);
-        status = fal_check_conv(device, &shape, worst);
+        status = check(device, &shape, worst);
     }
     return status;
 }
 
+static fal_status conv(fal_device *device, double *worst)
+{
+    return conv_shapes(device, worst, fal_check_conv);
+}
+
 static fal_status conv_data(fal_device *device, double *worst)
 {
-    fal_status status = FAL_OK;
-    *worst = 0;
-    for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
-        fal_check_conv_shape shape = conv_shape(i);
-        status = fal_check_conv_data(device, &shape, worst);
-    }
-    return status;
+    return conv_shapes(device, worst, fal_check_conv_data);
+}
+
+/* Gradient, and its update */
+static fal_status check_weights(fal_device *device,
+                                const fal_check_conv_shape *shape, size_t i,
+                                double *worst)
+{
+    fal_status status = fal_check_conv_weight(device, shape, i % 5 == 4, worst);
+    return status ? status
+                  : fal_check_conv_update(device, shape, &RULES[i % COUNT(RULES)],
+                                          i + 1, i % 7 == 6, worst);
 }
 
 static fal_status conv_weight(fal_device *device, double *worst)
@@ -405,27 +416,33 @@ static fal_status conv_weight(fal_device *device, double *worst)
     *worst = 0;
     for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
         fal_check_conv_shape shape = conv_shape(i);
-        status = fal_check_conv_weight(device, &shape, i % 5 == 4, worst);
-        if (!status)
-            status = fal_check_conv_update(device, &shape, &RULES[i % COUNT(RULES)],
-                                           i + 1, i % 7 == 6, worst);
+        status = check_weights(device, &shape, i, worst);
     }
     return status;
+}
+
+static fal_status check_passes(fal_device *device,
+                               const fal_check_conv_shape *shape, size_t i,
+                               double *worst)
+{
+    fal_status status = fal_check_conv(device, shape, worst);
+    if (!status)
+        status = fal_check_conv_data(device, shape, worst);
+    return status ? status : check_weights(device, shape, i, worst);
 }
 
 /* All passes by strips, also where another form would be taken */
 static fal_status strips(fal_device *device, double *worst)
 {
     const fal_conv_wish wish = device->facts.conv;
-    double worsts[3] = {0, 0, 0};
+    fal_status status = FAL_OK;
+    *worst = 0;
     device->facts.conv = FAL_WISH_STRIPS;
-    fal_status status = conv(device, &worsts[0]);
-    if (!status)
-        status = conv_data(device, &worsts[1]);
-    if (!status)
-        status = conv_weight(device, &worsts[2]);
+    for (size_t i = 0; i < CONV_SHAPES && !status; i++) {
+        fal_check_conv_shape shape = conv_shape(i);
+        status = check_passes(device, &shape, i, worst);
+    }
     device->facts.conv = wish;
-    *worst = fmax(worsts[0], fmax(worsts[1], worsts[2]));
     return status;
 }
 
@@ -444,24 +461,10 @@ static fal_status winograd(fal_device *device, double *worst)
         const size_t *s = sizes[i / 4];
         device->facts.conv = i % 4 == 3 ? FAL_WISH_WINOGRAD4 : FAL_WISH_WINOGRAD2;
         fal_check_conv_shape shape = conv_shape(i);
-        shape.conv = (fal_conv){s[0],
-                                s[1],
-                                s[2],
-                                s[3],
-                                3,
-                                1,
-                                s[4],
-                                s[1] + 2 * s[4] - 2,
-                                s[2] + 2 * s[4] - 2,
-                                s[5]};
-        status = fal_check_conv(device, &shape, worst);
-        if (!status)
-            status = fal_check_conv_data(device, &shape, worst);
-        if (!status)
-            status = fal_check_conv_weight(device, &shape, i % 5 == 4, worst);
-        if (!status)
-            status = fal_check_conv_update(device, &shape, &RULES[i % COUNT(RULES)],
-                                           i + 1, i % 7 == 6, worst);
+        const size_t wider = 2 * s[4] - 2;
+        shape.conv = (fal_conv){s[0], s[1], s[2],         s[3],         3,
+                                1,    s[4], s[1] + wider, s[2] + wider, s[5]};
+        status = check_passes(device, &shape, i, worst);
     }
     device->facts.conv = wish;
     return status;
