@@ -37,6 +37,12 @@ typedef CONCAT(uint, VW) uintv;
 
 #define ALL _Pragma("unroll")
 #define ROLL _Pragma("nounroll")
+
+/* Loops over i < n, where n is a constant to the caller, at most the constant `most`:
+ * unrolled before the function is inlined. A loop that has to wait for n stays one, and
+ * keeps the arrays it counts through in memory. */
+#define EACH(i, n, most)                                                                 \
+    ALL for (int i = 0; i < (most); i++) if (i < (n))
 #define INLINE static inline __attribute__((always_inline))
 
 /* Asks for a line of the cache, to read or to write: harmless where the address is not

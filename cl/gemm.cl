@@ -233,16 +233,16 @@ INLINE void multiply(const int V, readable restrict a, const size_t by_row,
 {
     floatv sum[MR][NV];
     ALL for (int i = 0; i < MR; i++)
-        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
+        EACH(j, V, NV) sum[i][j] = 0;
     ROLL for (uint k = 0; k < kn; k++, a += by_k, b += NR) {
         floatv v[NV];
-        ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
+        EACH(j, V, NV) v[j] = vloadv(j, b);
         ALL for (int i = 0; i < MR; i++)
-            ALL for (int j = 0; j < V; j++)
+            EACH(j, V, NV)
                 sum[i][j] = fma((floatv)(a[i * by_row]), v[j], sum[i][j]);
     }
     ALL for (int i = 0; i < MR; i++)
-        ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
+        EACH(j, V, NV) done[i * NV + j] = sum[i][j];
 }
 
 /* Asks for what the epilogue will write */

@@ -84,9 +84,13 @@ INLINE void fill_strip(strips of, readable map, readable zeros, uint line,
     strip = put_nothing(strip, (size_t)first * of.down * of.channels);
     ROLL for (int x = first; x < end; x++) {
         const size_t at = (size_t)(x + of.left) * of.channels;
-        ROLL for (uint i = 0; i < of.down; i++, strip += of.channels)
-            ROLL for (uint c = 0; c < of.channels; c += VW)
-                store_lanes(strip + c, loadv(from[i] + at + c), VW);
+        if (of.channels <= 4)
+            ROLL for (uint i = 0; i < of.down; i++, strip += of.channels)
+                vstore4(vload4(0, from[i] + at), 0, strip);
+        else
+            ROLL for (uint i = 0; i < of.down; i++, strip += of.channels)
+                ROLL for (uint c = 0; c < of.channels; c += VW)
+                    storev(loadv(from[i] + at + c), strip + c);
     }
     put_nothing(strip, (size_t)(columns - end) * of.down * of.channels);
 }
@@ -125,58 +129,70 @@ INLINE void multiply_patches(const int V, readable restrict a, const size_t step
 {
     floatv sum[OUTPUTS][NV];
     ALL for (int i = 0; i < OUTPUTS; i++)
-        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
+        EACH(j, V, NV) sum[i][j] = 0;
     ROLL for (uint k = 0; k < length; k++, a++, b += V * VW) {
         floatv v[NV];
-        ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, b);
+        EACH(j, V, NV) v[j] = vloadv(j, b);
         ALL for (int i = 0; i < OUTPUTS; i++)
-            ALL for (int j = 0; j < V; j++)
+            EACH(j, V, NV)
                 sum[i][j] = fma((floatv)(a[i * step]), v[j], sum[i][j]);
     }
     ALL for (int i = 0; i < OUTPUTS; i++)
-        ALL for (int j = 0; j < V; j++) done[i * NV + j] = sum[i][j];
+        EACH(j, V, NV) done[i * NV + j] = sum[i][j];
 }
 
-/* The first `rows` outputs of a tile go to t, `step` rows of C apart; most are stored as
- * they are, by whole panels */
-INLINE void store_outputs(strips of, const floatv *done, uint rows, uint step, uint column,
-                          target t, epilogue e)
+/* The first `rows` outputs of a tile go to t, `step` rows of C apart. Whole tiles that are
+ * stored as they are go there from registers: only the others are put into memory, where
+ * a loop can count through them. */
+INLINE void store_outputs(strips of, const int V, const floatv *done, uint rows, uint step,
+                          uint column, target t, epilogue e)
 {
     const update_step none = {0, 0, 0, 0, 0, 0};
     const int is_plain = e.parts == 0 && e.activation == LINEAR;
-    if (is_plain && column + NR <= of.columns) {
-        writable to = t.c + column;
-        ROLL for (uint i = 0; i < rows; i++, to += (size_t)step * of.columns)
-            ALL for (uint j = 0; j < NV; j++)
-                store_lanes(to + j * VW, done[i * NV + j], VW);
+    const size_t pitch = (size_t)step * of.columns;
+    if (is_plain && rows == OUTPUTS && column + V * VW <= of.columns) {
+        ALL for (int i = 0; i < OUTPUTS; i++)
+            EACH(j, V, NV)
+                storev(done[i * NV + j], t.c + column + i * pitch + j * VW);
         return;
     }
+    floatv kept[OUTPUTS * NV];
+    ALL for (int i = 0; i < OUTPUTS * NV; i++) kept[i] = done[i];
     ROLL for (uint i = 0; i < rows; i++)
         ROLL for (uint n = column, j = 0; n < min(column + NR, of.columns); n += VW, j++)
-            finish(done[i * NV + j], move(t, (size_t)i * step, n, of.columns),
+            finish(kept[i * NV + j], move(t, (size_t)i * step, n, of.columns),
                    of.columns - n, -1, e, none);
+}
+
+/* A tile of `rows` outputs and V vectors */
+INLINE void make_tile(strips of, const int V, readable a, readable b, uint rows, uint step,
+                      uint column, target t, epilogue e)
+{
+    floatv done[OUTPUTS * NV];
+    multiply_patches(V, a, (size_t)of.stride * of.down * of.channels, b, patch_length(of),
+                     done);
+    store_outputs(of, V, done, rows, step, column, t, e);
 }
 
 /* A line of outputs; t is the whole C */
 INLINE void make_line(strips of, lattice to, uint line, readable strip, readable panels,
                       target t, epilogue e)
 {
-    const uint length = patch_length(of);
-    const size_t step = (size_t)of.stride * of.down * of.channels;
+    const size_t length = patch_length(of), step = (size_t)of.stride * of.down * of.channels;
     const pixel first = {line / of.tall, line % of.tall, 0};
     const target at = move(t, find_row(to, first), 0, of.columns);
     ROLL for (uint x = 0; x < of.wide; x += OUTPUTS) {
+        const readable a = strip + x * step;
+        const target tile = move(at, (size_t)x * to.step, 0, of.columns);
+        const uint rows = min(of.wide - x, (uint)OUTPUTS);
         readable b = panels;
         ROLL for (uint n = 0; n < of.columns; n += NR) {
             const uint vectors = vectors_of(of, n);
-            floatv done[OUTPUTS * NV];
             if (vectors == NV)
-                multiply_patches(NV, strip + x * step, step, b, length, done);
+                make_tile(of, NV, a, b, rows, to.step, n, tile, e);
             else
-                multiply_patches(1, strip + x * step, step, b, length, done);
-            store_outputs(of, done, min(of.wide - x, (uint)OUTPUTS), to.step, n,
-                          move(at, (size_t)x * to.step, 0, of.columns), e);
-            b += (size_t)length * vectors * VW;
+                make_tile(of, 1, a, b, rows, to.step, n, tile, e);
+            b += length * vectors * VW;
         }
     }
 }
@@ -216,18 +232,18 @@ INLINE void multiply_deltas(const int V, readable restrict a, size_t step, size_
     floatv sum[ELEMENTS][NV];
     uint x = 0;
     ALL for (int i = 0; i < ELEMENTS; i++)
-        ALL for (int j = 0; j < V; j++) sum[i][j] = vloadv(j, sums + i * pitch);
+        EACH(j, V, NV) sum[i][j] = vloadv(j, sums + i * pitch);
     ROLL for (uint m = 0; m < count; m++, delta += columns) {
         floatv v[NV];
-        ALL for (int j = 0; j < V; j++) v[j] = vloadv(j, delta);
+        EACH(j, V, NV) v[j] = vloadv(j, delta);
         ALL for (int i = 0; i < ELEMENTS; i++)
-            ALL for (int j = 0; j < V; j++)
+            EACH(j, V, NV)
                 sum[i][j] = fma((floatv)(a[i]), v[j], sum[i][j]);
         x = x + 1 == wide ? 0 : x + 1;
         a += x == 0 ? jump : step;
     }
     ALL for (int i = 0; i < ELEMENTS; i++)
-        ALL for (int j = 0; j < V; j++) vstorev(sum[i][j], j, sums + i * pitch);
+        EACH(j, V, NV) vstorev(sum[i][j], j, sums + i * pitch);
 }
 
 /* Adds what `lines` lines of outputs give, whose strips are filled */

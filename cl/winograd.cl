@@ -277,18 +277,18 @@ INLINE void multiply_tiles(const int R, const int V, readable restrict v,
                            writable sums)
 {
     floatv sum[2 * MR][NV];
-    ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
+    EACH(i, R, 2 * MR)
+        EACH(j, V, NV) sum[i][j] = 0;
     ROLL for (uint k = 0; k < K; k++, u += V * VW) {
         floatv b[NV];
-        ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, u);
-        ALL for (int i = 0; i < R; i++)
-            ALL for (int j = 0; j < V; j++)
+        EACH(j, V, NV) b[j] = vloadv(j, u);
+        EACH(i, R, 2 * MR)
+            EACH(j, V, NV)
                 sum[i][j] = fma((floatv)(v[i * VW]), b[j], sum[i][j]);
         v += (k + 1) % VW == 0 ? pitch - VW + 1 : 1;
     }
-    ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++) {
+    EACH(i, R, 2 * MR)
+        EACH(j, V, NV) {
             const writable to = sums + j * pitch + i * VW;
             storev(adds ? sum[i][j] + loadv(to) : sum[i][j], to);
         }

@@ -73,17 +73,17 @@ INLINE void multiply_channels(const int R, const int V, uint rows, readable rest
                               int adds, writable sums, size_t pitch)
 {
     floatv sum[TALL][NV];
-    ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++) sum[i][j] = 0;
+    EACH(i, R, TALL)
+        EACH(j, V, NV) sum[i][j] = 0;
     ROLL for (uint t = 0; t < count; t++, v += by_tile, d += V * VW) {
         floatv b[NV];
-        ALL for (int j = 0; j < V; j++) b[j] = vloadv(j, d);
-        ALL for (int i = 0; i < R; i++)
-            ALL for (int j = 0; j < V; j++)
+        EACH(j, V, NV) b[j] = vloadv(j, d);
+        EACH(i, R, TALL)
+            EACH(j, V, NV)
                 sum[i][j] = fma((floatv)(v[i]), b[j], sum[i][j]);
     }
-    ALL for (int i = 0; i < R; i++)
-        ALL for (int j = 0; j < V; j++)
+    EACH(i, R, TALL)
+        EACH(j, V, NV)
             if ((uint)i < rows) {
                 const writable to = sums + i * pitch;
                 vstorev(adds ? sum[i][j] + vloadv(j, to) : sum[i][j], j, to);
