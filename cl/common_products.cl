@@ -1,6 +1,9 @@
 /* What products share (cl/gemm.cl, cl/gemm_tile.cl and what ends them), and norms. */
 
-/* ---- products: what cl/gemm.cl and cl/gemm_tile.cl share -------------------- */
+/* ---- products: what cl/gemm.cl, cl/gemm_tile.cl and convolutions share ------- */
+
+typedef __global const float *readable;
+typedef __global float *writable;
 
 /* Where something lies: element `at` of one of the launch's buffers */
 #define BUFFERS 8 /* host/ops/gemm.c: BUFFERS */

@@ -50,9 +50,6 @@
 #define NR (VW * NV)
 #define PITCH (KC + 16)
 
-typedef __global const float *readable;
-typedef __global float *writable;
-
 /* ---- fills ------------------------------------------------------------------- */
 
 /* d[column][row] <- s[row][column] */

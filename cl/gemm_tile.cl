@@ -31,8 +31,6 @@
 #define SMALL_SIDE (TILE / 8)
 #define PITCH(side) ((side) + 1) /* of local memory, in vectors */
 
-typedef __global const float *readable;
-typedef __global float *writable;
 typedef __local float4 *shared;
 
 /* ---- sources ----------------------------------------------------------------- */

@@ -10,7 +10,7 @@
  *   strip_outputs   C[output][n]           <- sum over k of patch[k] weights[k][n]
  *   strip_gradient  pieces[piece][k][n]    <- sum over outputs of patch[k] delta[n]
  *
- * host/ops/strips.c chooses the sizes. The types of pointers are cl/gemm.cl's. */
+ * host/ops/strips.c chooses the sizes. */
 #if CPU_LIKE
 
 /* Vectors of a panel, outputs of a tile, and elements of a patch that a tile of the

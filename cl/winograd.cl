@@ -19,7 +19,7 @@
  *
  * The data gradient is the same over delta, with turned weights; the weight gradient is
  * cl/winograd_gradient.cl's, which follows in the same program and needs what is defined
- * here. host/ops/winograd.c chooses the sizes. The types of pointers are cl/gemm.cl's. */
+ * here. host/ops/winograd.c chooses the sizes. */
 #if CPU_LIKE
 
 /* Rows and vectors of the register tile: host/ops/winograd.c has NV too */

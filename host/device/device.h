@@ -53,8 +53,7 @@ struct fal_device {
     cl_context context;
     cl_command_queue queue;
     cl_program
-        programs[FAL_PROGRAM_LIMIT]; /* by source file; if CPU-like [0] has all but
-                                      * those apart */
+        programs[FAL_PROGRAM_LIMIT]; /* host/device/program.c: of what files */
     cl_mem scratch;                  /* of products, made when first needed */
     size_t scratch_bytes;
     cl_mem temporary; /* of CLBlast's calls */

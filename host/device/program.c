@@ -1,6 +1,5 @@
-/* Programs and kernels. CPU-like devices build all kernels as one program (on PoCL
- * each further program costs 0.35 s), GPU-like ones a program per file, when needed;
- * so do all with a file that few runs want or not every device can build. */
+/* Programs and kernels. CPU-like devices build most kernels as one program (on PoCL
+ * each further program costs 0.35 s), GPU-like ones a program per file; when needed. */
 #include "device/device.h"
 #include "device/memory.h"
 #include "device/sources.h"
@@ -61,11 +60,27 @@ static fal_status build(fal_device *device, cl_uint count, const char **texts,
     return FAL_OK;
 }
 
-/* In double precision, or wanted by few runs. */
-static int is_apart(size_t file)
+static size_t find_file(const char *name)
+{
+    for (size_t i = 0; i < fal_source_file_count; i++)
+        if (!strcmp(fal_source_files[i].name, name))
+            return i;
+    return 0;
+}
+
+/* The program that a file's kernels are in; 0: what most runs want. Apart are what only
+ * convolutions want, whose length would double the time until a dense network's first
+ * step, and what few runs want or is in double precision. */
+static size_t program_of(const fal_device *device, size_t file)
 {
     const char *name = fal_source_files[file].name;
-    return !strcmp(name, "gram.cl") || !strcmp(name, "teacher_student.cl");
+    if (device->facts.family != FAL_FAMILY_CPU)
+        return file;
+    if (!strncmp(name, "winograd", strlen("winograd")) ||
+        !strcmp(name, "strips.cl"))
+        return find_file("winograd.cl");
+    return !strcmp(name, "gram.cl") || !strcmp(name, "teacher_student.cl") ? file
+                                                                           : 0;
 }
 
 /* What every program begins with. */
@@ -74,20 +89,19 @@ static int is_common(size_t file)
     return !strncmp(fal_source_files[file].name, "common", strlen("common"));
 }
 
-/* The program of a file; file 0: of all but those apart. */
-static fal_status build_program(fal_device *device, size_t file)
+static fal_status build_program(fal_device *device, size_t number)
 {
     const char *texts[FAL_PROGRAM_LIMIT];
     size_t sizes[FAL_PROGRAM_LIMIT];
     cl_uint count = 0;
     for (size_t i = 0; i < fal_source_file_count; i++)
-        if (is_common(i) || (file ? i == file : !is_apart(i))) {
+        if (is_common(i) || program_of(device, i) == number) {
             texts[count] = (const char *)fal_source_files[i].text;
             sizes[count++] = fal_source_files[i].size;
         }
     return build(device, count, texts, sizes,
-                 file ? fal_source_files[file].name : "all kernels",
-                 &device->programs[file]);
+                 number ? fal_source_files[number].name : "all kernels",
+                 &device->programs[number]);
 }
 
 /* A kernel of one name may stand in two files, one for each family: `gemm`. */
@@ -110,8 +124,7 @@ fal_status fal_kernel_create(fal_device *device, const char *name,
     if (file == SIZE_MAX)
         return fal_fail(FAL_ERROR_DEVICE, "kernel '%s': no kernel file has it",
                         name);
-    int in_all = device->facts.family == FAL_FAMILY_CPU && !is_apart(file);
-    size_t own = in_all ? 0 : file;
+    size_t own = program_of(device, file);
     fal_status status = device->programs[own] ? FAL_OK : build_program(device, own);
     if (status)
         return status;
