@@ -113,9 +113,6 @@ fal_status fal_conv_pieces_add(fal_launches *list, const fal_conv *c,
     fal_launch_uint(list, (uint32_t)count);
     fal_launch_view(list, pass->room);
     fal_launch_view(list, pass->gradient);
-    fal_launch_view(list, u->moment);
-    fal_launch_view(list, u->squares);
-    fal_launch_view(list, u->feedback);
-    fal_launch_view(list, u->halted);
+    fal_update_views(list, u);
     return fal_end_elements(list, n);
 }

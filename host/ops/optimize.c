@@ -56,6 +56,14 @@ fal_status fal_update_describe(const fal_update *update,
     return check(update);
 }
 
+void fal_update_views(fal_launches *list, const fal_update *update)
+{
+    fal_launch_view(list, update->moment);
+    fal_launch_view(list, update->squares);
+    fal_launch_view(list, update->feedback);
+    fal_launch_view(list, update->halted);
+}
+
 fal_status fal_update_add(fal_launches *list, const fal_update *update)
 {
     fal_kernel_optimizer optimizer;
@@ -72,10 +80,7 @@ fal_status fal_update_add(fal_launches *list, const fal_update *update)
     fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_view(list, update->weights);
     fal_launch_view(list, update->gradient);
-    fal_launch_view(list, update->moment);
-    fal_launch_view(list, update->squares);
-    fal_launch_view(list, update->feedback);
-    fal_launch_view(list, update->halted);
+    fal_update_views(list, update);
     fal_launch_view(list, update->scale);
     return fal_end_elements(list, update->count);
 }

@@ -60,4 +60,7 @@ typedef struct fal_kernel_optimizer {
 fal_status fal_update_describe(const fal_update *update,
                                fal_kernel_optimizer *optimizer);
 
+/* Arguments of a launch: moment, squares, feedback, halted */
+void fal_update_views(fal_launches *list, const fal_update *update);
+
 #endif

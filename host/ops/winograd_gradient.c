@@ -126,10 +126,7 @@ static fal_status add_end(fal_launches *list, const fal_conv_weight *pass,
     fal_launch_step(list, sizeof(fal_update_step));
     fal_launch_view(list, pass->room);
     fal_launch_view(list, pass->gradient);
-    fal_launch_view(list, u->moment);
-    fal_launch_view(list, u->squares);
-    fal_launch_view(list, u->feedback);
-    fal_launch_view(list, u->halted);
+    fal_update_views(list, u);
     fal_launch_ulong(list, rows * vectors);
     fal_launch_ulong(list, span);
     return fal_end_spans(list, rows * vectors, span);
