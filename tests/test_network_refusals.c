@@ -18,11 +18,13 @@ static void wrong_convolutions_are_refused(void **state)
     refuse("conv 4 3 stride 0, dense 3", "item 1", "stride '0' must be");
     refuse("conv 4 3 stride, dense 3", "item 1", "behind 'stride' a number");
     refuse("conv 4 3 pad, dense 3", "item 1", "behind 'pad' a number");
-    refuse("conv 4 3 pad -1, dense 3", "item 1", "pad '-1'");
+    refuse("conv 4 3 pad -1, dense 3", "item 1",
+           "pad '-1' must be a whole number from 0 to");
     refuse("conv 4 3 pad 3, dense 3", "pad 3 reaches beyond the kernel 3x3",
            "at most 2");
-    refuse("conv 4 3 bias, dense 3", "'bias' is not known", "'pad P' and 'nobias'");
-    refuse("conv 4 3 pad 1 stride 2, dense 3", "'stride' is not known",
+    refuse("conv 4 3 bias, dense 3", "'bias' cannot stand here",
+           "'pad P' and 'nobias'");
+    refuse("conv 4 3 pad 1 stride 2, dense 3", "'stride' cannot stand here",
            "in this order");
     refuse("conv 4 3 nobias rule=fa rule=fa, dense 3", "second rule", "keep one");
     refuse("conv 4 3, pool max 2 rule=fa, dense 3", "pool has no weight matrix",

@@ -21,7 +21,7 @@ static fal_status read_options(fal_layer *layer, char *const *words, size_t coun
         return status;
     return fal_fail(
         FAL_ERROR_ARGUMENT,
-        "'%.40s' is not known here; behind 'conv N K' may stand 'stride "
+        "'%.40s' cannot stand here; behind 'conv N K' may stand 'stride "
         "S', 'pad P' and 'nobias', in this order",
         words[at]);
 }
@@ -33,10 +33,10 @@ static fal_status parse(fal_layer *layer, char *const *words, size_t count)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "it must be 'conv N K': so many channels from kernels of "
                         "KxK");
-    fal_status status = fal_parse_size(words[0], "number of channels",
+    fal_status status = fal_parse_size(words[0], "number of channels", 1,
                                        &layer->outputs);
     if (!status)
-        status = fal_parse_size(words[1], "kernel", &layer->kernel);
+        status = fal_parse_size(words[1], "kernel", 1, &layer->kernel);
     if (!status)
         status = read_options(layer, words, count);
     if (!status && layer->pad >= layer->kernel)

@@ -17,7 +17,7 @@ static fal_status parse(fal_layer *layer, char *const *words, size_t count)
                         "may stand",
                         words[1]);
     layer->has_bias = count == 1;
-    return fal_parse_size(words[0], "number of units", &layer->outputs);
+    return fal_parse_size(words[0], "number of units", 1, &layer->outputs);
 }
 
 static fal_status shape(fal_layer *layer)

@@ -85,6 +85,7 @@ extern const fal_layer_kind *const fal_layer_kinds[];
 extern const size_t fal_layer_kind_count;
 
 /* A size written in decimal, 1 … 2³¹ − 1. `what` stands in the error. */
-fal_status fal_parse_size(const char *word, const char *what, size_t *size);
+fal_status fal_parse_size(const char *word, const char *what, size_t least,
+                          size_t *size);
 
 #endif

@@ -17,7 +17,7 @@ static fal_status parse(fal_layer *layer, char *const *words, size_t count)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "it must be 'pool max K', 'pool average K', each with "
                         "'stride S' if that is not K, or 'pool global'");
-    fal_status status = fal_parse_size(words[1], "window", &layer->kernel);
+    fal_status status = fal_parse_size(words[1], "window", 1, &layer->kernel);
     layer->stride = layer->kernel;
     if (!status)
         status = fal_window_option(words, count, &at, "stride", 1, &layer->stride);

@@ -73,9 +73,9 @@ static fal_status write_mlp(fal_writer *writer, const char *text,
                         "mlp-2x512",
                         text);
     *by++ = 0;
-    fal_status status = fal_parse_size(copy, "number of layers", &depth);
+    fal_status status = fal_parse_size(copy, "number of layers", 1, &depth);
     if (!status)
-        status = fal_parse_size(by, "width", &width);
+        status = fal_parse_size(by, "width", 1, &width);
     if (!status && depth > 1000)
         status = fal_fail(FAL_ERROR_ARGUMENT, "%zu layers are more than 1000",
                           depth);

@@ -192,16 +192,17 @@ static fal_status add_layer(fal_network *network, struct scope *scope,
 
 /* ---- input --------------------------------------------------------------- */
 
-fal_status fal_parse_size(const char *word, const char *what, size_t *size)
+fal_status fal_parse_size(const char *word, const char *what, size_t least,
+                          size_t *size)
 {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(word, &end, 10);
-    if (!isdigit((unsigned char)*word) || *end || errno || value < 1 ||
+    if (!isdigit((unsigned char)*word) || *end || errno || value < least ||
         value > INT32_MAX)
         return fal_fail(FAL_ERROR_ARGUMENT,
-                        "%s '%.60s' must be a whole number from 1 to 2147483647",
-                        what, word);
+                        "%s '%.60s' must be a whole number from %zu to 2147483647",
+                        what, word, least);
     *size = (size_t)value;
     return FAL_OK;
 }
@@ -219,7 +220,7 @@ static fal_status parse_input(const char *word, fal_shape *shape)
         rest = strchr(part, 'x');
         if (rest)
             *rest++ = 0;
-        fal_status status = fal_parse_size(part, "input size", &sizes[count]);
+        fal_status status = fal_parse_size(part, "input size", 1, &sizes[count]);
         if (status)
             return status;
     }

@@ -12,10 +12,7 @@ fal_status fal_window_option(char *const *words, size_t count, size_t *at,
     if (++*at == count)
         return fal_fail(FAL_ERROR_ARGUMENT, "behind '%s' a number is missing",
                         name);
-    const char *word = words[(*at)++];
-    *value = 0;
-    return least == 0 && strcmp(word, "0") == 0 ? FAL_OK
-                                                : fal_parse_size(word, name, value);
+    return fal_parse_size(words[(*at)++], name, least, value);
 }
 
 /* A map that is smaller than the window. */
@@ -41,8 +38,8 @@ fal_status fal_window_shape(fal_layer *layer, size_t channels)
     if (layer->is_row)
         return fal_fail(FAL_ERROR_ARGUMENT,
                         "%s takes maps, and a row of %zu numbers comes in; put it "
-                        "before 'flatten' and 'dense', and give an image as 'input "
-                        "HxWxC'",
+                        "before 'flatten' and 'dense', and give an image, of more "
+                        "than one pixel, as 'input HxWxC'",
                         layer->kind->name, fal_shape_size(layer->in));
     if (height < layer->kernel || width < layer->kernel)
         return no_room(layer);
