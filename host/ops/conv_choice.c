@@ -12,9 +12,14 @@ enum { FEWEST_CHANNELS = 8, FEWEST_TILES = 32 };
 
 /* Strips copy no patches, but their tiles are parts of a line: measured to be 1.1 to 3
  * times as fast as patches up to so many channels of the map that is read, if three
- * quarters of the tiles, of so many outputs, are in use. A 1 x 1 kernel has no patches
- * worth sparing but in the weight pass. */
-enum { MOST_CHANNELS = 128, MOST_GRADIENT_CHANNELS = 64, TILE = 8 };
+ * quarters of the tiles, of so many outputs, are in use. A 1 x 1 kernel has patches worth
+ * sparing only where a stride skips pixels, in the weight pass or with few channels. */
+enum {
+    MOST_CHANNELS = 128,
+    MOST_POINT_CHANNELS = 32,
+    MOST_GRADIENT_CHANNELS = 64,
+    TILE = 8
+};
 
 static int wants_winograd(const fal_conv *conv)
 {
@@ -34,8 +39,10 @@ static int wants_strips(const fal_conv *conv, fal_conv_pass pass)
         wide = fal_divided(conv->width, conv->stride);
         channels = conv->out_channels;
     }
-    return channels <= MOST_CHANNELS && conv->kernel > 1 &&
-           4 * wide >= 3 * fal_rounded(wide, TILE);
+    size_t most = conv->kernel > 1   ? MOST_CHANNELS
+                  : conv->stride > 1 ? MOST_POINT_CHANNELS
+                                     : 0;
+    return channels <= most && 4 * wide >= 3 * fal_rounded(wide, TILE);
 }
 
 /* Without filtering */
