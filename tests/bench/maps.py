@@ -45,6 +45,7 @@ def step_row(net, batch, rule, optimizer="sgd"):
 NETS = [("vgg-small", 128), ("resnet18", 64), ("resnet20", 128)]
 STEPS = [step_row(*net, rule) for rule in ("bp", "fa") for net in NETS]
 STEPS.append(step_row("resnet18", 64, "fa", "muon"))
+OTHERS = [step_row(net, 128, "bp") for net in ("lenet", "cnn4", "resnet56")]
 
 # As run.py's RULES: what, its command, the one beside it, times as long at most.
 RESNET20 = bench_step("resnet20", 128, "bp", "sgd")

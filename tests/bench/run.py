@@ -247,6 +247,7 @@ TABLES = [
     ("conv", "Convolutions", maps.CONVOLUTIONS),
     ("convdirect", "Convolutions without filtering", maps.DIRECT),
     ("convsteps", "Training steps of convolutional networks", maps.STEPS),
+    ("convothers", "Training steps of the other presets", maps.OTHERS),
 ]
 
 

@@ -105,23 +105,44 @@ class Layers:
         self.convolution = FeedbackConv if rule == "fa" else nn.Conv2d
         self.dense = FeedbackLinear if rule == "fa" else nn.Linear
 
-    def conv(self, inputs, outputs, kernel=3, stride=1, bias=False):
+    def conv(self, inputs, outputs, kernel=3, stride=1):
         return self.convolution(inputs, outputs, kernel, stride=stride,
-                                padding=(kernel - 1) // 2, bias=bias)
+                                padding=(kernel - 1) // 2, bias=False)
 
 
-def vgg_small(layers):
+MAX, MEAN = "max", "mean"
+# Padding of the 3x3 convolutions, whether they are normed, their channels and pools, units
+# of hidden dense layers
+STACKS = {
+    "lenet": (0, False, [32, MAX, 64, MAX, 128, MEAN], [256]),
+    "cnn4": (1, False, [32, MAX, 64, MAX, 128, MAX, 128, MEAN], []),
+    "vgg-small": (1, True, [64, 64, MAX, 128, 128, MAX, 256, MAX], []),
+}
+# Channels of the stages, blocks in each, whether shortcuts project
+RESIDUALS = {
+    "resnet18": ((64, 128, 256, 512), 2, True),
+    "resnet20": ((16, 32, 64), 3, False),
+    "resnet56": ((16, 32, 64), 9, False),
+}
+
+
+def stack(layers, pad, normed, maps, units):
     made, inputs = [], 3
-    for outputs in (64, 64, 0, 128, 128, 0, 256, 0):
-        if outputs:
-            made += [layers.conv(inputs, outputs, bias=True), nn.BatchNorm2d(outputs),
-                     nn.ReLU(inplace=True)]
-            inputs = outputs
-        else:
+    for outputs in maps:
+        if outputs == MAX:
             made.append(nn.MaxPool2d(2))
-    side = SIZE // 8
-    return nn.Sequential(*made, nn.Flatten(),
-                         layers.dense(inputs * side * side, CLASSES))
+        elif outputs == MEAN:
+            made.append(nn.AdaptiveAvgPool2d(1))
+        else:
+            made.append(layers.convolution(inputs, outputs, 3, padding=pad))
+            made += [nn.BatchNorm2d(outputs)] * normed + [nn.ReLU(inplace=True)]
+            inputs = outputs
+    made.append(nn.Flatten())
+    inputs = nn.Sequential(*made)(torch.zeros(1, 3, SIZE, SIZE)).numel()
+    for outputs in units:
+        made += [layers.dense(inputs, outputs), nn.ReLU(inplace=True)]
+        inputs = outputs
+    return nn.Sequential(*made, layers.dense(inputs, CLASSES))
 
 
 class Block(nn.Module):
@@ -165,12 +186,10 @@ def residual(layers, widths, blocks, projects):
 
 def network(job):
     layers = Layers(job["rule"])
-    if job["net"] == "vgg-small":
-        model = vgg_small(layers)
-    elif job["net"] == "resnet20":
-        model = residual(layers, (16, 32, 64), 3, False)
+    if job["net"] in STACKS:
+        model = stack(layers, *STACKS[job["net"]])
     else:
-        model = residual(layers, (64, 128, 256, 512), 2, True)
+        model = residual(layers, *RESIDUALS[job["net"]])
     return model.to(memory_format=FORMATS[job["format"]])
 
 
