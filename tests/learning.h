@@ -38,10 +38,13 @@ static inline void expect_error(fal_status status, fal_status expected,
     expect_message(part);
 }
 
+/* FALIGN_TEST_GEMM: who makes its products; not set: as "auto" chooses. */
 static inline int open_device(void **state)
 {
+    fal_device_options options = FAL_DEVICE_OPTIONS;
     (void)state;
-    must(fal_device_open(&device, NULL));
+    options.gemm = getenv("FALIGN_TEST_GEMM");
+    must(fal_device_open(&device, &options));
     return 0;
 }
 

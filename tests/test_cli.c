@@ -36,12 +36,20 @@ static void threads_change_no_bit(void **state)
         "$T --net mlp-2x100 --rule kp --weight-decay "
         "0.1 --epochs 1 --log 5 --out threads%d-2",
         "$T --net mlp-2x100 --rule wm "
-        "--epochs 1 --log 5 --out threads%d-3"};
+        "--epochs 1 --log 5 --out threads%d-3",
+        "$T --net lenet --rule dfa "
+        "--epochs 1 --log 5 --out threads%d-4",
+        /* strips, patches and Winograd, each with a sum of its own in parts */
+        "$T --net 'conv 72 3 stride 2 nobias, norm, relu, block(conv 24 3 stride 2 "
+        "nobias, "
+        "norm, relu, conv 24 3 nobias, norm; shortcut=projection), relu, pool max "
+        "2, dense 10' --rule fa --optimizer muon --measure epoch "
+        "--epochs 1 --log 5 --out threads%d-5"};
     enum { LINES = sizeof lines / sizeof *lines };
     (void)state;
     for (int threads = 1; threads <= 2; threads++)
         for (int i = 0; i < LINES; i++) {
-            char line[128];
+            char line[320];
             snprintf(line, sizeof line, "%d", threads);
             setenv("POCL_MAX_PTHREAD_COUNT", line, 1);
             snprintf(line, sizeof line, lines[i], threads);

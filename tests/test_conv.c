@@ -1,7 +1,8 @@
 /* Convolutions as products over patches and by strips against plain loops in double: shapes,
  * epilogues, carriers, updates, for every tile width and both kernel families; the
  * same bits for any number of compute units; and what is refused. `test_conv EVERY`
- * takes only every so manieth shape, for devices on which a launch takes long. */
+ * takes only every so manieth shape, and one for the compute units, for devices on which
+ * programs take long to compile. */
 #include "families.h"
 #include "device/memory.h"
 #include "ops/conv.h"
@@ -15,6 +16,8 @@ static fal_device *devices[DEVICES];
 static const char *names[DEVICES];
 static size_t device_count;
 static unsigned every = 1;
+static unsigned seen_strides, seen_kernels,
+    seen_rules; /* that were checked, a bit each */
 
 static fal_device *open(const char *kernels, int vector, fal_conv_wish wish)
 {
@@ -125,6 +128,9 @@ static void check_shape(fal_conv conv)
     const fal_update *rule = &RULES[turn % COUNT(RULES)];
     if (turn % every)
         return;
+    seen_strides |= 1u << conv.stride;
+    seen_kernels |= 1u << conv.kernel;
+    seen_rules |= 1u << turn % COUNT(RULES);
     for (size_t i = 0; i < device_count; i++) {
         double worst = 0;
         if (i == turn % 2 && conv.images * conv.height * conv.width > 400)
@@ -199,6 +205,16 @@ static void pixels_of_many_small_maps(void **state)
     }
 }
 
+/* Every so manieth is a choice too: not one that leaves out a kind of shape. */
+static void no_kind_was_left_out(void **state)
+{
+    (void)state;
+    assert_true(seen_strides & 1u << 1 && seen_strides & 1u << 2 &&
+                seen_strides >> 3);
+    assert_true(seen_kernels & 1u << 1 && seen_kernels & 1u << 3);
+    assert_int_equal(seen_rules, (1u << COUNT(RULES)) - 1);
+}
+
 /* ---- compute units ------------------------------------------------------- */
 
 enum { UNITS = 4 };
@@ -264,13 +280,13 @@ static void release(results r)
     fal_release(r.output);
 }
 
-static void same_bits(fal_device *const on[UNITS], const fal_conv *c)
+static void same_bits(fal_device *const *on, size_t count, const fal_conv *c)
 {
     size_t in = c->images * c->height * c->width * c->channels;
     size_t out = c->images * c->out_height * c->out_width * c->out_channels;
     size_t weights = c->kernel * c->kernel * c->channels * c->out_channels;
     results first = run(on[0], c);
-    for (size_t i = 1; i < UNITS; i++) {
+    for (size_t i = 1; i < count; i++) {
         results other = run(on[i], c);
         assert_memory_equal(first.output, other.output, out * sizeof(float));
         assert_memory_equal(first.signal, other.signal, in * sizeof(float));
@@ -283,26 +299,26 @@ static void same_bits(fal_device *const on[UNITS], const fal_conv *c)
 
 static void units_do_not_show(void **state)
 {
-    static const size_t sizes[][8] = {{20, 16, 16, 16, 3, 1, 1, 16},
-                                      {5, 33, 20, 3, 3, 2, 1, 40},
+    static const size_t sizes[][8] = {{5, 33, 20, 3, 3, 2, 1, 40},
+                                      {20, 16, 16, 16, 3, 1, 1, 16},
                                       {3, 12, 12, 40, 3, 1, 1, 70}};
-    static const unsigned units[UNITS] = {1, 2, 3, 8};
+    static const unsigned units[UNITS] = {1, 8, 2, 3};
+    const size_t shapes = every > 1 ? 1 : COUNT(sizes);
+    const size_t count = every > 1 ? 2 : UNITS; /* each compiles its own */
     fal_device *on[UNITS];
     (void)state;
-    if (every > 1) /* the shapes are few, but compiled for each number of units */
-        return;
     for (int form = is_cpu() ? 0 : 2; form < 3; form++) {
-        for (size_t i = 0; i < UNITS; i++) {
+        for (size_t i = 0; i < count; i++) {
             on[i] = open(form == 2 ? "gpu" : "cpu", 0,
                          form == 0 ? FAL_WISH_STRIPS : FAL_WISH_PATCHES);
             on[i]->facts.units = units[i];
         }
-        for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (size_t i = 0; i < shapes; i++) {
             const size_t *s = sizes[i];
             fal_conv conv = conv_of(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
-            same_bits(on, &conv);
+            same_bits(on, count, &conv);
         }
-        for (size_t i = 0; i < UNITS; i++)
+        for (size_t i = 0; i < count; i++)
             fal_device_destroy(on[i]);
     }
 }
@@ -409,6 +425,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(small_maps),
         cmocka_unit_test(sizes_around_blocks),
         cmocka_unit_test(pixels_of_many_small_maps),
+        cmocka_unit_test(no_kind_was_left_out),
         cmocka_unit_test(units_do_not_show),
         cmocka_unit_test(bad_shapes_are_refused),
         cmocka_unit_test(missing_room_and_random_carriers_are_refused),
