@@ -14,6 +14,9 @@
 /* Rows of the register tile of one vector; of two it has half as many */
 #define TALL (VW == 8 ? 12 : 16)
 #define LINE 16 /* floats of the cache */
+#ifndef SHORT
+#define SHORT 32
+#endif
 
 /* ---- transforms -------------------------------------------------------------- */
 
@@ -90,6 +93,17 @@ INLINE void multiply_channels(const int R, const int V, uint rows, readable rest
             }
 }
 
+/* One register tile, its sums over SHORT tiles of the map at a time: roundings grow with
+ * the number of those summed at once, and should stay below those of the direct form */
+INLINE void multiply_short(const int R, const int V, uint rows, readable v,
+                           size_t by_tile, readable d, uint count, int adds,
+                           writable sums, size_t pitch)
+{
+    ROLL for (uint t = 0; t < count; t += SHORT)
+        multiply_channels(R, V, rows, v + t * by_tile, by_tile, d + t * V * VW,
+                          min(count - t, (uint)SHORT), adds || t > 0, sums, pitch);
+}
+
 /* All channels of one panel */
 INLINE void multiply_rows(uint vectors, uint rows, readable v, size_t by_tile,
                           readable d, uint count, int adds, writable sums,
@@ -98,14 +112,12 @@ INLINE void multiply_rows(uint vectors, uint rows, readable v, size_t by_tile,
     const uint step = vectors == NV ? MR : TALL / vectors;
     ROLL for (uint c = 0; c < rows; c += step, v += step, sums += step * pitch)
         if (vectors == NV)
-            multiply_channels(MR, NV, rows - c, v, by_tile, d, count, adds, sums,
-                              pitch);
+            multiply_short(MR, NV, rows - c, v, by_tile, d, count, adds, sums, pitch);
         else if (vectors == 1)
-            multiply_channels(TALL, 1, rows - c, v, by_tile, d, count, adds, sums,
-                              pitch);
+            multiply_short(TALL, 1, rows - c, v, by_tile, d, count, adds, sums, pitch);
         else if (NV == 4)
-            multiply_channels(TALL / 2, 2, rows - c, v, by_tile, d, count, adds, sums,
-                              pitch);
+            multiply_short(TALL / 2, 2, rows - c, v, by_tile, d, count, adds, sums,
+                           pitch);
 }
 
 /* What a later block reads, asked for while this one is multiplied */
@@ -305,4 +317,5 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
 #undef DEPTH
 #undef TALL
 #undef LINE
+#undef SHORT
 #endif
