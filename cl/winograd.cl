@@ -31,9 +31,6 @@
 #endif
 #define NR (NV * VW)
 #define MOST 6 /* largest A */
-#ifndef DEPTH
-#define DEPTH 64 /* channels summed at once, which bounds the error; whole vectors */
-#endif
 
 /* ---- transforms of four or six numbers, `step` apart ---------------------------- */
 
@@ -175,6 +172,7 @@ typedef struct winograd_maps {
     uint down, across, tiles; /* tiles of a map, of all maps */
     uint run, rows, columns;  /* a group's tiles, channels and columns … */
     uint block, wide;         /* … and how many tiles and columns at once */
+    uint depth;               /* terms of a sum that are summed at once */
 } winograd_maps;
 
 /* A tile: numbers of its image, row and column */
@@ -367,12 +365,12 @@ INLINE void make_columns(const int A, winograd_maps of, winograd_tile at, uint c
     const size_t u_plane = (size_t)of.in.channels * of.padded;
     ROLL for (uint point = 0; point < of.points; point++)
         ROLL for (uint n = first; n < end; n += NR)
-            ROLL for (uint k = 0; k < of.in.channels; k += DEPTH) {
+            ROLL for (uint k = 0; k < of.in.channels; k += of.depth) {
                 const uint vectors = panel_vectors(n, of.padded);
                 multiply_panel(vectors, count, v + point * v_plane + k / VW * pitch,
                                u + point * u_plane + (size_t)n * of.in.channels +
                                    k * vectors * VW,
-                               min(of.in.channels - k, (uint)DEPTH), pitch, k > 0,
+                               min(of.in.channels - k, of.depth), pitch, k > 0,
                                sums + point * plane + (n - first) / VW * pitch);
             }
     const int is_plain = (e.parts & ~ADDS_OLD) == 0 && e.activation == LINEAR &&

@@ -14,9 +14,6 @@
 /* Rows of the register tile of one vector; of two it has half as many */
 #define TALL (VW == 8 ? 12 : 16)
 #define LINE 16 /* floats of the cache */
-#ifndef SHORT
-#define SHORT 32
-#endif
 
 /* ---- transforms -------------------------------------------------------------- */
 
@@ -70,54 +67,54 @@ INLINE void lift_deltas(winograd_maps of, readable delta, readable zeros,
 }
 
 /* Sums over tiles of R channels, of which there are `rows`, and V vectors of columns,
- * `pitch` floats from channel to channel; they are added to what is there */
+ * `pitch` floats from channel to channel; they are added to what is there. The products
+ * of `depth` tiles are summed at once, then those sums: roundings grow with the terms. */
 INLINE void multiply_channels(const int R, const int V, uint rows, readable restrict v,
                               size_t by_tile, readable restrict d, uint count,
-                              int adds, writable sums, size_t pitch)
+                              uint depth, int adds, writable sums, size_t pitch)
 {
-    floatv sum[TALL][NV];
+    floatv whole[TALL][NV];
     EACH(i, R, TALL)
-        EACH(j, V, NV) sum[i][j] = 0;
-    ROLL for (uint t = 0; t < count; t++, v += by_tile, d += V * VW) {
-        floatv b[NV];
-        EACH(j, V, NV) b[j] = vloadv(j, d);
+        EACH(j, V, NV) whole[i][j] = 0;
+    ROLL for (uint t = 0; t < count; t += depth) {
+        floatv sum[TALL][NV];
         EACH(i, R, TALL)
-            EACH(j, V, NV)
-                sum[i][j] = fma((floatv)(v[i]), b[j], sum[i][j]);
+            EACH(j, V, NV) sum[i][j] = 0;
+        const uint few = min(count - t, depth);
+        ROLL for (uint k = 0; k < few; k++, v += by_tile, d += V * VW) {
+            floatv b[NV];
+            EACH(j, V, NV) b[j] = vloadv(j, d);
+            EACH(i, R, TALL)
+                EACH(j, V, NV)
+                    sum[i][j] = fma((floatv)(v[i]), b[j], sum[i][j]);
+        }
+        EACH(i, R, TALL)
+            EACH(j, V, NV) whole[i][j] += sum[i][j];
     }
     EACH(i, R, TALL)
         EACH(j, V, NV)
             if ((uint)i < rows) {
                 const writable to = sums + i * pitch;
-                vstorev(adds ? sum[i][j] + vloadv(j, to) : sum[i][j], j, to);
+                vstorev(adds ? whole[i][j] + vloadv(j, to) : whole[i][j], j, to);
             }
-}
-
-/* One register tile, its sums over SHORT tiles of the map at a time: roundings grow with
- * the number of those summed at once, and should stay below those of the direct form */
-INLINE void multiply_short(const int R, const int V, uint rows, readable v,
-                           size_t by_tile, readable d, uint count, int adds,
-                           writable sums, size_t pitch)
-{
-    ROLL for (uint t = 0; t < count; t += SHORT)
-        multiply_channels(R, V, rows, v + t * by_tile, by_tile, d + t * V * VW,
-                          min(count - t, (uint)SHORT), adds || t > 0, sums, pitch);
 }
 
 /* All channels of one panel */
 INLINE void multiply_rows(uint vectors, uint rows, readable v, size_t by_tile,
-                          readable d, uint count, int adds, writable sums,
-                          size_t pitch)
+                          readable d, uint count, uint depth, int adds,
+                          writable sums, size_t pitch)
 {
     const uint step = vectors == NV ? MR : TALL / vectors;
     ROLL for (uint c = 0; c < rows; c += step, v += step, sums += step * pitch)
         if (vectors == NV)
-            multiply_short(MR, NV, rows - c, v, by_tile, d, count, adds, sums, pitch);
+            multiply_channels(MR, NV, rows - c, v, by_tile, d, count, depth, adds, sums,
+                              pitch);
         else if (vectors == 1)
-            multiply_short(TALL, 1, rows - c, v, by_tile, d, count, adds, sums, pitch);
+            multiply_channels(TALL, 1, rows - c, v, by_tile, d, count, depth, adds, sums,
+                              pitch);
         else if (NV == 4)
-            multiply_short(TALL / 2, 2, rows - c, v, by_tile, d, count, adds, sums,
-                           pitch);
+            multiply_channels(TALL / 2, 2, rows - c, v, by_tile, d, count, depth, adds,
+                              sums, pitch);
 }
 
 /* What a later block reads, asked for while this one is multiplied */
@@ -198,7 +195,8 @@ INLINE void multiply_block(winograd_maps of, block_room in, uint vectors, uint c
         ahead = want_tiles(of, next, ahead, upto - wanted);
         wanted = upto;
         multiply_rows(vectors, in.rows, in.v.to + point * in.v.plane, in.v.by_tile,
-                      in.d + point * d_plane, count, adds, sums, of.padded);
+                      in.d + point * d_plane, count, of.depth, adds, sums,
+                      of.padded);
         sums += of.in.channels * (size_t)of.padded;
     }
 }
@@ -314,8 +312,6 @@ winograd_gradient_end(winograd_maps of, uint splits, epilogue e, update_step ste
 #undef NV
 #undef NR
 #undef MOST
-#undef DEPTH
 #undef TALL
 #undef LINE
-#undef SHORT
 #endif

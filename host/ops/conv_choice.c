@@ -7,8 +7,17 @@
 
 /* Filtering saves 20 of 36 multiplications, but transforms maps and weights. The
  * fewest channels on both sides, and tiles of 2 x 2 outputs that share the transformed
- * weights, from which on it was measured to be faster: 1.3 to 2.3 times patches. */
-enum { FEWEST_CHANNELS = 8, FEWEST_TILES = 32 };
+ * weights, from which on it was measured to be faster: 1.3 to 2.3 times patches. Below
+ * sides of 8 the fewest from which on it errs no more than patches do; below 3 it errs
+ * more with any: there a kernel's nine places hold four pixels, and direct sums are
+ * short. */
+enum {
+    FEWEST_CHANNELS = 8,
+    FEWEST_SMALL_CHANNELS = 16,
+    FEWEST_TILES = 32,
+    SMALL = 8,
+    TINY = 3
+};
 
 /* Strips copy no patches, but their tiles are parts of a line: measured to be 1.1 to 3
  * times as fast as patches up to so many channels of the map that is read, if three
@@ -25,8 +34,10 @@ static int wants_winograd(const fal_conv *conv)
 {
     size_t tiles = conv->images * ((conv->out_height + 1) / 2) *
                    ((conv->out_width + 1) / 2);
-    return conv->channels >= FEWEST_CHANNELS &&
-           conv->out_channels >= FEWEST_CHANNELS && tiles >= FEWEST_TILES;
+    size_t channels = fal_smaller(conv->channels, conv->out_channels);
+    size_t side = fal_smaller(conv->out_height, conv->out_width);
+    return side >= TINY && tiles >= FEWEST_TILES &&
+           channels >= (side < SMALL ? FEWEST_SMALL_CHANNELS : FEWEST_CHANNELS);
 }
 
 static int wants_strips(const fal_conv *conv, fal_conv_pass pass)

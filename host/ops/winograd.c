@@ -59,6 +59,15 @@ static size_t most_tiles(const kernel_maps *maps)
     return fal_smaller(BLOCK, fal_rounded(2 * channels, ROWS));
 }
 
+/* Channels whose products are summed at once. Roundings grow with them and should stay
+ * below those of the direct form: measured, as are the sizes above. Few pixels reach all
+ * of a kernel on small maps, where the direct form's sums are therefore short too. */
+static size_t depth(const kernel_maps *maps)
+{
+    size_t side = fal_smaller(maps->out.height, maps->out.width);
+    return (side < 8 ? 16 : 32) * (maps->in.channels < 256 ? 1 : 2);
+}
+
 /* Even shares of the tiles for the compute units; where tiles are few, of the columns
  * too. Returns the number of groups. */
 static size_t share(const fal_device *device, kernel_maps *maps)
@@ -73,6 +82,7 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     maps->columns = (cl_uint)columns;
     maps->block = (cl_uint)block_of(run, most_tiles(maps));
     maps->wide = (cl_uint)fal_smaller(WIDE, columns);
+    maps->depth = (cl_uint)depth(maps);
     return fal_divided(tiles, run) * fal_divided(maps->padded, columns);
 }
 

@@ -21,6 +21,13 @@ static size_t split(const kernel_maps *maps)
     return parts;
 }
 
+/* Tiles whose products are summed at once. Roundings grow with them and should stay below
+ * those of the direct form: measured; with few tiles its sums are short too. */
+static size_t depth(const kernel_maps *maps)
+{
+    return maps->tiles <= 128 ? 16 : 24;
+}
+
 /* Tiles of a block, by shape alone, as sums follow it: few with few channels, so that
  * what they are transformed to stays in the caches, more with many, as each block reads
  * and writes all sums once */
@@ -47,6 +54,7 @@ static size_t share(const fal_device *device, kernel_maps *maps)
     maps->rows = (cl_uint)fal_smaller(rows, maps->in.channels);
     maps->columns = (cl_uint)columns;
     maps->block = (cl_uint)block_of(maps);
+    maps->depth = (cl_uint)depth(maps);
     return parts * fal_divided(maps->in.channels, rows) *
            fal_divided(maps->padded, columns);
 }

@@ -20,6 +20,7 @@ typedef struct kernel_maps {
     cl_uint down, across, tiles;
     cl_uint run, rows, columns;
     cl_uint block, wide;
+    cl_uint depth;
 } kernel_maps;
 
 /* Columns of a panel: NR of cl/winograd.cl */
