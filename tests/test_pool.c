@@ -18,25 +18,12 @@ static const size_t shapes[][7] = {
     {1, 3, 3, 129, 3, 3, 3}, {2, 13, 13, 4, 3, 2, 5}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static fal_pool pool_of(const size_t s[7])
-{
-    return (fal_pool){.images = s[0],
-                      .height = s[1],
-                      .width = s[2],
-                      .channels = s[3],
-                      .high = s[4],
-                      .wide = s[5],
-                      .stride = s[6],
-                      .out_height = (s[1] - s[4]) / s[6] + 1,
-                      .out_width = (s[2] - s[5]) / s[6] + 1};
-}
-
 static void pools_agree(void **state)
 {
     (void)state;
     for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < SHAPES * 16; i++) {
-            fal_pool p = pool_of(shapes[i / 16]);
+            fal_pool p = fal_check_pool_of(shapes[i / 16]);
             uint64_t before = families[d]->allocated;
             double worst = 0;
             int wild = i % 4 / 2;
@@ -55,7 +42,7 @@ static void derivatives_agree(void **state)
     (void)state;
     for (size_t d = 0; d < family_count; d++)
         for (int phi = FAL_LINEAR; phi < FAL_PHIS; phi++) {
-            fal_pool p = pool_of(shapes[4]);
+            fal_pool p = fal_check_pool_of(shapes[4]);
             uint64_t before = families[d]->allocated;
             double worst = 0;
             p.derivative = (fal_activation){(fal_phi)phi, .25f};
@@ -102,7 +89,7 @@ static void the_first_of_equal_ones_counts(void **state)
     const size_t shape[7] = {1, 5, 5, 1, 3, 3, 2};
     (void)state;
     for (size_t d = 0; d < family_count; d++) {
-        passes done = both_ways(families[d], pool_of(shape), x, signal);
+        passes done = both_ways(families[d], fal_check_pool_of(shape), x, signal);
         for (size_t i = 0; i < 4; i++)
             assert_true(isnan(y[i]) ? isnan(done.y[i]) : done.y[i] == y[i]);
         for (size_t i = 0; i < 25; i++)
@@ -117,7 +104,7 @@ static void of_nothing_but_zeros_the_first_counts(void **state)
     const size_t shape[7] = {1, 4, 4, 1, 2, 2, 2};
     (void)state;
     for (size_t d = 0; d < family_count; d++) {
-        passes done = both_ways(families[d], pool_of(shape), x, signal);
+        passes done = both_ways(families[d], fal_check_pool_of(shape), x, signal);
         for (size_t i = 0; i < 16; i++) {
             int first = i / 4 % 2 == 0 && i % 2 == 0;
             assert_true(done.into[i] ==
@@ -156,7 +143,7 @@ static void signals_come_down_as_values_went_up(void **state)
     (void)state;
     for (size_t d = 0; d < family_count; d++)
         for (size_t i = 0; i < 2 * SHAPES; i++) {
-            fal_pool p = pool_of(shapes[i / 2]);
+            fal_pool p = fal_check_pool_of(shapes[i / 2]);
             p.average = i % 2;
             expect_equal_sums(families[d], p, i / 2);
         }
@@ -166,14 +153,14 @@ static void impossible_pools_are_refused(void **state)
 {
     const size_t shape[7] = {1, 5, 5, 3, 2, 2, 2};
     fal_launches list = {.device = families[0]};
-    fal_pool p = pool_of(shape);
+    fal_pool p = fal_check_pool_of(shape);
     (void)state;
     p.high = 6;
     expect_refusal(fal_pool_add(&list, &p), "fit into the maps");
-    p = pool_of(shape);
+    p = fal_check_pool_of(shape);
     p.stride = 0;
     expect_refusal(fal_pool_backward_add(&list, &p), "stride");
-    p = pool_of(shape);
+    p = fal_check_pool_of(shape);
     p.out_height = 3;
     expect_refusal(fal_pool_add(&list, &p), "another size");
     p.height = p.high = 300, p.width = p.wide = 300, p.out_height = p.out_width = 1;

@@ -95,17 +95,6 @@ static fal_status read_root(cli_yaml_events *events, cli_yaml_visit visit,
     return status || !mapping ? status : read_mapping(events, visit, user);
 }
 
-static fal_status read_end(cli_yaml_events *events)
-{
-    yaml_event_t event;
-    fal_status status = cli_yaml_next(events, &event);
-    if (!status && event.type != YAML_STREAM_END_EVENT)
-        status = cli_yaml_misplaced(events, &event, NULL,
-                                    "a second document; keep one of them");
-    yaml_event_delete(&event);
-    return status;
-}
-
 static fal_status read_stream(cli_yaml_events *events, cli_yaml_visit visit,
                               void *user)
 {
@@ -116,9 +105,7 @@ static fal_status read_stream(cli_yaml_events *events, cli_yaml_visit visit,
     if (status || type == YAML_STREAM_END_EVENT)
         return status;
     status = read_root(events, visit, user);
-    if (!status)
-        status = cli_yaml_next_type(events, &type); /* the document's end */
-    return status ? status : read_end(events);
+    return status ? status : cli_yaml_finish(events);
 }
 
 fal_status cli_yaml_read(const char *path, cli_yaml_visit visit, void *user)

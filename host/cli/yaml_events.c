@@ -103,6 +103,21 @@ fal_status cli_yaml_next_type(cli_yaml_events *events, yaml_event_type_t *type)
     return status;
 }
 
+fal_status cli_yaml_finish(cli_yaml_events *events)
+{
+    yaml_event_type_t type;
+    yaml_event_t event;
+    fal_status status = cli_yaml_next_type(events, &type); /* the document's end */
+    if (status)
+        return status;
+    status = cli_yaml_next(events, &event);
+    if (!status && event.type != YAML_STREAM_END_EVENT)
+        status = cli_yaml_misplaced(events, &event, NULL,
+                                    "a second document; keep one of them");
+    yaml_event_delete(&event);
+    return status;
+}
+
 /* ---- scalars ------------------------------------------------------------- */
 
 const char *cli_yaml_unfit_text(const yaml_event_t *event)

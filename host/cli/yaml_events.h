@@ -25,6 +25,9 @@ fal_status cli_yaml_next(cli_yaml_events *events, yaml_event_t *event);
 /* The same of an event of which only the type counts. */
 fal_status cli_yaml_next_type(cli_yaml_events *events, yaml_event_type_t *type);
 
+/* Behind the only document: its end and the stream's. Errors: FORMAT, MEMORY. */
+fal_status cli_yaml_finish(cli_yaml_events *events);
+
 cli_yaml_place cli_yaml_place_of(yaml_mark_t mark);
 
 /* Fails with FORMAT: place, `key`, why; `key`: the one that the event is the value of,

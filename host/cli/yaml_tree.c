@@ -165,17 +165,6 @@ static fal_status read_root(cli_yaml_events *events, cli_yaml_node **root)
     return status;
 }
 
-static fal_status read_end(cli_yaml_events *events)
-{
-    yaml_event_t event;
-    fal_status status = cli_yaml_next(events, &event);
-    if (!status && event.type != YAML_STREAM_END_EVENT)
-        status = cli_yaml_misplaced(events, &event, NULL,
-                                    "a second document; keep one of them");
-    yaml_event_delete(&event);
-    return status;
-}
-
 static fal_status read_stream(cli_yaml_events *events, cli_yaml_node **root)
 {
     yaml_event_type_t type;
@@ -187,9 +176,7 @@ static fal_status read_stream(cli_yaml_events *events, cli_yaml_node **root)
                         "%s: it is empty; write lines 'key: value'", events->path);
     if (!status)
         status = read_root(events, root);
-    if (!status)
-        status = cli_yaml_next_type(events, &type); /* the document's end */
-    return status ? status : read_end(events);
+    return status ? status : cli_yaml_finish(events);
 }
 
 fal_status cli_yaml_tree_read(cli_yaml_node **root, const char *path,

@@ -153,20 +153,6 @@ static fal_status running(fal_device *device, double *worst)
     return status;
 }
 
-/* One size and stride for all: images, height, width, channels, window, stride */
-static fal_pool pool_of(const size_t s[7])
-{
-    return (fal_pool){.images = s[0],
-                      .height = s[1],
-                      .width = s[2],
-                      .channels = s[3],
-                      .high = s[4],
-                      .wide = s[5],
-                      .stride = s[6],
-                      .out_height = (s[1] - s[4]) / s[6] + 1,
-                      .out_width = (s[2] - s[5]) / s[6] + 1};
-}
-
 /* Windows side by side, that overlap, with a rest and gaps, and as large as a map */
 static fal_status pool(fal_device *device, double *worst)
 {
@@ -176,7 +162,7 @@ static fal_status pool(fal_device *device, double *worst)
     fal_status status = FAL_OK;
     *worst = 0;
     for (size_t i = 0; i < 4 * COUNT(shapes) && !status; i++) {
-        fal_pool p = pool_of(shapes[i / 4]);
+        fal_pool p = fal_check_pool_of(shapes[i / 4]);
         p.average = i % 2;
         p.accumulate = i % 4 / 2;
         p.derivative = (fal_activation){(fal_phi)(i % 3), .01f};

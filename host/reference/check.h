@@ -107,6 +107,9 @@ fal_status fal_check_teacher_student(fal_device *device,
                                      const fal_teacher_student *is, size_t runs,
                                      double *worst);
 
+/* Of images, height, width, channels, height and width of windows, stride */
+fal_pool fal_check_pool_of(const size_t s[7]);
+
 /* `shape` says sizes, average, accumulate and derivative. */
 fal_status fal_check_pool(fal_device *device, const fal_pool *shape, int wild,
                           double *worst);

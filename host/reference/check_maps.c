@@ -55,6 +55,19 @@ static size_t output_size(const fal_pool *p)
     return p->images * p->out_height * p->out_width * p->channels;
 }
 
+fal_pool fal_check_pool_of(const size_t s[7])
+{
+    return (fal_pool){.images = s[0],
+                      .height = s[1],
+                      .width = s[2],
+                      .channels = s[3],
+                      .high = s[4],
+                      .wide = s[5],
+                      .stride = s[6],
+                      .out_height = (s[1] - s[4]) / s[6] + 1,
+                      .out_width = (s[2] - s[5]) / s[6] + 1};
+}
+
 fal_status fal_check_pool(fal_device *device, const fal_pool *shape, int wild,
                           double *worst)
 {
