@@ -37,15 +37,16 @@ static void threads_change_no_bit(void **state)
         "0.1 --epochs 1 --log 5 --out threads%d-2",
         "$T --net mlp-2x100 --rule wm "
         "--epochs 1 --log 5 --out threads%d-3",
-        "$T --net lenet --rule dfa "
+        /* of the sample images fewer, but batches as large */
+        "$T --net lenet --rule dfa --samples 768 "
         "--epochs 1 --log 5 --out threads%d-4",
         /* strips, patches and Winograd, each with a sum of its own in parts */
         "$T --net 'conv 72 3 stride 2 nobias, norm, relu, block(conv 24 3 stride 2 "
         "nobias, "
         "norm, relu, conv 24 3 nobias, norm; shortcut=projection), relu, pool max "
         "2, dense 10' --rule fa --optimizer muon --measure epoch "
-        "--epochs 1 --log 5 --out threads%d-5"};
-    enum { LINES = sizeof lines / sizeof *lines };
+        "--samples 768 --epochs 1 --log 5 --out threads%d-5"};
+    enum { LINES = sizeof lines / sizeof *lines, FEWER = 4 };
     (void)state;
     for (int threads = 1; threads <= 2; threads++)
         for (int i = 0; i < LINES; i++) {
@@ -60,7 +61,7 @@ static void threads_change_no_bit(void **state)
         char one[32], two[32];
         snprintf(one, sizeof one, "threads1-%d", i);
         snprintf(two, sizeof two, "threads2-%d", i);
-        assert_same_run(one, two);
+        assert_same_steps(one, two, i < FEWER ? 16 : 6);
     }
 }
 

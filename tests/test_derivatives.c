@@ -1,9 +1,11 @@
 /* Gradients of backpropagation beside differences of the loss: through convolutions,
  * pools, norms, dropout's absence and residual blocks of every shortcut, at sizes that
- * nothing divides. Differences know nothing of backward passes. */
+ * nothing divides. Differences know nothing of backward passes. `test_derivatives EVERY`
+ * takes only every so manieth network, and all its tensors at once, for devices on which
+ * launches take long. */
 #include "learning.h"
 
-enum { ROWS = 6, CLASSES = 3, PLACES = 4 };
+enum { ROWS = 6, CLASSES = 3, PLACES = 4, MOST_TENSORS = 64 };
 
 typedef struct problem {
     const char *network;
@@ -70,6 +72,7 @@ static const problem problems[] = {
      8, 7, 2, 3e-4},
 };
 enum { PROBLEMS = sizeof problems / sizeof *problems };
+static size_t every = 1;
 
 typedef struct trial {
     const problem *p;
@@ -116,30 +119,37 @@ static double loss_of(const trial *t)
     return loss;
 }
 
-/* Where a tensor is `far` along `direction`. */
-static double loss_at(const trial *t, const char *name, const float *weights,
-                      const double *direction, size_t n, double far)
+static void move(const trial *t, const char *name, const float *weights,
+                 const double *direction, size_t n, double far)
 {
     float *moved = room(n, sizeof *moved);
     for (size_t i = 0; i < n; i++)
         moved[i] = (float)((double)weights[i] + far * direction[i]);
     must(fal_model_tensor_set(t->model, name, moved, n));
     fal_release(moved);
+}
+
+/* Where a tensor is `far` along `direction`. */
+static double loss_at(const trial *t, const char *name, const float *weights,
+                      const double *direction, size_t n, double far)
+{
+    move(t, name, weights, direction, n, far);
     return loss_of(t);
 }
 
-/* By five points, so that they may lie far enough apart for float32. */
+/* Differences are by five points, so that they may lie far enough apart for float32. */
+static const double places[PLACES] = {-2, -1, 1, 2};
+static const double shares[PLACES] = {1, -8, 8, -1};
+
 static double difference(const trial *t, const char *name, const double *direction,
                          size_t n, double step)
 {
-    static const double places[PLACES] = {-2, -1, 1, 2};
-    static const double weights[PLACES] = {1, -8, 8, -1};
     size_t count;
     double sum = 0;
     float *start = model_floats(t->model, name, &count);
     assert_int_equal(count, n);
     for (int i = 0; i < PLACES; i++)
-        sum += weights[i] * loss_at(t, name, start, direction, n, places[i] * step);
+        sum += shares[i] * loss_at(t, name, start, direction, n, places[i] * step);
     must(fal_model_tensor_set(t->model, name, start, n));
     fal_release(start);
     return sum / (12 * step);
@@ -191,13 +201,56 @@ static void expect_tensor(const trial *t, const char *name)
     fal_release(gradient);
 }
 
+/* Every tensor so far along its own gradient: where one's length is off by a share, the
+ * derivative is by that share of it. */
+static void expect_tensors(const trial *t)
+{
+    float *starts[MOST_TENSORS] = {NULL};
+    double *directions[MOST_TENSORS], step = .003, size = 0, expected = 0;
+    size_t n[MOST_TENSORS], count = fal_model_tensor_count(t->model);
+    assert_in_range(count, 1, MOST_TENSORS);
+    loss_of(t);
+    for (size_t k = 0; k < count; k++) {
+        char full[96];
+        const char *name = fal_model_tensor_name(t->model, k);
+        if (strstr(name, ".running_"))
+            continue;
+        snprintf(full, sizeof full, "%s.gradient", name);
+        starts[k] = model_floats(t->model, name, &n[k]);
+        float *gradient = trainer_floats(t->trainer, full, &n[k]);
+        directions[k] = room(n[k], sizeof *directions[k]);
+        for (size_t i = 0; i < n[k]; i++)
+            directions[k][i] = (double)gradient[i];
+        size += normalize(directions[k], n[k]);
+        fal_release(gradient);
+    }
+    for (int i = 0; i < PLACES; i++) {
+        for (size_t k = 0; k < count; k++)
+            if (starts[k])
+                move(t, fal_model_tensor_name(t->model, k), starts[k],
+                     directions[k], n[k], places[i] * step);
+        expected += shares[i] * loss_of(t) / (12 * step);
+    }
+    for (size_t k = 0; k < count; k++)
+        if (starts[k]) {
+            fal_release(starts[k]);
+            fal_release(directions[k]);
+        }
+    double limit = t->p->loosely * size + 3e-5;
+    if (!(fabs(size - expected) <= limit))
+        fail_msg("%s: derivative %g, by differences %g, %g off, %g allowed",
+                 t->p->network, size, expected, fabs(size - expected), limit);
+}
+
 static void gradients_are_those_of_differences(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < PROBLEMS; i++) {
+    for (size_t i = 0; i < PROBLEMS; i += every) {
         trial t;
         begin(&t, &problems[i]);
-        for (size_t k = 0; k < fal_model_tensor_count(t.model); k++) {
+        if (every > 1)
+            expect_tensors(&t);
+        for (size_t k = 0; k < fal_model_tensor_count(t.model) && every == 1; k++) {
             const char *name = fal_model_tensor_name(t.model, k);
             if (!strstr(name, ".running_"))
                 expect_tensor(&t, name);
@@ -206,11 +259,30 @@ static void gradients_are_those_of_differences(void **state)
     }
 }
 
-int main(void)
+/* Every so manieth is a choice too: not one that leaves out a kind of layer. */
+static void no_kind_was_left_out(void **state)
+{
+    static const char *const kinds[] = {
+        "stride",      "pad",     "nobias",     "pool max",   "pool average",
+        "pool global", "norm, ",  "norm plain", "norm layer", "flatten",
+        "identity",    "zeropad", "projection"};
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        int seen = 0;
+        for (size_t i = 0; i < PROBLEMS; i += every)
+            seen |= strstr(problems[i].network, kinds[k]) != NULL;
+        if (!seen)
+            fail_msg("no network has %s", kinds[k]);
+    }
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_kind_was_left_out),
         cmocka_unit_test(gradients_are_those_of_differences),
     };
+    every = argc > 1 ? (size_t)atoi(argv[1]) : 1;
     return cmocka_run_group_tests_name("derivatives", tests, open_device,
                                        close_device);
 }

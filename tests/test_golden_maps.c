@@ -1,9 +1,11 @@
 /* Golden runs of convolutional and residual networks against what PyTorch computed in
  * double, see golden.h: small ones at odd sizes; and one step of each preset, of whose
  * gradients norms and products with vectors of signs are recorded. `test_golden_maps
- * EVERY` takes only every so manieth of the first, for devices on which programs take
- * long to compile. */
+ * EVERY` takes only every so manieth of the first, `test_golden_maps NAME` one, for
+ * devices on which programs take long to compile. */
 #include "golden.h"
+
+#include <ctype.h>
 
 enum { STEPS = 8, RULES = 6, NETWORKS = 3, MORE = 23 };
 enum { RUNS = 2 * RULES * NETWORKS + MORE };
@@ -192,16 +194,24 @@ int main(int argc, char **argv)
     static golden_run runs[RUNS];
     static preset all[PRESETS];
     struct CMUnitTest tests[RUNS + PRESETS];
-    size_t every = argc > 1 ? (size_t)atoi(argv[1]) : 1, count = 0;
+    const char *only = argc > 1 && !isdigit((unsigned char)*argv[1]) ? argv[1]
+                                                                     : NULL;
+    size_t every = argc > 1 && !only ? (size_t)atoi(argv[1]) : 1, count = 0;
     if (every < 1 || !has_all(every)) {
         fprintf(stderr, "golden_maps: %s leaves out a kind of run\n", argv[1]);
         return 1;
     }
     list_runs(runs);
-    for (size_t i = 0; i < (every > 1 ? RUNS - MORE : RUNS); i += every)
-        tests[count++] = golden_test(&runs[i]);
-    for (size_t i = 0; i < PRESETS && every == 1; i++)
+    for (size_t i = 0; i < (every > 1 ? RUNS - MORE : RUNS); i += every) {
+        tests[count] = golden_test(&runs[i]);
+        count += !only || strcmp(only, runs[i].name) == 0;
+    }
+    for (size_t i = 0; i < PRESETS && every == 1 && !only; i++)
         tests[count++] = preset_test(&all[i], i);
+    if (count == 0) {
+        fprintf(stderr, "golden_maps: no run '%s'\n", only);
+        return 1;
+    }
     return _cmocka_run_group_tests("golden_maps", tests, count, open_device,
                                    close_device);
 }

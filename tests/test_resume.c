@@ -1,5 +1,7 @@
 /* Runs that go on: killed at any moment, stopped by Ctrl-C, on another number of
- * threads; they come to the bytes of a run that was never stopped, times apart. */
+ * threads; they come to the bytes of a run that was never stopped, times apart.
+ * `test_resume slow` takes one run of each kind of network, for devices on which
+ * launches take long: those of Mesa. */
 #include "tool.h"
 
 #include "files/safetensors.h"
@@ -19,6 +21,7 @@
 
 #include <cmocka.h>
 
+static int is_slow;
 static pid_t child; /* 0: none runs */
 
 static int leave(void **state)
@@ -119,7 +122,7 @@ static int is_there(const char *path)
 static int kill_later(const char *line, const char *file, long us)
 {
     child = tool_start(line, -1);
-    for (int i = 0; i < 20000 && !is_there(file); i++)
+    for (int i = 0; i < (is_slow ? 200000 : 20000) && !is_there(file); i++)
         pause_us(500);
     pause_us(us);
     kill(child, SIGKILL);
@@ -192,11 +195,11 @@ static void killed_at_any_moment(void **state)
 {
     unsigned noise = 7;
     (void)state;
-    for (int k = 0; k < KINDS; k++) {
+    for (int k = 0; k < (is_slow ? 1 : KINDS); k++) {
         char line[512];
         snprintf(line, sizeof line, SMALL "%s --out whole --force", kinds[k]);
         assert_good(line);
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < (is_slow ? 1 : 4); i++) {
             snprintf(line, sizeof line, SMALL "%s --out part", kinds[k]);
             for (int again = 0; again <= i % 3; again++) {
                 noise = noise * 1103515245 + 12345;
@@ -300,8 +303,9 @@ static void expect_same_on_threads(const char *run, const char *threads)
     assert_good(line);
     snprintf(line, sizeof line, "%s --out part", run);
     kill_unfinished(line, CHECKPOINT, ".", 9000);
-    const struct tool *tool = tool_run_with("POCL_MAX_PTHREAD_COUNT", threads,
-                                            "train --resume part --quiet");
+    const struct tool *tool = tool_run_with(is_slow ? "LP_NUM_THREADS"
+                                                    : "POCL_MAX_PTHREAD_COUNT",
+                                            threads, "train --resume part --quiet");
     assert_int_equal(tool->code, 0);
     expect_same_run("whole", "part");
     assert_int_equal(system("rm -r part"), 0);
@@ -333,7 +337,7 @@ enum { MAP_KINDS = sizeof map_kinds / sizeof *map_kinds };
 static void networks_on_maps_go_on(void **state)
 {
     (void)state;
-    for (int k = 0; k < MAP_KINDS; k++) {
+    for (int k = is_slow ? MAP_KINDS - 1 : 0; k < MAP_KINDS; k++) {
         char line[512];
         snprintf(line, sizeof line, MAPS "%s", map_kinds[k]);
         expect_same_on_threads(line, "1");
@@ -542,8 +546,12 @@ static void interrupted_again_it_has_what_is_finished(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tool_enter, leave)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const struct CMUnitTest slow[] = {
+        TEST(killed_at_any_moment),
+        TEST(networks_on_maps_go_on),
+    };
     const struct CMUnitTest tests[] = {
         TEST(killed_at_any_moment),
         TEST(lines_are_cut_back),
@@ -558,5 +566,8 @@ int main(void)
         TEST(comparisons_go_on),
         TEST(interrupted_again_it_has_what_is_finished),
     };
+    is_slow = argc > 1 && strcmp(argv[1], "slow") == 0;
+    if (is_slow)
+        return cmocka_run_group_tests(slow, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
