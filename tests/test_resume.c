@@ -1,7 +1,7 @@
 /* Runs that go on: killed at any moment, stopped by Ctrl-C, on another number of
  * threads; they come to the bytes of a run that was never stopped, times apart.
- * `test_resume slow` takes one run of each kind of network, for devices on which
- * launches take long: those of Mesa. */
+ * `test_resume maps` takes only networks on maps; `test_resume slow` these, of fewer
+ * samples, and one dense run, for devices on which launches take long: those of Mesa. */
 #include "tool.h"
 
 #include "files/safetensors.h"
@@ -337,9 +337,10 @@ enum { MAP_KINDS = sizeof map_kinds / sizeof *map_kinds };
 static void networks_on_maps_go_on(void **state)
 {
     (void)state;
-    for (int k = is_slow ? MAP_KINDS - 1 : 0; k < MAP_KINDS; k++) {
+    for (int k = 0; k < MAP_KINDS; k += is_slow ? MAP_KINDS - 1 : 1) {
         char line[512];
-        snprintf(line, sizeof line, MAPS "%s", map_kinds[k]);
+        snprintf(line, sizeof line, MAPS "%s %s", is_slow ? "--samples 48" : "",
+                 map_kinds[k]);
         expect_same_on_threads(line, "1");
     }
 }
@@ -552,6 +553,7 @@ int main(int argc, char **argv)
         TEST(killed_at_any_moment),
         TEST(networks_on_maps_go_on),
     };
+    const struct CMUnitTest maps[] = {TEST(networks_on_maps_go_on)};
     const struct CMUnitTest tests[] = {
         TEST(killed_at_any_moment),
         TEST(lines_are_cut_back),
@@ -569,5 +571,7 @@ int main(int argc, char **argv)
     is_slow = argc > 1 && strcmp(argv[1], "slow") == 0;
     if (is_slow)
         return cmocka_run_group_tests(slow, NULL, NULL);
+    if (argc > 1 && strcmp(argv[1], "maps") == 0)
+        return cmocka_run_group_tests(maps, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
