@@ -65,7 +65,7 @@ static void expect_same_lines(const char *one, const char *other)
 
 static fal_safetensors *open_checkpoint(const char *folder)
 {
-    char path[128];
+    char path[256];
     fal_safetensors *file = NULL;
     snprintf(path, sizeof path, "%s/checkpoint.safetensors", folder);
     if (fal_safetensors_open(&file, path))
